@@ -1,0 +1,153 @@
+"""What travels: records through the graph, documents into the ledger, deliveries to the far side.
+
+These are the nouns of the stage contracts (`pipeline.stage`). They hold no behaviour beyond building themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+Fingerprint = Callable[[tuple[str, ...]], str]
+
+
+class Record(msgspec.Struct):
+    """One business object on its way through a flow.
+
+    ``key`` is the business key: it is unique within (``company``, ``object``), survives edits of the object and never
+    changes for one object. ``kind`` names the body in expressions (``bill.STATE``). ``digest`` is the SHA-256 of the source
+    object's canonical form. ``amount`` and ``currency`` are what the books must tie to; both None where no money is meant.
+    ``receipt`` and ``row`` belong to the engine: copy a record with `replace` and they come along.
+    """
+
+    key: str
+    kind: str
+    body: Any
+    company: str = ""
+    object: str = ""
+    digest: str = ""
+    amount: Decimal | None = None
+    currency: str = ""
+    label: str = ""  # what people call it: the bill number, the vendor's name
+    receipt: Any = None
+    row: int = -1
+
+    def replace(self, **changes: Any) -> Record:
+        """A copy with these fields changed; it settles on the same receipt."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What a source is asked for. ``since`` is inclusive, ``until`` exclusive, both aware UTC.
+
+    ``by`` says which time of the object counts: live reads go by modification, backfills by the bill's date, closes by posting
+    date. ``keys``, when given, means exactly these business keys and nothing else (a replay).
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    by: str = "modified"  # modified | document_date | posting_date
+    keys: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """True when nothing was asked for explicitly: only then may the flow's cursor move."""
+        return self.since is None and self.until is None and not self.keys
+
+
+class Page(msgspec.Struct):
+    """One page of a source: its records in source order, where reading goes on, and whether more is there now."""
+
+    records: list[Record]
+    cursor: dict[str, str] | None = None
+    more: bool = False
+
+
+class Document(msgspec.Struct):
+    """One rendered document for one partner, born of one record: final but for control numbers.
+
+    Identity: (flow, ``partner``, ``set``, company, object, business key) and a version that the ledger counts.
+    ``body`` is what `Encode.pack` later puts into an envelope. ``envelope`` is all that packing needs besides (ids, delimiters,
+    version), as texts. Only documents of equal ``group`` share a delivery, at most ``batch`` of them.
+
+    ``fields`` names the source fields that made this document, ``fingerprint(fields)`` digests their values in this record: a new
+    version exists when the fields *of the last document* have other values now. ``plan`` is the digest of the compiled plan
+    and ``origins`` its text, stored once per plan. ``guard`` is what a suspected duplicate shares (vendor, number, amount).
+    """
+
+    set: str
+    partner: str
+    body: bytes
+    fields: tuple[str, ...] = ()
+    fingerprint: Fingerprint | None = None
+    address: str = ""  # where on the far side, e.g. the mailbox path
+    group: str = ""
+    batch: int = 1
+    envelope: dict[str, str] = {}
+    guard: str = ""
+    amendments: str = "replace"  # replace | hold: what a changed record does to a document already made
+    plan: str = ""
+    origins: str = ""
+    guide: str = ""  # digest of the partner's configuration
+    lookups: dict[str, str] = {}  # look-ups used, e.g. unit CS -> CA
+    label: str = ""
+    acknowledgement: str = ""  # the set expected back, "" when none
+    acknowledge_within: float = 0.0  # seconds
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A document as the ledger gives it back for packing, in source order."""
+
+    id: int
+    set: str
+    partner: str
+    body: bytes
+    envelope: dict[str, str]
+    version: int
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """A request for control numbers: ``count`` numbers of ``name`` in ``scope``, 1 to ``limit``, then from 1 again."""
+
+    scope: str
+    name: str
+    count: int = 1
+    limit: int = 999_999_999
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Where a document goes: the lane keeps order, the address is the place (a mailbox path)."""
+
+    lane: str
+    address: str = ""
+
+
+class Delivery(msgspec.Struct):
+    """Sealed bytes on their way to one destination. ``payload``, ``name`` and ``numbers`` never change once sealed."""
+
+    id: int
+    lane: str
+    address: str
+    name: str
+    payload: bytes
+    digest: str  # SHA-256 of the payload, hexadecimal
+    numbers: dict[str, int]
+    attempt: int = 0
+    marks: dict[str, str] = {}  # what earlier attempts made durable, e.g. the document id on the far side
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What proves that a delivery took effect: the far side's id for it, and what it says of the content.
+
+    ``size`` and ``digest`` are None when the far side does not tell; when it does and they differ, it is not ours.
+    """
+
+    id: str
+    name: str = ""
+    size: int | None = None
+    digest: str | None = None
+    detail: Mapping[str, str] = {}

@@ -1,0 +1,170 @@
+"""The stage contracts: what a source, map, filter, encoder and sink must offer, and how an adapter exports them.
+
+A stage is declared by a `StageSpec` in its adapter's `Adapter`. A map may be a plain function. Everything a stage needs
+from outside (clock, ids, randomness, a connection, threads) comes in its `Context`; it reaches for nothing itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+from pipeline.clock import Clock, Ids
+from pipeline.record import Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
+
+Verb = Literal["source", "map", "filter", "branch", "encode", "decode", "sink"]
+
+COMMIT_POINT = "commit point"
+"""The mark a sink makes durable before the call that can take effect: from then on a failure means *in doubt*."""
+
+
+class Mark(Protocol):
+    """``await mark(key, value)`` returns when the mark is durable. Use `COMMIT_POINT` before the call that takes effect."""
+
+    def __call__(self, key: str, value: str = "") -> Awaitable[None]: ...
+
+
+class Source(Protocol):
+    """Reads pages. The engine calls ``read`` again with the cursor of the page before, until ``more`` is false or it
+    returns None. Records come in a stable order; repeats are allowed (overlap): the engine drops them.
+
+    Raise `TransientError` to be called again after a pause, `ConfigError`/`PermissionDenied` to end the run.
+    """
+
+    async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None: ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A source that must know when a page's outcomes are durable (a mailbox extracts only then)."""
+
+    async def settled(self, page: Page) -> None: ...
+
+
+MapResult = Record | list[Record] | None
+MapFunction = Callable[[Record], MapResult | Awaitable[MapResult]]
+"""A plain function is a map. None or an empty list drops the record: it is counted as excluded by the stage's name."""
+
+
+class Encode(Protocol):
+    """Makes documents and packs them. Both are pure; both may raise `DataError`, which makes that one document dead.
+
+    ``render`` gives bodies without control numbers. ``amend`` gives the body for version 2 and later of a document already sent.
+    ``counters`` says which numbers a pack needs; ``pack`` returns the final bytes and must be deterministic.
+    """
+
+    def render(self, record: Record) -> list[Document]: ...
+    def amend(self, document: Document, version: int) -> Document: ...
+    def counters(self, documents: Sequence[Stored]) -> Sequence[Counter]: ...
+    def pack(self, documents: Sequence[Stored], numbers: Mapping[str, int], now: datetime) -> bytes: ...
+
+
+class Sink(Protocol):
+    """Delivers sealed bytes. ``send`` must ``await mark(COMMIT_POINT)`` before the call that can take effect, and returns
+    evidence or raises a `StageError`. See `Finds` for exactly-once; without it the sink is at-least-once and the engine says so.
+    """
+
+    def destination(self, document: Document) -> Destination: ...
+    async def send(self, delivery: Delivery, mark: Mark) -> Evidence: ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A sink that can say whether a delivery is on the far side.
+
+    ``find`` returns every match and raises `pipeline.errors.Undetermined` when it could not tell: an empty list means absent.
+    ``settle_seconds`` is how long after an attempt a message may still appear.
+    """
+
+    settle_seconds: float
+
+    async def find(self, delivery: Delivery) -> list[Evidence]: ...
+
+
+class Context(msgspec.Struct):
+    """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop."""
+
+    stage: str
+    folder: Path
+    clock: Clock
+    ids: Ids
+    rng: random.Random
+    offload: Callable[..., Awaitable[Any]]
+    connection: Any = None
+    environment: Mapping[str, str] = {}
+
+
+class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage an adapter offers. ``config`` is the type of its ``with`` settings, ``connection`` the type ``via`` must name.
+
+    ``build(settings, context)`` returns the stage. ``lint(settings, folder, environment)`` returns findings of its own without any connection
+    (see `pipeline.flow.findings.Finding`), so that `ml-connector check` can report the files a stage reads.
+    """
+
+    name: str
+    verb: Verb
+    build: Callable[[Any, Context], Any]
+    config: type | None = None
+    connection: str | None = None
+    lint: Callable[[Any, Path, Mapping[str, str]], list[Any]] | None = None
+    doc: str = ""
+    exactly_once: bool = True  # for sinks: whether it has ``find``
+
+
+class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One connection type. ``open(settings, context)`` is an async context manager that yields the client the stages get.
+
+    ``check(client)`` signs in and looks around for `check --live`; it raises `ConnectorError` in four parts.
+    """
+
+    name: str
+    config: type
+    open: Callable[[Any, Context], AbstractAsyncContextManager[Any]]
+    check: Callable[[Any], Awaitable[None]] | None = None
+    doc: str = ""
+
+
+class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``port`` 0 picks a free one. ``bills`` and ``seed`` decide the data; the same pair gives the same bytes."""
+
+    port: int = 0
+    bills: int = 200
+    seed: int = 1
+    clock: Clock
+
+
+class Simulation(Protocol):
+    """A running simulator: the variables that point the shipped flows at it, and its own log of effects (the oracle)."""
+
+    environment: Mapping[str, str]
+    summary: str
+
+    def effects(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+class SimulatorSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """``start(options)`` is an async context manager yielding a `Simulation` that listens on 127.0.0.1."""
+
+    name: str
+    start: Callable[[SimulatorOptions], AbstractAsyncContextManager[Simulation]]
+
+
+class Adapter(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adapter exports as ``ADAPTER`` through the entry-point group ``ml_connector.adapters``.
+
+    ``readable`` turns a delivered payload of this adapter's format into lines for people, or returns None when it is not its format.
+    """
+
+    name: str
+    stages: tuple[StageSpec, ...] = ()
+    connections: tuple[ConnectionSpec, ...] = ()
+    simulator: SimulatorSpec | None = None
+    readable: Callable[[bytes], list[str] | None] | None = None
+
+

@@ -1,0 +1,106 @@
+"""The accounts-payable vocabulary the adapters share: what a bill, a vendor and their parts are here. Pure data.
+
+Money is `Decimal` in the transaction currency of the bill. Dates are the books' own calendar dates, without a zone.
+``source`` keeps the record as the accounting system names it (``STATE``, ``TRX_TOTALENTERED``), typed: amounts `Decimal`, dates
+`date`, booleans `bool`, everything else text, absent or empty as None. Expressions in flow files see both (``bill.STATE``,
+``bill.number``); provenance names fields by the paths used here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """A postal address; empty texts where the books hold nothing. ``country`` is the two-letter code when known."""
+
+    name: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+    country: str = ""
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Who to reach, and where payment goes."""
+
+    name: str = ""
+    company: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    phone: str = ""
+    email: str = ""
+    address: Address = Address()
+
+
+class Vendor(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor as the books know it. ``id`` is the business key (VENDORID)."""
+
+    id: str
+    name: str
+    status: str = "active"  # active | inactive | active non-posting
+    terms: str = ""
+    currency: str = ""
+    account: str = ""  # our account number at the vendor
+    contact: Contact = Contact()
+    pay_to: Contact = Contact()
+    source: dict[str, Any] = {}
+
+
+class BillLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line. Bills entered in AP carry no quantity: they are 1 × amount. Bills made by Purchasing carry what was bought.
+
+    ``amount`` is the extended line amount, as booked.
+    """
+
+    number: int  # from 1
+    amount: Decimal
+    description: str = ""
+    quantity: Decimal = Decimal(1)
+    unit: str = ""  # as the company writes it ("Case", "LB"); "" where the books have none
+    price: Decimal | None = None  # None: the amount is the price
+    item: str = ""  # our item id
+    vendor_item: str = ""
+    account: str = ""
+    department: str = ""
+    location: str = ""
+    source: dict[str, Any] = {}
+
+
+class PurchaseOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """The purchasing document a bill was made from. ``id`` (DOCID) survives edits, which change the bill's RECORDNO."""
+
+    id: str
+    number: str = ""
+    date: date | None = None
+    order: str = ""  # the order this document was converted from, when it names one
+    source: dict[str, Any] = {}
+
+
+class Bill(msgspec.Struct, frozen=True, kw_only=True):
+    """An AP bill with its lines. ``record`` is RECORDNO; the business key is decided by the source (design: identity)."""
+
+    record: str
+    number: str  # RECORDID, the vendor's invoice number
+    vendor: str  # VENDORID
+    vendor_name: str = ""
+    state: str = ""  # Posted, Paid, Draft ...
+    date: date
+    due: date | None = None
+    discount_date: date | None = None
+    terms: str = ""
+    description: str = ""
+    reference: str = ""  # DOCNUMBER; many companies keep the PO number here
+    total: Decimal
+    currency: str
+    entity: str = ""
+    purchase: PurchaseOrder | None = None
+    lines: tuple[BillLine, ...] = ()
+    remit_to: Contact | None = None
+    source: dict[str, Any] = {}
