@@ -57,7 +57,7 @@ class FlowError(ConnectorError):
     exit_code = 2
 
     def __init__(self, what: str, findings: tuple[object, ...] = (), **parts: str) -> None:
-        super().__init__(what, owner="EDI desk", **parts)  # type: ignore[arg-type]
+        super().__init__(what, owner="EDI desk", **parts)
         self.findings = findings
 
 
@@ -96,13 +96,14 @@ class DataError(StageError):
 class RefusedError(StageError):
     """The far side read the request and refused it for good. It becomes a dead letter."""
 
-    failure = "refused"
+    failure: ClassVar[FailureClass] = "refused"
 
 
 class TransientError(StageError):
     """It may work later. After the attempt's commit point the outcome is unknown, so the delivery is in doubt."""
 
-    failure = "transient"
+    failure: ClassVar[FailureClass] = "transient"
+    exit_code = 4
 
     def __init__(self, what: str, *, retry_after: float | None = None, **parts: str) -> None:
         super().__init__(what, **parts)  # type: ignore[arg-type]
@@ -112,26 +113,27 @@ class TransientError(StageError):
 class ThrottledError(TransientError):
     """The far side asked for a pause before doing anything: never in doubt."""
 
-    failure = "throttled"
+    failure: ClassVar[FailureClass] = "throttled"
 
 
 class SessionError(StageError):
     """The session or token was refused before anything was done. The client signs in once and repeats."""
 
-    failure = "session"
+    failure: ClassVar[FailureClass] = "session"
+    exit_code = 4
 
 
 class ConfigError(StageError):
     """A setting is wrong in a way only a person can mend; the lane or the flow stops, nothing is lost."""
 
-    failure = "config"
+    failure: ClassVar[FailureClass] = "config"
     exit_code = 4
 
 
 class PermissionDenied(ConfigError):
     """The account lacks a right; the lane or the flow stops, nothing is lost."""
 
-    failure = "permission"
+    failure: ClassVar[FailureClass] = "permission"
 
 
 class Undetermined(Exception):

@@ -1,0 +1,5 @@
+"""Durable state: the ledger, on SQLite, behind one narrow port. SQL lives here and nowhere else."""
+
+from pipeline.store.ledger import DEFAULT_STORE, Ledger, open_ledger
+
+__all__ = ["DEFAULT_STORE", "Ledger", "open_ledger"]

@@ -1,0 +1,395 @@
+"""Delivery: stored documents become sealed bytes, lane by lane, in source order, each taking effect exactly once.
+
+Theory. A delivery's bytes are frozen when it is sealed. An attempt is durable before a socket is touched; its commit point is durable
+before the call that can take effect. So after any crash or failure there are two cases: the attempt had not passed its commit
+point, then it had no effect and is simply repeated; or it had, then the outcome is unknown, the delivery is *in doubt*, and the
+sink's ``find`` decides: found is delivered, absent twice is sent again, anything else waits for an operator.
+A retry or a doubt at the head blocks its lane; dead and held release it. Other lanes go on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from pipeline.engine.services import Services, Stopping
+from pipeline.errors import ConfigError, ConnectorError, DataError, StageError, TransientError, Undetermined
+from pipeline.flow.model import Stage
+from pipeline.record import Counter, Delivery, Destination, Evidence
+from pipeline.retry import decide
+from pipeline.stage import COMMIT_POINT, Encode, Finds
+from pipeline.store.deliveries import Seal
+from pipeline.store.ledger import Ledger
+from pipeline.store.rows import OpenDelivery, Problem, Waiting
+
+ABSENT_TWICE = 2
+"""How often the far side must be proved not to have a delivery before it is sent again."""
+
+LONGEST_FIND_WAIT_SECONDS = 60.0
+MOST_DOCUMENTS_PER_SEAL = 10_000
+
+
+class Lanes:
+    """All lanes of one sink stage in one run.
+
+    `wake` says that lanes have new documents. After `finish` no more will come: partly filled batches go out, and `run` ends when
+    every lane is empty or has waited ``wait_seconds`` for the far side.
+    """
+
+    def __init__(
+        self, flow: str, run: int, stage: Stage, sink: Any, encoders: Mapping[str, Encode], ledger: Ledger, services: Services,
+        stopping: Stopping, wait_seconds: float,
+    ) -> None:  # fmt: skip
+        self.stage = stage
+        self.stopped: list[ConnectorError] = []  # why lanes were stopped for good in this run
+        self._flow, self._run = flow, run
+        self._sink, self._encoders = sink, encoders
+        self._ledger, self._deliveries = ledger, ledger.deliveries
+        self._services, self._stopping = services, stopping
+        self._wait_seconds = wait_seconds
+        self._limiter = anyio.CapacityLimiter(stage.workers)
+        self._awake: set[str] = set()
+        self._active: set[str] = set()
+        self._given_up: set[str] = set()
+        self._finishing = False
+        self._changed = anyio.Event()
+        self._waited: dict[int, float] = {}  # seconds each delivery has waited for the far side in this run
+        self._tried: dict[int, int] = {}  # attempts of each delivery in this run: the retry budget is a run's
+
+    def destine(self, document: Any) -> Destination:
+        """Where the document goes, by the flow's `lane` setting or as the sink says."""
+        destination: Destination = self._sink.destination(document)
+        if self.stage.lane is None:
+            return destination
+        return Destination(str(getattr(document, self.stage.lane)), destination.address)
+
+    def wake(self, lanes: set[str]) -> None:
+        self._awake |= lanes
+        self._notify()
+
+    def finish(self) -> None:
+        self._finishing = True
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Works until finished; see the class."""
+        recovered = await self._deliveries.lanes(self._flow, self.stage.name)
+        self._awake |= set(recovered)
+        async with anyio.create_task_group() as tasks:
+            swept = False
+            while True:
+                self._start_lanes(tasks)
+                if self._finishing and not swept:
+                    swept = True  # partly filled batches go out now, also of lanes that were not woken since
+                    self._awake |= set(await self._deliveries.lanes(self._flow, self.stage.name))
+                    continue
+                if self._finishing and not self._active and not self._startable():
+                    return
+                await self._changed.wait()
+                self._changed = anyio.Event()
+
+    def _startable(self) -> set[str]:
+        return set() if self._stopping.requested else self._awake - self._active - self._given_up
+
+    def _start_lanes(self, tasks: TaskGroup) -> None:
+        for lane in sorted(self._startable()):
+            self._awake.discard(lane)
+            self._active.add(lane)
+            tasks.start_soon(self._work, lane)
+
+    async def _work(self, lane: str) -> None:
+        """Empties one lane, or gives it up for this run."""
+        try:
+            while not self._stopping.requested:
+                head = await self._deliveries.head(self._flow, self.stage.name, lane)
+                if head is None and not await self._seal_next(lane):
+                    return
+                if head is not None and not await self._drive(head):
+                    self._given_up.add(lane)
+                    return
+        finally:
+            self._active.discard(lane)
+            self._notify()
+
+    # --- sealing -----------------------------------------------------------------------------------------------------
+
+    async def _seal_next(self, lane: str) -> bool:
+        """Seals the lane's next batch. False when there is nothing, or not enough yet to fill one."""
+        first = await self._deliveries.waiting(self._flow, self.stage.name, lane, 1)
+        if not first:
+            return False
+        limit = min(first[0].limit, MOST_DOCUMENTS_PER_SEAL)
+        queue = await self._deliveries.waiting(self._flow, self.stage.name, lane, limit + 1) if limit > 1 else first
+        batch = _batch(queue, limit)
+        if len(batch) < limit and len(batch) == len(queue) and not self._finishing:
+            return False
+        await self._seal(lane, batch)
+        return True
+
+    async def _seal(self, lane: str, batch: list[Waiting]) -> None:
+        try:
+            await self._deliveries.seal(self._sealing(lane, batch))
+        except ConnectorError as error:
+            await self._bury_unpackable(lane, batch, error)
+
+    def _sealing(self, lane: str, batch: list[Waiting]) -> Seal:
+        destination = Destination(lane, batch[0].address)
+        documents = [waiting.stored for waiting in batch]
+        if not batch[0].encoder:
+            body = documents[0].body
+            return Seal(
+                self._flow,
+                self.stage.name,
+                self._run,
+                destination,
+                batch,
+                (),
+                lambda numbers, now: body,
+                _state_name(batch[0]),
+            )
+        encoder = self._encoders[batch[0].encoder]
+        counters: list[Counter] = list(encoder.counters(documents))
+        return Seal(
+            self._flow, self.stage.name, self._run, destination, batch, counters,
+            lambda numbers, now: encoder.pack(documents, numbers, now),
+            _message_name(getattr(self._sink, "name_prefix", "mlc"), lane),
+        )  # fmt: skip
+
+    async def _bury_unpackable(self, lane: str, batch: list[Waiting], error: ConnectorError) -> None:
+        """Packing failed: the documents that cannot be packed alone are dead; with none such, the first one is."""
+        now = self._services.clock.now()
+        bad: list[tuple[Waiting, ConnectorError]] = []
+        for waiting in batch if len(batch) > 1 else []:
+            seal = self._sealing(lane, [waiting])
+            try:
+                seal.pack({counter.name: 1 for counter in seal.counters}, now)
+            except ConnectorError as own:
+                bad.append((waiting, own))
+        for waiting, why in bad or [(batch[0], error)]:
+            await self._deliveries.document_dies(waiting, Problem.of(why), self._flow, self.stage.name, self._run)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def _drive(self, head: OpenDelivery) -> bool:
+        """Brings the head of a lane to its end. False when the lane must be given up for this run."""
+        if head.state == "sending":  # a process died in this attempt
+            await self._recover(head)
+            return True
+        if head.next_at is not None:
+            seconds = (head.next_at - self._services.clock.now()).total_seconds()
+            if seconds > 0 and not await self._pause(head, seconds):
+                return False
+        if head.state == "in_doubt":
+            return await self._resolve(head)
+        return await self._attempt(head)
+
+    async def _recover(self, head: OpenDelivery) -> None:
+        """A process died in the last attempt. Before its commit point nothing can have happened; after it, it is in doubt."""
+        if head.committed:
+            problem = Problem("transient", "MLC-DLV-0001", "IT", "The process ended between sending and the answer")
+            await self._deliveries.waits(head.delivery, "in_doubt", problem, next_at=None)
+        else:
+            problem = Problem("transient", "MLC-DLV-0002", "IT", "The process ended before anything could take effect")
+            await self._deliveries.waits(head.delivery, "retry", problem, next_at=None)
+
+    async def _attempt(self, head: OpenDelivery) -> bool:
+        async with self._limiter:
+            if self._stopping.requested:
+                return True
+            delivery = await self._deliveries.begin_attempt(head.delivery, self._run)
+            self._tried[delivery.id] = self._tried.get(delivery.id, 0) + 1
+            passed = False
+
+            async def mark(key: str, value: str = "") -> None:
+                nonlocal passed
+                if key == COMMIT_POINT:
+                    await self._deliveries.pass_commit_point(delivery)
+                    passed = True
+                else:
+                    await self._deliveries.mark(delivery, key, value)
+
+            try:
+                evidence: Evidence = await self._sink.send(delivery, mark)
+            except Exception as error:  # noqa: BLE001  classified below
+                return await self._failed(head, delivery, passed, _as_stage_error(error, passed))
+        await self._delivered(delivery, evidence, "response")
+        self._waited.pop(delivery.id, None)
+        if head.passed:
+            await self._post_verify(delivery)
+        return True
+
+    async def _delivered(self, delivery: Delivery, evidence: Evidence, how: str) -> None:
+        upsert = self.stage.name if getattr(self._sink, "upsert", False) else ""
+        await self._deliveries.delivered(delivery, evidence, how, upsert=upsert)
+        self._services.observe("delivered", delivery)
+
+    async def _failed(self, head: OpenDelivery, delivery: Delivery, passed: bool, error: StageError) -> bool:
+        problem = Problem.of(error)
+        if error.failure == "transient" and passed:
+            settle = getattr(self._sink, "settle_seconds", 0.0)
+            until = self._services.clock.now() + timedelta(seconds=settle)
+            await self._deliveries.waits(delivery, "in_doubt", problem, next_at=until)
+            return True
+        if isinstance(error, ConfigError) or error.failure == "session":
+            await self._deliveries.waits(delivery, "retry", problem, next_at=None)
+            self.stopped.append(error)
+            return False
+        if error.failure in ("data", "refused"):
+            await self._deliveries.ends(delivery, "dead", problem, self._flow, self.stage.name, self._run)
+            return True
+        decision = decide(error, self._tried[delivery.id], self.stage.retry, self._services.rng)
+        if decision == "stop":  # its turns are used up for this run; it stays open for the next
+            await self._deliveries.waits(delivery, "retry", problem, next_at=None)
+            return False
+        until = self._services.clock.now() + timedelta(seconds=decision.seconds)
+        await self._deliveries.waits(delivery, "retry", problem, next_at=until)
+        return True
+
+    # --- in doubt ----------------------------------------------------------------------------------------------------
+
+    async def _resolve(self, head: OpenDelivery) -> bool:
+        """Asks the far side. True when the state moved on, False when the lane must be given up for this run."""
+        delivery = head.delivery
+        if not isinstance(self._sink, Finds):
+            problem = Problem(
+                "transient", "MLC-DLV-0003", "IT", "Sent again: this sink cannot say whether the first one arrived"
+            )
+            await self._deliveries.waits(delivery, "retry", problem, next_at=None, ended=False)
+            return True
+        settle = float(self._sink.settle_seconds)
+        if head.last_end is not None:
+            early = settle - (self._services.clock.now() - head.last_end).total_seconds()
+            if head.absences == 0 and early > 0 and not await self._pause(head, early):
+                return False
+        try:
+            async with self._limiter:
+                matches = await self._sink.find(delivery)
+        except (Undetermined, TransientError) as error:
+            return await self._cannot_tell(head, str(error))
+        except ConnectorError as error:
+            self.stopped.append(error)
+            return False
+        return await self._decide(head, matches, settle)
+
+    async def _decide(self, head: OpenDelivery, matches: list[Evidence], settle: float) -> bool:
+        delivery = head.delivery
+        foreign = [match for match in matches if not _ours(match, delivery)]
+        if foreign:
+            await self._hold(delivery, "MLC-DLV-0010", "Something else of the same name is on the far side", foreign)
+        elif len(matches) > 1:
+            await self._hold(delivery, "MLC-DLV-0011", "The far side has this delivery more than once", matches)
+        elif matches:
+            await self._delivered(delivery, matches[0], "find")
+            self._waited.pop(delivery.id, None)
+        elif head.absences + 1 >= ABSENT_TWICE:
+            problem = Problem(
+                "transient", "MLC-DLV-0004", "IT", "Proved absent twice: sent again, with the same bytes and name"
+            )
+            await self._deliveries.waits(delivery, "retry", problem, next_at=None, ended=False)
+        else:
+            until = self._services.clock.now() + timedelta(seconds=settle / 6)
+            problem = Problem("transient", "MLC-DLV-0005", "IT", "Not on the far side at the first look")
+            await self._deliveries.waits(
+                delivery, "in_doubt", problem, next_at=until, absences=head.absences + 1, ended=False
+            )
+        return True
+
+    async def _cannot_tell(self, head: OpenDelivery, why: str) -> bool:
+        problem = Problem(
+            "transient", "MLC-DLV-0006", "IT", "The far side could not say whether it has this delivery", why=why
+        )
+        seconds = min(LONGEST_FIND_WAIT_SECONDS, 1.0 + self._waited.get(head.delivery.id, 0.0))
+        until = self._services.clock.now() + timedelta(seconds=seconds)
+        await self._deliveries.waits(
+            head.delivery, "in_doubt", problem, next_at=until, absences=head.absences, ended=False
+        )
+        return True
+
+    async def _post_verify(self, delivery: Delivery) -> None:
+        """After sending again what was once in doubt: it must be there once. A late first copy would show here."""
+        if not isinstance(self._sink, Finds):
+            return
+        try:
+            matches = await self._sink.find(delivery)
+        except (Undetermined, ConnectorError):
+            return  # it is delivered; only the second look is missing
+        if len(matches) > 1:
+            await self._hold(delivery, "MLC-DLV-0011", "The far side has this delivery more than once", matches)
+
+    async def _hold(self, delivery: Delivery, code: str, what: str, matches: list[Evidence]) -> None:
+        problem = Problem(
+            "held", code, "EDI desk", what, f"{delivery.name} in {delivery.address or delivery.lane}",
+            "found: " + ", ".join(f"{match.id} ({match.size} bytes)" for match in matches[:5]),
+            "ask the partner which one counts; remove the other on the far side",
+        )  # fmt: skip
+        await self._deliveries.ends(delivery, "held", problem, self._flow, self.stage.name, self._run)
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    async def _pause(self, head: OpenDelivery, seconds: float) -> bool:
+        """Waits for the far side. False when this delivery has waited long enough in this run, or the run is stopping."""
+        waited = self._waited.get(head.delivery.id, 0.0)
+        if waited + seconds > self._wait_seconds:
+            return False
+        self._waited[head.delivery.id] = waited + seconds
+        return await self._stopping.sleep(self._services.clock, seconds)
+
+
+def _batch(queue: list[Waiting], limit: int) -> list[Waiting]:
+    """The longest start of the queue that may share a delivery."""
+    batch: list[Waiting] = []
+    for waiting in queue[:limit]:
+        first = batch[0] if batch else waiting
+        if (waiting.group, waiting.encoder, waiting.address) != (first.group, first.encoder, first.address):
+            break
+        batch.append(waiting)
+    return batch
+
+
+def _as_stage_error(error: Exception, passed: bool) -> StageError:
+    """What a sink raised, as one of our classes. An unexplained fault after the commit point leaves the outcome unknown."""
+    if isinstance(error, StageError):
+        return error
+    if isinstance(error, ConnectorError):
+        return ConfigError(
+            error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
+        )
+    kind: type[StageError] = TransientError if passed else DataError
+    return kind(
+        "The sink failed in a way it does not explain",
+        why=f"{type(error).__name__}: {error}"[:300],
+        mend="mend the sink, then replay",
+        owner="developer",
+        code="MLC-STG-0002",
+    )
+
+
+def _ours(match: Evidence, delivery: Delivery) -> bool:
+    """Whether what was found can be this delivery: the far side's size and digest, where it tells them, must agree."""
+    same_size = match.size is None or match.size == len(delivery.payload)
+    return same_size and (match.digest is None or match.digest == delivery.digest)
+
+
+def _message_name(prefix: str, lane: str) -> Callable[[Mapping[str, int], str, int], str]:
+    """prefix, lane, first control number, digest: unique, deterministic, and sortable within a lane."""
+    safe = re.sub(r"[^A-Za-z0-9-]", "-", lane)[:40]
+
+    def name(numbers: Mapping[str, int], digest: str, delivery: int) -> str:
+        number = next(iter(numbers.values()), delivery)
+        return f"{prefix}_{safe}_{number:09d}_{digest[:12]}.edi"
+
+    return name
+
+
+def _state_name(waiting: Waiting) -> Callable[[Mapping[str, int], str, int], str]:
+    return lambda numbers, digest, delivery: (
+        f"{waiting.stored.set}_{waiting.stored.partner}_{waiting.stored.version}_{digest[:12]}"
+    )

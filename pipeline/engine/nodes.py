@@ -1,0 +1,254 @@
+"""Running one stage between its edges: call it for each record of a chunk, route what it returns, settle what it raises."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pipeline.engine.edge import Edge
+from pipeline.errors import ConnectorError, DataError, Excluded, Held, StageError
+from pipeline.flow.model import MAIN, Stage
+from pipeline.record import Document, Record
+from pipeline.store.rows import Problem
+
+CHUNK = 256
+"""Records per call of a stage: large enough to make the edge's cost small, small enough to keep every stage busy."""
+
+Outputs = Mapping[str, Sequence[Edge]]
+
+
+class Node:
+    """Base of all stage workers. Closes its output edges when its input has ended."""
+
+    def __init__(self, stage: Stage, source: Edge, outputs: Outputs) -> None:
+        self.stage = stage
+        self._source = source
+        self._outputs = outputs
+
+    async def run(self) -> None:
+        try:
+            while chunk := await self._source.get_many(CHUNK):
+                await self.handle(chunk)
+        finally:
+            close_all(self._outputs)
+
+    async def handle(self, chunk: list[Record]) -> None:
+        raise NotImplementedError
+
+    async def emit(self, records: list[Record], port: str = MAIN) -> None:
+        await emit(self._outputs, records, port)
+
+    def settle(self, record: Record, signal: Exception) -> None:
+        """Ends this branch of the record with the outcome that the signal means."""
+        settle(record, signal, self.stage.name)
+
+
+async def emit(outputs: Outputs, records: list[Record], port: str = MAIN) -> None:
+    """To every reader of this port; with several readers each record becomes as many branches."""
+    edges = outputs[port]
+    if not records:
+        return
+    if len(edges) > 1:
+        for record in records:
+            record.receipt.split(record.row, len(edges) - 1)
+    for edge in edges:
+        await edge.put_many(records)
+
+
+def close_all(outputs: Outputs) -> None:
+    for edges in outputs.values():
+        for edge in edges:
+            edge.close()
+
+
+def settle(record: Record, signal: Exception, stage: str) -> None:
+    if isinstance(signal, Excluded):
+        record.receipt.exclude(record.row, signal.rule)
+        return
+    problem = Problem.of(signal if isinstance(signal, ConnectorError | Held) else _stage_bug(signal, record, stage))
+    if not isinstance(signal, StageError | Held):
+        problem = msgspec.structs.replace(problem, failure="data")
+    record.receipt.fail(record.row, problem, stage, partner_of(record.body))
+
+
+def partner_of(body: Any) -> str:
+    """The partner's code where the body knows one."""
+    partner = getattr(body, "partner", "")
+    return partner if isinstance(partner, str) else ""
+
+
+def _stage_bug(error: Exception, record: Record, stage: str) -> DataError:
+    """A stage raised something that is no signal: a fault of the stage, told without the record's content."""
+    frames = inspect.trace()
+    place = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown place"
+    return DataError(
+        f"The stage {stage} failed on this record",
+        where=f"{record.kind} {record.label or record.key}, {place}",
+        why=f"{type(error).__name__}: {error}"[:300],
+        mend="mend the stage, then replay this record",
+        owner="developer",
+        code="MLC-STG-0001",
+    )
+
+
+class MapNode(Node):
+    """Calls a plain function, sync or async, for each record."""
+
+    def __init__(self, stage: Stage, source: Edge, outputs: Outputs, function: Callable[[Record], Any]) -> None:
+        super().__init__(stage, source, outputs)
+        self._function = function
+
+    async def handle(self, chunk: list[Record]) -> None:
+        out: list[Record] = []
+        for record in chunk:
+            try:
+                result = self._function(record)
+                if inspect.isawaitable(result):
+                    result = await result
+            except Exception as signal:  # noqa: BLE001  becomes this record's outcome
+                self.settle(record, signal)
+                continue
+            if type(result) is Record:
+                out.append(result)
+            else:
+                self._take(record, result, out)
+        await self.emit(out)
+
+    def _take(self, record: Record, result: object, out: list[Record]) -> None:
+        records = result if isinstance(result, list) else [] if result is None else None
+        if records is None or not all(type(item) is Record for item in records):
+            self.settle(
+                record, TypeError(f"a map returns a Record, a list of them or None, not {type(result).__name__}")
+            )
+        elif not records:
+            record.receipt.exclude(record.row, self.stage.rule or self.stage.name)
+        else:
+            # Fresh records made by the stage settle on the receipt of the record they came from.
+            record.receipt.split(record.row, len(records) - 1)
+            out.extend(
+                item if item.receipt is not None else item.replace(receipt=record.receipt, row=record.row)
+                for item in records
+            )
+
+
+class FilterNode(Node):
+    """Keeps the records for which the flow's expression holds; the rest are excluded by the rule's name."""
+
+    async def handle(self, chunk: list[Record]) -> None:
+        expression, rule = self.stage.expression, self.stage.rule
+        assert expression is not None
+        out = []
+        for record in chunk:
+            try:
+                kept = expression.holds({record.kind: record.body})
+            except Exception as signal:  # noqa: BLE001  becomes this record's outcome
+                self.settle(record, signal)
+                continue
+            if kept:
+                out.append(record)
+            else:
+                record.receipt.exclude(record.row, rule)
+        await self.emit(out)
+
+
+class BranchNode(Node):
+    """Sends each record to the first case that holds, to `else`, or excludes it."""
+
+    async def handle(self, chunk: list[Record]) -> None:
+        out: dict[str, list[Record]] = {port: [] for port in self.stage.ports}
+        for record in chunk:
+            try:
+                port = self._port(record)
+            except Exception as signal:  # noqa: BLE001  becomes this record's outcome
+                self.settle(record, signal)
+                continue
+            if port is None:
+                record.receipt.exclude(record.row, f"{self.stage.name}: no case holds")
+            else:
+                out[port].append(record)
+        for port, records in out.items():
+            await self.emit(records, port)
+
+    def _port(self, record: Record) -> str | None:
+        scope = {record.kind: record.body}
+        return next((name for name, expression in self.stage.cases if expression.holds(scope)), self.stage.otherwise)
+
+
+class EncodeNode(Node):
+    """Renders each record into documents; each document goes on as a record of its own."""
+
+    def __init__(
+        self, stage: Stage, source: Edge, outputs: Outputs, render: Callable[[Record], list[Document]]
+    ) -> None:
+        super().__init__(stage, source, outputs)
+        self._render = render
+
+    async def handle(self, chunk: list[Record]) -> None:
+        out: list[Record] = []
+        for record in chunk:
+            try:
+                documents = self._render(record)
+            except Exception as signal:  # noqa: BLE001  becomes this record's outcome
+                self.settle(record, signal)
+                continue
+            if not documents:
+                record.receipt.exclude(record.row, f"{self.stage.name}: nothing to send")
+                continue
+            record.receipt.split(record.row, len(documents) - 1)
+            out.extend(record.replace(body=Encoded(self.stage.name, document)) for document in documents)
+        await self.emit(out)
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """A document on its way from its encoder to a sink."""
+
+    encoder: str
+    document: Document
+
+    @property
+    def partner(self) -> str:
+        return self.document.partner
+
+
+class AdmitNode(Node):
+    """The entrance of a sink: hands each document to the page's receipt, which stores it when the page is settled.
+
+    A record that no encoder made a document of becomes one: its body as canonical JSON, delivered as it is (an upsert).
+    """
+
+    def __init__(self, stage: Stage, source: Edge) -> None:
+        super().__init__(stage, source, {})
+
+    async def handle(self, chunk: list[Record]) -> None:
+        name = self.stage.name
+        for record in chunk:
+            body = record.body
+            if type(body) is Encoded:
+                record.receipt.deliver(record.row, name, body.encoder, body.document)
+                continue
+            try:
+                document = state_document(record)
+            except Exception as signal:  # noqa: BLE001  becomes this record's outcome
+                self.settle(record, signal)
+                continue
+            record.receipt.deliver(record.row, name, "", document)
+
+
+def state_document(record: Record) -> Document:
+    """The desired state of one object on the far side, as its canonical JSON."""
+    payload = msgspec.json.encode(record.body, order="deterministic", enc_hook=str)
+    digest = hashlib.sha256(payload).hexdigest()
+    partner = str(getattr(record.body, "code", "") or record.key)
+    return Document(
+        set=record.kind,
+        partner=partner,
+        body=payload,
+        fields=("*",),
+        fingerprint=lambda fields: digest,
+        plan="state",
+        label=record.label,
+    )

@@ -1,0 +1,76 @@
+"""The receipt of one source page: it counts its records through every split and drop, and completes when all are settled.
+
+One per page, never one object per record. Pure: no clock, no I/O. A record's branches settle separately; the worst outcome
+counts. Whoever drops a record without settling it leaves the receipt open for ever: in debug mode `open_rows` names the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.record import Document, Page, Record
+from pipeline.store.rows import RANK, Problem
+
+EXCLUDED, DEAD, HELD = RANK["excluded"], RANK["dead"], RANK["held"]
+
+
+class Receipt:
+    """``number`` counts the pages of one source in a run, from 1. ``on_complete`` is called once, when nothing is open."""
+
+    __slots__ = ("documents", "number", "on_complete", "open", "page", "problems", "ranks", "reasons", "rows")
+
+    def __init__(self, number: int, page: Page, on_complete: Callable[[Receipt], None], *, debug: bool = False) -> None:
+        self.number = number
+        self.page = page
+        self.on_complete = on_complete
+        self.open = len(page.records)
+        self.ranks: dict[int, int] = {}
+        self.reasons: dict[int, str] = {}
+        self.problems: dict[int, tuple[Problem, str, str]] = {}  # row -> problem, stage, partner
+        self.documents: dict[int, list[tuple[str, str, Document]]] = {}  # row -> sink, encoder, document
+        self.rows: dict[int, int] | None = dict.fromkeys(range(self.open), 1) if debug else None
+        for row, record in enumerate(page.records):
+            record.receipt, record.row = self, row
+
+    def begin(self) -> None:
+        """Completes at once when the page is empty."""
+        if self.open == 0:
+            self.on_complete(self)
+
+    def split(self, row: int, extra: int) -> None:
+        """The record goes on as ``extra`` more branches than before."""
+        self.open += extra
+        if self.rows is not None:
+            self.rows[row] += extra
+
+    def exclude(self, row: int, rule: str) -> None:
+        """One branch ends: left out by this rule."""
+        if self.ranks.get(row, -1) < EXCLUDED:
+            self.ranks[row], self.reasons[row] = EXCLUDED, rule
+        self._close(row)
+
+    def fail(self, row: int, problem: Problem, stage: str, partner: str = "") -> None:
+        """One branch ends: dead, or held, for this reason."""
+        rank = HELD if problem.failure == "held" else DEAD
+        if self.ranks.get(row, -1) < rank:
+            self.ranks[row], self.reasons[row] = rank, problem.code
+            self.problems[row] = (problem, stage, partner)
+        self._close(row)
+
+    def deliver(self, row: int, sink: str, encoder: str, document: Document) -> None:
+        """One branch ends: this document is to be stored for that sink."""
+        self.documents.setdefault(row, []).append((sink, encoder, document))
+        self._close(row)
+
+    def _close(self, row: int) -> None:
+        self.open -= 1
+        if self.rows is not None:
+            self.rows[row] -= 1
+            assert self.rows[row] >= 0, f"row {row} of page {self.number} was settled twice"
+        assert self.open >= 0, f"page {self.number} was settled twice"
+        if self.open == 0:
+            self.on_complete(self)
+
+    def open_rows(self) -> list[Record]:
+        """In debug mode: the records that nobody has settled yet."""
+        return [self.page.records[row] for row, count in (self.rows or {}).items() if count]

@@ -1,0 +1,83 @@
+"""What every part of a run is handed: clock, ids, randomness, threads, an observer; and the request to stop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from pipeline.clock import Clock, Ids, RandomIds, SystemClock, system_random
+
+T = TypeVar("T")
+Observer = Callable[[str, Any], None]
+"""Called with what happened (``read`` a page's record count, ``settled`` a page's record count, ``delivered`` a delivery)."""
+
+
+def ignore(event: str, detail: Any) -> None:
+    """The observer of those who do not look."""
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Runs a function on a worker thread: for large parses, which free the interpreter lock."""
+    return await anyio.to_thread.run_sync(lambda: function(*arguments))
+
+
+async def inline(function: Callable[..., T], *arguments: Any) -> T:
+    """Runs a function where it is called: for a virtual clock, to which threads are invisible."""
+    return function(*arguments)
+
+
+class Services(msgspec.Struct):
+    """Everything from outside that a run may use. Nothing in the engine reaches for it by itself."""
+
+    clock: Clock
+    ids: Ids
+    rng: random.Random
+    offload: Callable[..., Awaitable[Any]]
+    environment: Mapping[str, str]
+    observe: Observer = ignore
+
+    @classmethod
+    def system(cls, environment: Mapping[str, str], observe: Observer = ignore) -> Services:
+        """The real world."""
+        return cls(SystemClock(), RandomIds(), system_random(), in_thread, environment, observe)
+
+
+class Stopping:
+    """A request to stop: sources read no further page, what is in flight is finished, waits end at once."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+        self.signal = 0  # the signal number that asked, 0 when none did
+
+    @property
+    def requested(self) -> bool:
+        return self._event.is_set()
+
+    def request(self, signal: int = 0) -> None:
+        self.signal = self.signal or signal
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+    async def sleep(self, clock: Clock, seconds: float) -> bool:
+        """Sleeps on the given clock; False when a stop was requested before the time was up."""
+        if self.requested:
+            return False
+        done = False
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                await self._event.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            await clock.sleep(seconds)
+            done = True
+            tasks.cancel_scope.cancel()
+        return done

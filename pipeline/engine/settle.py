@@ -1,0 +1,127 @@
+"""What a settled page means for the ledger: which documents are new, which are versions, which are held. Pure.
+
+Rules (identity, versions, duplicates): a document stands for (flow, partner, set, company, object, business key). A new
+version exists when a source field used in the last document has another value now; a guide's edit makes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pipeline.engine.receipt import DEAD, HELD, Receipt
+from pipeline.errors import ConnectorError
+from pipeline.record import Destination, Document, Record
+from pipeline.store.ledger import Identity
+from pipeline.store.rows import RANK, Fate, NewDocument, Previous, Problem
+
+UNCHANGED = RANK["unchanged"]
+
+Amend = Callable[[str, Document, int], Document]
+"""(encoder stage, document, version) -> the document as that version."""
+
+Destine = Callable[[str, Document], Destination]
+"""(sink stage, document) -> where it goes."""
+
+
+class Settlement:
+    """Decides the fates of one page's records, given what the ledger held before."""
+
+    def __init__(
+        self,
+        previous: Mapping[tuple[Identity, str, str], Previous],
+        guarded: Mapping[tuple[str, str, str], list[tuple[Identity, int]]],
+        amend: Amend,
+        destine: Destine,
+    ) -> None:
+        self._previous = previous
+        self._guarded = guarded
+        self._amend = amend
+        self._destine = destine
+        self._made: set[tuple[Identity, str, str]] = set()
+        self._guards: dict[tuple[str, str, str], Identity] = {}
+
+    def fates(self, receipt: Receipt) -> list[Fate]:
+        """One fate per record of the page, in order."""
+        return [self._fate(receipt, row, record) for row, record in enumerate(receipt.page.records)]
+
+    def _fate(self, receipt: Receipt, row: int, record: Record) -> Fate:
+        fate = Fate(record, receipt.ranks.get(row), receipt.reasons.get(row, ""), documents=[], links=[])
+        if row in receipt.problems:
+            fate.problem, fate.stage, fate.partner = receipt.problems[row]
+        for sink, encoder, document in receipt.documents.get(row, ()):
+            self._document(fate, sink, encoder, document)
+        return fate
+
+    def _document(self, fate: Fate, sink: str, encoder: str, document: Document) -> None:
+        identity = identity_of(fate.record)
+        key = (identity, document.partner, document.set)
+        before = self._previous.get(key)
+        if key in self._made:  # the same record twice in one page: the first stands
+            _unchanged(fate)
+            return
+        fingerprint = document.fingerprint or (lambda fields: fate.record.digest)
+        if before is not None and fingerprint(before.fields) == before.fields_digest:
+            _stands(fate, before)
+            return
+        try:
+            if before is not None:
+                document = self._amend(encoder, document, before.version + 1)
+            destination = self._destine(sink, document)
+        except ConnectorError as error:
+            _fails(fate, Problem.of(error), sink, document.partner)
+            return
+        new = NewDocument(document, sink, encoder, destination.lane, destination.address, fingerprint(document.fields))
+        if before is not None:
+            new.version, new.replaces = before.version + 1, before.id
+        new.held = self._why_held(fate.record, identity, document, before)
+        self._made.add(key)
+        fate.documents.append(new)
+
+    def _why_held(
+        self, record: Record, identity: Identity, document: Document, before: Previous | None
+    ) -> Problem | None:
+        if before is not None and document.amendments == "hold":
+            return Problem(
+                "held", "MLC-DOC-0002", "EDI desk", "The record changed after its document was made",
+                f"{record.kind} {record.label}, {document.set} to {document.partner}, version {before.version + 1}",
+                "this partner's file says  amendments: hold",
+                "look at both versions, then replay this one to send it",
+            )  # fmt: skip
+        guard = (document.guard, document.partner, document.set)
+        others = [(other, f"document {id_}") for other, id_ in self._guarded.get(guard, []) if other != identity]
+        if document.guard and guard in self._guards and self._guards[guard] != identity:
+            others.append((self._guards[guard], "a document of this run"))
+        if document.guard:
+            self._guards.setdefault(guard, identity)
+        if not others or before is not None:
+            return None
+        (_, object_, key), where = others[0]
+        return Problem(
+            "held", "MLC-DOC-0001", "AP", "This may be the same bill entered twice",
+            f"{record.kind} {record.label}, {document.set} to {document.partner}",
+            f"same vendor, number and amount as {object_} {key} ({where})",
+            "delete or correct one of them in the books; or replay this one to send it all the same",
+        )  # fmt: skip
+
+
+def identity_of(record: Record) -> Identity:
+    return (record.company, record.object, record.key)
+
+
+def _unchanged(fate: Fate) -> None:
+    if fate.rank is None or fate.rank < UNCHANGED:
+        fate.rank, fate.reason = UNCHANGED, ""
+
+
+def _stands(fate: Fate, before: Previous) -> None:
+    """The document made before still says it all: unchanged once delivered, otherwise its own state tells."""
+    if before.status == "delivered":
+        _unchanged(fate)
+    else:
+        fate.links.append(before.id)
+
+
+def _fails(fate: Fate, problem: Problem, stage: str, partner: str) -> None:
+    rank = HELD if problem.failure == "held" else DEAD
+    if fate.rank is None or fate.rank < rank:
+        fate.rank, fate.reason, fate.problem, fate.stage, fate.partner = rank, problem.code, problem, stage, partner

@@ -1,0 +1,196 @@
+"""Reading sources into receipts, and committing settled pages in order. The cursor moves only here, with the page it belongs to."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import msgspec
+
+from pipeline.engine.lanes import Lanes
+from pipeline.engine.nodes import Outputs, close_all, emit, settle
+from pipeline.engine.receipt import Receipt
+from pipeline.engine.services import Services, Stopping
+from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
+from pipeline.errors import ConnectorError, DataError, Held, StageError, TransientError
+from pipeline.flow.model import Stage
+from pipeline.record import Page, Record, Window
+from pipeline.retry import RetryPolicy, decide
+from pipeline.stage import Settles
+from pipeline.store.ledger import Ledger
+from pipeline.store.reports import Totals
+from pipeline.store.rows import PageCommit, millionths
+
+PAGES_IN_FLIGHT = 4
+"""How many pages of one source may be read and not yet settled: this bounds memory, whatever the size of a backfill."""
+
+
+class SourceReader:
+    """Reads one source to its end, page by page, and commits each page when it is settled and all before it are.
+
+    `read_here` counts what was read, independently of the ledger. ``problem`` is why reading ended early, if it did.
+    """
+
+    def __init__(
+        self, stage: Stage, source: Any, outputs: Outputs, window: Window, ledger: Ledger, services: Services, stopping: Stopping,
+        committer: PageCommitter,
+    ) -> None:  # fmt: skip
+        self.stage = stage
+        self.read_here = Totals()
+        self.problem: ConnectorError | None = None
+        self._source, self._outputs, self._window = source, outputs, window
+        self._ledger, self._services, self._stopping = ledger, services, stopping
+        self._committer = committer
+        self._scope = str(getattr(source, "scope", ""))
+        self._open: deque[Receipt] = deque()
+        self._changed = anyio.Event()
+        self._reading = True
+
+    async def run(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._commit_pages)
+            try:
+                await self._read_pages()
+            except ConnectorError as error:
+                self.problem = error
+            finally:
+                self._reading = False
+                self._notify()
+                close_all(self._outputs)
+
+    async def _read_pages(self) -> None:
+        cursor = (
+            await self._ledger.cursor(self._committer.flow, self.stage.name, self._scope) if self._window.live else None
+        )
+        number = 0
+        while not self._stopping.requested:
+            page = await read_page(self._source, self._window, cursor, self.stage.retry, self._services, self._stopping)
+            if page is None:
+                return
+            number += 1
+            cursor = page.cursor or cursor
+            await self._enter(number, page)
+            if not page.more:
+                return
+
+    async def _enter(self, number: int, page: Page) -> None:
+        if self._window.keys:
+            page.records = [record for record in page.records if record.key in self._window.keys]
+        for record in page.records:
+            self._count(record)
+        self._services.observe("read", len(page.records))
+        receipt = Receipt(number, page, self._completed)
+        self._open.append(receipt)
+        receipt.begin()
+        going = [record for record in page.records if not self._settled_at_source(record)]
+        await emit(self._outputs, going)
+        while len(self._open) >= PAGES_IN_FLIGHT:
+            await self._changed.wait()
+
+    def _count(self, record: Record) -> None:
+        """Adds the record to what was read. An amount that the ledger cannot hold exactly makes the record dead, without amount."""
+        try:
+            amount = millionths(record.amount)
+        except DataError as error:
+            record.body, record.amount, amount = error, None, None
+        totals = self.read_here
+        totals.read += 1
+        totals.read_amounts[record.currency] = totals.read_amounts.get(record.currency, 0) + (amount or 0)
+
+    def _settled_at_source(self, record: Record) -> bool:
+        if isinstance(record.body, Held | StageError):
+            settle(record, record.body, self.stage.name)
+            return True
+        return False
+
+    def _completed(self, receipt: Receipt) -> None:
+        self._notify()
+
+    def _notify(self) -> None:
+        """Wakes all who wait for a change; a new event takes the place of the one that fired."""
+        fired, self._changed = self._changed, anyio.Event()
+        fired.set()
+
+    async def _commit_pages(self) -> None:
+        """Commits complete pages from the front; a page behind an open one waits."""
+        while self._reading or self._open:
+            if not self._open or self._open[0].open:
+                await self._changed.wait()
+                continue
+            receipt = self._open[0]
+            await self._committer.commit(self.stage.name, self._scope, receipt, self._window.live)
+            self._open.popleft()
+            self._notify()
+            if isinstance(self._source, Settles):
+                await self._source.settled(receipt.page)
+            self._services.observe("settled", len(receipt.page.records))
+
+
+class PageCommitter:
+    """Turns settled receipts into ledger commits and wakes the lanes that got documents. Shared by a run's sources."""
+
+    def __init__(
+        self, flow: str, flow_digest: str, code_version: str, run: int, ledger: Ledger, lanes: Sequence[Lanes], amend: Amend,
+        destine: Destine,
+    ) -> None:  # fmt: skip
+        self.flow = flow
+        self._flow_digest, self._code_version, self._run = flow_digest, code_version, run
+        self._ledger = ledger
+        self._lanes = {lane.stage.name: lane for lane in lanes}
+        self._amend, self._destine = amend, destine
+        self._one_at_a_time = anyio.Lock()  # what was stored before must be visible to the next page
+
+    async def commit(self, source: str, scope: str, receipt: Receipt, live: bool) -> None:
+        async with self._one_at_a_time:
+            commit = await self._page(source, scope, receipt, live)
+            woken = await self._ledger.commit_page(commit)
+        for sink, lanes in woken.items():
+            self._lanes[sink].wake(lanes)
+
+    async def _page(self, source: str, scope: str, receipt: Receipt, live: bool) -> PageCommit:
+        records = receipt.page.records
+        with_documents = [identity_of(records[row]) for row in receipt.documents]
+        guards = [doc.guard for documents in receipt.documents.values() for _, _, doc in documents if doc.guard]
+        previous = await self._ledger.previous(self.flow, with_documents) if with_documents else {}
+        guarded = await self._ledger.guarded(self.flow, guards) if guards else {}
+        fates = Settlement(previous, guarded, self._amend, self._destine).fates(receipt)
+        cursor = receipt.page.cursor if live else None
+        return PageCommit(
+            self._run, self.flow, self._flow_digest, self._code_version, source, receipt.number, _reads(records), fates,
+            (scope, msgspec.json.encode(cursor).decode()) if cursor is not None else None,
+        )  # fmt: skip
+
+
+def _reads(records: Sequence[Record]) -> list[tuple[str, int, int]]:
+    """(currency, records, millionths) of a page."""
+    found: dict[str, list[int]] = {}
+    for record in records:
+        entry = found.setdefault(record.currency, [0, 0])
+        entry[0] += 1
+        entry[1] += millionths(record.amount) or 0
+    return [(currency, count, amount) for currency, (count, amount) in found.items()]
+
+
+async def read_page(
+    source: Any,
+    window: Window,
+    cursor: dict[str, str] | None,
+    policy: RetryPolicy,
+    services: Services,
+    stopping: Stopping,
+) -> Page | None:
+    """One page, tried again as the policy allows. A stop while waiting ends reading."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            page: Page | None = await source.read(window, cursor)
+            return page
+        except TransientError as error:
+            decision = decide(error, attempt, policy, services.rng)
+            if decision == "stop":
+                raise
+            if not await stopping.sleep(services.clock, decision.seconds):
+                return None

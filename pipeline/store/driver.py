@@ -1,0 +1,180 @@
+"""How SQLite is reached: one port, two drivers over the same statements.
+
+`ThreadedDriver` (aiosqlite) is for production: its work happens on threads, one connection writes and checkpoints, a
+read-only one reads. `InlineDriver` (sqlite3) does the same inside the event loop, because a worker thread is invisible to a virtual clock.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import aiosqlite
+
+from pipeline.errors import StoreError
+from pipeline.store.queries import migrations, statements
+from pipeline.store.transaction import Command, Operation, Outcome, Row, transaction
+
+PRAGMAS = (
+    "pragma journal_mode = wal",
+    "pragma synchronous = full",  # a commit that returned survives a power loss
+    "pragma busy_timeout = 10000",
+    "pragma foreign_keys = on",
+    "pragma trusted_schema = off",
+    "pragma cache_size = -65536",
+)
+APPLICATION_ID = 0x4D4C4331  # "MLC1": marks the file as ours
+
+
+class Driver(Protocol):
+    """``commit`` runs the commands in one durable transaction; ``fetch`` reads what was committed. ``close`` ends both."""
+
+    async def commit(self, commands: Sequence[Command], now: str) -> list[Outcome]: ...
+    async def fetch(self, name: str, values: Row = ()) -> list[Row]: ...
+    async def close(self) -> None: ...
+
+
+def prepare_file(path: Path) -> None:
+    """Makes the ledger file readable by its owner alone, before SQLite opens it: WAL and SHM inherit the mode."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def migrate(path: Path) -> None:
+    """Brings the file to the newest schema; refuses a file of a newer program, or one that is not ours."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        _apply_migrations(connection, path)
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            "The ledger cannot be opened",
+            where=str(path),
+            why=str(error),
+            mend="restore it from a backup",
+            code="MLC-STO-0001",
+        ) from None
+    finally:
+        connection.close()
+
+
+def _apply_migrations(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("pragma user_version").fetchone()[0]
+    newest = migrations()[-1][0]
+    if version > newest:
+        raise StoreError(
+            "The ledger was written by a newer version of ml-connector",
+            where=str(path),
+            why=f"its schema is number {version}, this program knows up to {newest}",
+            mend="upgrade ml-connector",
+            code="MLC-STO-0002",
+        )
+    if version == 0 and connection.execute("select count(*) from sqlite_schema").fetchone()[0]:
+        raise StoreError(
+            "This file is a database of something else",
+            where=str(path),
+            mend="name another file in MLC_STORE",
+            code="MLC-STO-0003",
+        )
+    for number, _, script in migrations():
+        if number > version:
+            connection.executescript(f"begin exclusive;\n{script}\npragma user_version = {number};\ncommit;")
+    connection.execute(f"pragma application_id = {APPLICATION_ID}")
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
+class ThreadedDriver:
+    """SQLite on worker threads. Open with `open`; the writer belongs to one task at a time (`pipeline.store.writer`)."""
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, path: Path) -> ThreadedDriver:
+        writer = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+        try:
+            for pragma in PRAGMAS:
+                await writer.execute_fetchall(pragma)
+            # Read-only: it can never checkpoint, so that one connection alone writes and checkpoints.
+            reader = await aiosqlite.connect(_read_only(path), uri=True, isolation_level=None)
+        except BaseException:
+            await writer.close()
+            raise
+        await reader.execute_fetchall("pragma busy_timeout = 10000")
+        return cls(writer, reader)
+
+    async def commit(self, commands: Sequence[Command], now: str) -> list[Outcome]:
+        steps = transaction(commands, now)
+        try:
+            operation = next(steps)
+            while True:
+                operation = steps.send(await self._perform(operation))
+        except StopIteration as done:
+            outcomes: list[Outcome] = done.value
+            return outcomes
+        except BaseException:
+            await self._rollback()
+            raise
+
+    async def _perform(self, operation: Operation) -> list[Row]:
+        if operation.do == "many":
+            cursor = await self._writer.executemany(operation.sql, operation.values)
+            await cursor.close()
+            return []
+        return list(await self._writer.execute_fetchall(operation.sql, operation.values))  # type: ignore[arg-type]
+
+    async def _rollback(self) -> None:
+        if self._writer.in_transaction:
+            await self._writer.rollback()
+
+    async def fetch(self, name: str, values: Row = ()) -> list[Row]:
+        return list(await self._reader.execute_fetchall(statements()[name], values))  # type: ignore[arg-type]
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+
+class InlineDriver:
+    """SQLite in the calling thread, for a virtual clock."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        for pragma in PRAGMAS:
+            self._connection.execute(pragma)
+
+    async def commit(self, commands: Sequence[Command], now: str) -> list[Outcome]:
+        steps = transaction(commands, now)
+        try:
+            operation = next(steps)
+            while True:
+                operation = steps.send(self._perform(operation))
+        except StopIteration as done:
+            outcomes: list[Outcome] = done.value
+            return outcomes
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise
+
+    def _perform(self, operation: Operation) -> list[Row]:
+        if operation.do == "many":
+            self._connection.executemany(operation.sql, operation.values)
+            return []
+        return self._connection.execute(operation.sql, operation.values).fetchall()
+
+    async def fetch(self, name: str, values: Row = ()) -> list[Row]:
+        return self._connection.execute(statements()[name], values).fetchall()
+
+    async def close(self) -> None:
+        self._connection.close()

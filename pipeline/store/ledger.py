@@ -1,0 +1,171 @@
+"""The ledger's verbs for runs and source pages. Deliveries have theirs in `pipeline.store.deliveries`, reports in `.reports`.
+
+Every verb that writes returns only when what it wrote is durable.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import msgspec
+
+from pipeline.clock import Clock
+from pipeline.errors import ConnectorError, LockHeld, UsageError
+from pipeline.store.deliveries import Deliveries
+from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, migrate, prepare_file
+from pipeline.store.pages import page_command
+from pipeline.store.reports import Reports
+from pipeline.store.rows import Lease, PageCommit, Previous, Problem, stamp
+from pipeline.store.transaction import Audit, Change, Command, Heads, Row
+from pipeline.store.writer import Writer
+
+DEFAULT_STORE = "sqlite:///.ml-connector/ledger.db"
+Identity = tuple[str, str, str]
+"""(company, object, business key) of a source record."""
+
+
+def store_path(url: str) -> Path:
+    """The file behind ``sqlite:///path`` (relative) or ``sqlite:////path`` (absolute)."""
+    if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
+        raise UsageError(
+            "This kind of ledger is not known",
+            where="MLC_STORE",
+            why=f"{url!r} is not sqlite:///path",
+            mend=f"use {DEFAULT_STORE}",
+            code="MLC-STO-0004",
+        )
+    return Path(url.removeprefix("sqlite:///"))
+
+
+@asynccontextmanager
+async def open_ledger(
+    url: str, clock: Clock, *, driver: Literal["threaded", "inline"] = "threaded"
+) -> AsyncIterator[Ledger]:
+    """Opens, creates or upgrades the ledger; closes it after everything submitted is durable."""
+    path = store_path(url)
+    prepare_file(path)
+    migrate(path)
+    opened: Driver = await ThreadedDriver.open(path) if driver == "threaded" else InlineDriver(path)
+    writer = Writer(opened, clock)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.work)
+            try:
+                yield Ledger(opened, writer, clock, path)
+            finally:
+                writer.close()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await opened.close()
+
+
+class Ledger:
+    """One open ledger. ``deliveries`` and ``reports`` are its other two doors."""
+
+    def __init__(self, driver: Driver, writer: Writer, clock: Clock, path: Path) -> None:
+        self._driver = driver
+        self._writer = writer
+        self._clock = clock
+        self.path = path
+        self.deliveries = Deliveries(driver, writer, clock)
+        self.reports = Reports(driver)
+
+    def _now(self) -> str:
+        return stamp(self._clock.now())
+
+    async def begin_run(self, flow: str, file: str, flow_digest: str, code_version: str, kind: str, span: str) -> int:
+        """A new run's id."""
+        now = self._now()
+
+        def build(_: list[list[Row]], heads: Heads) -> Change:
+            run = heads.take("runs")
+            audit = [Audit("run", f"run {run}", f"{kind} of {flow} started", run)]
+            return Change([("insert_run", [(run, flow, file, flow_digest, code_version, kind, span, now)])], audit, run)
+
+        run = await self._writer.submit(Command([], build))
+        assert isinstance(run, int)
+        return run
+
+    async def finish_run(self, run: int, status: str, problem: ConnectorError | None = None) -> None:
+        text = Problem.of(problem).text() if problem else None
+        change = Change(
+            [("finish_run", [(self._now(), status, text, run)])],
+            [Audit("run", f"run {run}", f"finished: {status}", run)],
+        )
+        await self._writer.submit(Command([], lambda rows, heads: change))
+
+    @asynccontextmanager
+    async def lease(self, name: str, owner: str) -> AsyncIterator[Lease]:
+        """The right to run this flow, for as long as the block lasts. Raises `LockHeld` while anyone else has it.
+
+        The truth is a file lock beside the ledger, which the system drops when its process dies; the row says who it is.
+        """
+        safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+        descriptor = os.open(self.path.with_name(f"{self.path.name}.{safe}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise await self._held(name) from None
+            yield await self._take_lease(name, owner)
+        finally:
+            os.close(descriptor)
+
+    async def _held(self, name: str) -> LockHeld:
+        rows = await self._driver.fetch("lease", (name,))
+        return LockHeld(
+            f"{name} is running already",
+            where=f"process {rows[0][2]} on {rows[0][1]}" if rows else "",
+            why="two runs of one flow at once could send the same document twice",
+            mend="wait for it to end, or end that process",
+            code="MLC-RUN-0006",
+        )
+
+    async def _take_lease(self, name: str, owner: str) -> Lease:
+        def build(rows: list[list[Row]], heads: Heads) -> Change:
+            lease = Lease(name, owner, rows[0][0][3] + 1 if rows[0] else 1)
+            row = (name, owner, socket.gethostname(), os.getpid(), lease.epoch, self._now())
+            return Change([("take_lease", [row])], [], lease)
+
+        lease = await self._writer.submit(Command([("lease", (name,))], build))
+        assert isinstance(lease, Lease)
+        return lease
+
+    async def cursor(self, flow: str, source: str, scope: str) -> dict[str, str] | None:
+        """How far this source has been read, as it was committed with the last settled page."""
+        rows = await self._driver.fetch("cursor", (flow, source, scope))
+        return msgspec.json.decode(rows[0][0], type=dict[str, str]) if rows else None
+
+    async def previous(self, flow: str, identities: Sequence[Identity]) -> dict[tuple[Identity, str, str], Previous]:
+        """The newest document by (identity, partner, set) of these source records."""
+        found = {}
+        for company, object_, key, partner, set_code, *rest in await self._driver.fetch(
+            "previous_documents", (msgspec.json.encode(identities).decode(), flow)
+        ):
+            id_, version, status, plan, digest, fields = rest
+            names = tuple(msgspec.json.decode(fields, type=list[str]))
+            found[((company, object_, key), partner, set_code)] = Previous(id_, version, status, plan, names, digest)
+        return found
+
+    async def guarded(self, flow: str, guards: Sequence[str]) -> dict[tuple[str, str, str], list[tuple[Identity, int]]]:
+        """Documents that share a guard, as (identity, document id) by (guard, partner, set)."""
+        found: dict[tuple[str, str, str], list[tuple[Identity, int]]] = {}
+        for guard, company, object_, key, partner, set_code, id_ in await self._driver.fetch(
+            "guarded_documents", (msgspec.json.encode(guards).decode(), flow)
+        ):
+            found.setdefault((guard, partner, set_code), []).append(((company, object_, key), id_))
+        return found
+
+    async def commit_page(self, page: PageCommit) -> dict[str, set[str]]:
+        """Makes a settled page durable; returns the lanes that got documents, by sink stage."""
+        lanes = await self._writer.submit(page_command(page, self._now()))
+        assert isinstance(lanes, dict)
+        return lanes

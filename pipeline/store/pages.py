@@ -1,0 +1,142 @@
+"""How a settled source page becomes ledger rows: pure, one `Change` for the whole page."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.record import Record
+from pipeline.store.rows import OUTCOMES, Fate, NewDocument, PageCommit, Problem, millionths
+from pipeline.store.transaction import Audit, Change, Command, Heads, Row
+
+
+def page_command(page: PageCommit, now: str) -> Command:
+    """The command that makes this page durable: its records, documents, dead letters, cursor and audit rows."""
+    keys = [(fate.record.company, fate.record.object, fate.record.key) for fate in page.fates]
+    reads: list[tuple[str, Row]] = (
+        [("open_dead_letters", (msgspec.json.encode(keys).decode(), page.flow))] if keys else []
+    )
+    return Command(reads, lambda rows, heads: _PageWriter(page, now, heads, rows[0] if rows else []).change())
+
+
+class _PageWriter:
+    """Collects the rows of one page."""
+
+    def __init__(self, page: PageCommit, now: str, heads: Heads, open_letters: list[Row]) -> None:
+        self.page, self.now, self.heads = page, now, heads
+        self.letters = {
+            (company, object_, key, stage, code): id_ for id_, company, object_, key, stage, code in open_letters
+        }
+        self.letters_of: dict[tuple[str, str, str], list[int]] = {}
+        for id_, company, object_, key, _, _ in open_letters:
+            self.letters_of.setdefault((company, object_, key), []).append(id_)
+        self.records: list[Row] = []
+        self.links: list[Row] = []
+        self.documents: list[Row] = []
+        self.plans: dict[str, Row] = {}
+        self.new_letters: list[Row] = []
+        self.repeated: list[Row] = []
+        self.closed: list[Row] = []
+        self.audit: list[Audit] = []
+        self.lanes: dict[str, set[str]] = {}
+
+    def change(self) -> Change:
+        page = self.page
+        first = self.heads.take("records", len(page.fates)) if page.fates else 0
+        for id_, fate in enumerate(page.fates, first):
+            self._record(id_, fate)
+        writes: list[tuple[str, list[Row]]] = [
+            ("insert_page", self._pages()),
+            ("insert_record", self.records),
+            ("insert_plan", list(self.plans.values())),
+            ("insert_document", self.documents),
+            ("link_document", self.links),
+            ("insert_dead_letter", self.new_letters),
+            ("repeat_dead_letter", self.repeated),
+            ("close_dead_letter", self.closed),
+            ("save_cursor", [(page.flow, page.source, *page.cursor, self.now)] if page.cursor else []),
+        ]
+        return Change(writes, self.audit, self.lanes)
+
+    def _pages(self) -> list[Row]:
+        page = self.page
+        first = self.heads.take("pages", len(page.reads)) if page.reads else 0
+        return [
+            (id_, page.run, page.source, page.number, currency, records, amount)
+            for id_, (currency, records, amount) in enumerate(page.reads, first)
+        ]
+
+    def _record(self, id_: int, fate: Fate) -> None:
+        record, page = fate.record, self.page
+        amount = millionths(record.amount)
+        self.records.append(
+            (id_, page.run, page.flow, record.company, record.object, record.key, record.label, record.digest,
+             record.currency, amount, fate.rank, fate.reason)
+        )  # fmt: skip
+        for new in fate.documents:
+            document = self._document(new, record, amount)
+            self.links.append((id_, document))
+        self.links.extend((id_, existing) for existing in fate.links)
+        self._letters(fate, amount)
+        self.audit.append(Audit("record", subject_of(record), _told(fate), page.run))
+
+    def _letters(self, fate: Fate, amount: int | None) -> None:
+        """Opens a dead letter, counts a repeated one, or closes those that the record has outgrown."""
+        record = fate.record
+        identity = (record.company, record.object, record.key)
+        standing = self.letters_of.pop(identity, [])
+        if fate.problem is not None:
+            same = self.letters.get((*identity, fate.stage, fate.problem.code))
+            if same is None:
+                self._letter(fate.problem, record, amount, fate.stage, fate.partner, None)
+            else:
+                p = fate.problem
+                self.repeated.append((self.now, self.page.run, p.what, p.where, p.why, p.mend, same))
+                standing = [id_ for id_ in standing if id_ != same]
+        self.closed.extend(("resolved", self.now, id_) for id_ in standing)
+
+    def _letter(
+        self, p: Problem, record: Record, amount: int | None, stage: str, partner: str, document: int | None
+    ) -> None:
+        self.new_letters.append(
+            (self.heads.take("dead_letters"), p.failure, p.code, p.owner, p.what, p.where, p.why, p.mend, self.page.flow,
+             self.page.run, stage, partner, record.company, record.object, record.key, record.label, record.currency, amount,
+             document, None, self.now, self.now)
+        )  # fmt: skip
+
+    def _document(self, new: NewDocument, record: Record, amount: int | None) -> int:
+        doc, page = new.document, self.page
+        id_ = self.heads.take("documents")
+        status = "held" if new.held else "stored"
+        waits = "waiting" if doc.acknowledgement else ""
+        self.plans.setdefault(doc.plan, (doc.plan, msgspec.json.encode(doc.fields).decode(), doc.origins))
+        self.documents.append(
+            (id_, page.flow, new.sink, new.encoder, doc.partner, doc.set, record.company, record.object, record.key, new.version,
+             doc.label or record.label, record.currency, amount, new.lane, new.address, status, self.now, waits,
+             doc.acknowledge_within, doc.body, msgspec.json.encode(doc.envelope).decode(), doc.group, doc.batch, doc.guard,
+             page.run, self.now, page.flow_digest, page.code_version, doc.guide, record.digest, new.fields_digest, doc.plan,
+             msgspec.json.encode(doc.lookups).decode(), new.replaces)
+        )  # fmt: skip
+        self.audit.append(
+            Audit(
+                "document",
+                f"document {id_}",
+                f"{doc.set} version {new.version} for {doc.partner} from {subject_of(record)}: {status}",
+                page.run,
+            )
+        )
+        if new.held:
+            self._letter(new.held, record, amount, new.sink, doc.partner, id_)
+        else:
+            self.lanes.setdefault(new.sink, set()).add(new.lane)
+        return id_
+
+
+def subject_of(record: Record) -> str:
+    """How the audit trail names a source record."""
+    return f"{record.object or record.kind} {record.key}"
+
+
+def _told(fate: Fate) -> str:
+    if fate.rank is None:
+        return f"{len(fate.documents)} documents made" if fate.documents else "documents made before stand"
+    return f"{OUTCOMES[fate.rank]}: {fate.reason}" if fate.reason else OUTCOMES[fate.rank]

@@ -1,0 +1,57 @@
+-- What the engine reads, by name. Lists of values come as one JSON parameter, so that a statement is prepared once.
+
+-- name: heads
+select coalesce((select max(id) from runs), 0), coalesce((select max(id) from pages), 0), coalesce((select max(id) from records), 0),
+    coalesce((select max(id) from documents), 0), coalesce((select max(id) from deliveries), 0),
+    coalesce((select max(id) from dead_letters), 0), coalesce((select max(id) from audit), 0),
+    coalesce((select max(id) from audit_chain), 0),
+    coalesce((select digest from audit_chain where id = (select max(id) from audit_chain)), '');
+
+-- name: cursor
+select value from cursors where flow = ? and source = ? and scope = ?;
+
+-- name: previous_documents
+select d.company, d.object, d.key, d.partner, d.set_code, d.id, d.version, d.status, d.plan, d.fields_digest, p.fields
+from json_each(?) as k
+join documents d on d.flow = ? and d.object = k.value ->> 1 and d.key = k.value ->> 2 and d.company = k.value ->> 0
+join plans p on p.digest = d.plan
+order by d.version;
+
+-- name: guarded_documents
+select d.guard, d.company, d.object, d.key, d.partner, d.set_code, d.id
+from json_each(?) as g join documents d on d.guard = g.value where d.flow = ?;
+
+-- name: open_dead_letters
+select x.id, x.company, x.object, x.key, x.stage, x.code from json_each(?) as k
+join dead_letters x on x.flow = ? and x.object = k.value ->> 1 and x.key = k.value ->> 2 and x.company = k.value ->> 0
+where x.state = 'open' and x.delivery is null;
+
+-- name: waiting_lanes
+select distinct lane from documents where flow = ? and sink = ? and status = 'stored'
+union select distinct lane from deliveries where flow = ? and sink = ? and state in ('sealed', 'sending', 'retry', 'in_doubt');
+
+-- name: waiting_documents
+select id, set_code, partner, body, envelope, version, encoder, pack_group, pack_limit, address, key, label
+from documents where sink = ? and lane = ? and status = 'stored' and flow = ? order by id limit ?;
+
+-- name: open_delivery
+select v.id, v.lane, v.address, v.name, v.payload, v.digest, v.numbers, v.attempts, v.marks, v.state, v.passed, v.absences, v.next_at,
+    a.committed_at, a.ended_at, a.started_at
+from deliveries v left join attempts a on a.delivery = v.id and a.number = v.attempts
+where v.sink = ? and v.lane = ? and v.flow = ? and v.state in ('sealed', 'sending', 'retry', 'in_doubt') order by v.id limit 1;
+
+-- name: numbers
+select scope, name, last from json_each(?) as k join control_numbers c on c.scope = k.value ->> 0 and c.name = k.value ->> 1;
+
+-- name: still_stored
+select count(*) from json_each(?) as k join documents d on d.id = k.value where d.status = 'stored';
+
+-- name: lease
+select owner, host, pid, epoch, renewed_at from leases where name = ?;
+
+-- name: documents_of_delivery
+select d.id, d.company, d.object, d.key, d.label, d.partner, d.currency, d.amount, d.set_code, d.address
+from documents d where d.delivery = ? order by d.position;
+
+-- name: delivery_of
+select flow, sink, lane from deliveries where id = ?;
