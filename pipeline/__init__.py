@@ -20,7 +20,10 @@ from pipeline.errors import (
     TransientError,
     Undetermined,
 )
+from pipeline.flow.duration import Duration
+from pipeline.flow.expression import Expression, ExpressionError
 from pipeline.flow.findings import Finding
+from pipeline.flow.tree import Tree, parse_tree, read_tree
 from pipeline.record import (
     Counter,
     Delivery,
@@ -44,9 +47,9 @@ from pipeline.stage import (
     MapResult,
     Mark,
     Settles,
+    Simulation,
     SimulatorOptions,
     SimulatorSpec,
-    Simulation,
     Sink,
     Source,
     StageSpec,
@@ -66,9 +69,12 @@ __all__ = [
     "Delivery",
     "Destination",
     "Document",
+    "Duration",
     "Encode",
     "Evidence",
     "Excluded",
+    "Expression",
+    "ExpressionError",
     "Finding",
     "Finds",
     "FlowError",
@@ -85,9 +91,9 @@ __all__ = [
     "Secret",
     "SessionError",
     "Settles",
+    "Simulation",
     "SimulatorOptions",
     "SimulatorSpec",
-    "Simulation",
     "Sink",
     "Source",
     "StageError",
@@ -96,6 +102,9 @@ __all__ = [
     "SystemClock",
     "ThrottledError",
     "TransientError",
+    "Tree",
     "Undetermined",
     "Window",
+    "parse_tree",
+    "read_tree",
 ]

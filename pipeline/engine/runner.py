@@ -108,8 +108,14 @@ def code_version() -> str:
 # --- building ----------------------------------------------------------------------------------------------------------
 
 
-async def _build_stages(flow: Flow, registry: Registry, services: Services, stack: AsyncExitStack) -> dict[str, Any]:
-    """Every component of the flow, built; connections are opened once each and closed with the stack."""
+async def check_connections(flow: Flow, registry: Registry, services: Services) -> None:
+    """Opens each connection the flow uses and signs in. Raises `ConnectorError` for the first that fails."""
+    async with AsyncExitStack() as stack:
+        await _connect(flow, registry, services, stack)
+
+
+async def _connect(flow: Flow, registry: Registry, services: Services, stack: AsyncExitStack) -> dict[str, Any]:
+    """The clients by connection name; they are closed with the stack."""
     clients: dict[str, Any] = {}
     for connection in flow.connections:
         if any(stage.via == connection.name for stage in flow.stages):
@@ -119,6 +125,12 @@ async def _build_stages(flow: Flow, registry: Registry, services: Services, stac
             client = await stack.enter_async_context(spec.open(settings, _context(flow, connection.name, services)))
             await _check(spec.check, client, services)
             clients[connection.name] = client
+    return clients
+
+
+async def _build_stages(flow: Flow, registry: Registry, services: Services, stack: AsyncExitStack) -> dict[str, Any]:
+    """Every component of the flow, built on its connection."""
+    clients = await _connect(flow, registry, services, stack)
     built = {}
     for stage in flow.stages:
         if stage.spec is not None:

@@ -1,1 +1,10 @@
-"""Adapter."""
+"""Stages without a system behind them: files in, files out. With these a flow runs, and is tested, without any
+network.
+"""
+
+from pipeline import Adapter
+from stages.generic import folder, json, lines
+
+ADAPTER = Adapter(name="generic", stages=(lines.STAGE, json.STAGE, folder.STAGE))
+
+__all__ = ["ADAPTER"]

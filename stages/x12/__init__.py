@@ -1,1 +1,12 @@
-"""Adapter."""
+"""ANSI ASC X12: sets as data, encoding by a partner's guide, reading, checking and showing. Knows no business object.
+
+No input/output, no clock. `stages.x12.draft.Draft` is what ``x12.encode`` takes.
+"""
+
+from __future__ import annotations
+
+from pipeline import Adapter
+from stages.x12.show import readable
+from stages.x12.stages import ENCODE
+
+ADAPTER = Adapter(name="x12", stages=(ENCODE,), readable=readable)

@@ -1,0 +1,29 @@
+"""A strict and awkward server of the B2B REST APIs on a real loopback socket, with a fault plan and a log of effects.
+
+It shares no code with the client: what both get wrong would pass. Start it with `start_simulator`, or build a
+`SterlingSimulator` over a world of one's own and ``async with simulator.listen()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pipeline import SimulatorOptions
+from stages.sterling.simulator.faults import Fault, Faults
+from stages.sterling.simulator.hub import Message
+from stages.sterling.simulator.server import SterlingSimulator
+from stages.sterling.simulator.switches import OAuth, Switches
+
+
+@asynccontextmanager
+async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSimulator]:
+    """Serves the seeded world of ``options`` on 127.0.0.1 until the block ends."""
+    from stages.ap.seed import build_world
+
+    world = build_world(seed=options.seed, bills=options.bills)
+    async with SterlingSimulator(world, options.clock, port=options.port).listen() as simulator:
+        yield simulator
+
+
+__all__ = ["Fault", "Faults", "Message", "OAuth", "SterlingSimulator", "Switches", "start_simulator"]

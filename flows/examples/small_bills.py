@@ -1,0 +1,33 @@
+"""A custom stage: bills too small for an EDI document are left out, unless they are for produce, which cannot wait.
+
+Produce must be paid within ten days of acceptance when nothing else was agreed beforehand (PACA, 7 CFR 46.2(aa)(5)).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from pipeline import DataError, Excluded, Held, Record
+
+MINIMUM = {"USD": Decimal("25.00"), "CAD": Decimal("35.00")}
+PACA_DAYS = timedelta(days=10)
+
+
+def skip_small(bill: Record) -> Record:
+    """The bill, produce with the day it must be paid by; small bills are excluded."""
+    if bill.body.get("category") == "produce":
+        return bill.replace(body={**bill.body, "pay_by": (accepted(bill) + PACA_DAYS).isoformat()})
+    if bill.amount is None or bill.currency not in MINIMUM:
+        why = f"no minimum is agreed for {bill.currency or 'a bill without an amount'}"
+        raise Held("too small to send?", where=f"bill {bill.label}", why=why, mend="ask AP", code="EXAMPLE-0001")
+    if bill.amount < MINIMUM[bill.currency]:
+        raise Excluded("below the EDI minimum")
+    return bill
+
+
+def accepted(bill: Record) -> date:
+    try:
+        return date.fromisoformat(bill.body["accepted"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError("produce without a day of acceptance", where=f"bill {bill.label}", owner="AP") from None

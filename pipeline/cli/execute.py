@@ -1,0 +1,69 @@
+"""Running a flow from the command: load it, open the ledger, watch for signals, run, report."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+
+from pipeline.cli.output import print_findings, say
+from pipeline.cli.progress import RunProgress
+from pipeline.clock import SystemClock
+from pipeline.engine.report import RunReport
+from pipeline.engine.runner import RunRequest, run_flow
+from pipeline.engine.services import Services, Stopping
+from pipeline.errors import FlowError
+from pipeline.flow.load import load_flow
+from pipeline.flow.model import Flow
+from pipeline.registry import Registry
+from pipeline.store import DEFAULT_STORE, Ledger
+
+
+def store_url(environment: Mapping[str, str] = os.environ) -> str:
+    return environment.get("MLC_STORE") or DEFAULT_STORE
+
+
+def load_checked(path: Path, registry: Registry, environment: Mapping[str, str]) -> Flow:
+    """The flow, ready to run. Raises `FlowError` with every finding; says what is worth knowing about a good one."""
+    flow, findings = load_flow(path, registry, environment, live=True)
+    if flow is None:
+        errors = tuple(finding for finding in findings if finding.severity == "error")
+        raise FlowError(
+            f"The flow cannot run: {len(errors)} finding{'s' if len(errors) != 1 else ''}", errors, where=str(path),
+            mend=f"mend them, then:  ml-connector check {path}", code="MLC-FLOW-0000",
+        )  # fmt: skip
+    print_findings([finding for finding in findings if finding.severity == "note"])
+    return flow
+
+
+async def execute(
+    flow: Flow,
+    registry: Registry,
+    ledger: Ledger,
+    environment: Mapping[str, str],
+    request: RunRequest,
+    *,
+    quiet: bool = False,
+) -> RunReport:
+    """Runs the flow under signals: the first SIGTERM or SIGINT drains, the second one ends at once; nothing is lost by either."""
+    stopping = Stopping()
+    with RunProgress(flow.name, SystemClock(), quiet=quiet) as progress:
+        services = Services.system(environment, progress)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_watch_signals, stopping)
+            report = await run_flow(flow, registry, ledger, services, request, stopping)
+            tasks.cancel_scope.cancel()
+    return report
+
+
+async def _watch_signals(stopping: Stopping) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            if stopping.requested:
+                say("stopped at once; everything committed is kept, run the same command to go on")
+                os._exit(128 + number)
+            stopping.request(number)
+            say("stopping: no more is read, what is in flight is finished; once more ends at once")

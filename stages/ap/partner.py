@@ -1,0 +1,141 @@
+"""Stage ``ap.partner``: a vendor becomes the trading partner that stands for it on the far side.
+
+What may live here: the neutral shape of a trading partner and how a vendor, a partner file and defaults make one.
+How a file-transfer product spells its fields is that product's adapter's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pipeline import Context, DataError, Excluded, Finding, FlowError, Record
+from stages.ap.model import Contact, Vendor
+from stages.ap.partners import Defaults, Partner, Partners, far_name, load_partners, partners_folder
+
+
+class TradingPartner(msgspec.Struct, frozen=True, kw_only=True):
+    """The wanted state of one trading partner. Texts are stripped; an empty text means unknown: leave what is there.
+
+    ``code`` identifies it: the partner file's code, or the vendor id where no file names the vendor. ``name`` is the
+    key on the far side, ``code`` reduced to ``A-Z a-z 0-9 _``; it never follows the vendor's display name, so renaming
+    a vendor renames nothing. ``vendors`` are all vendor ids it stands for, in the order of the partner file.
+    ``country`` is the two-letter code. ``time_zone`` is a signed code such as ``-05``.
+    """
+
+    code: str
+    name: str
+    vendors: tuple[str, ...]
+    community: str = ""
+    display_name: str = ""  # the partner's or vendor's own name, for people
+    given_name: str = ""
+    surname: str = ""
+    email: str = ""
+    phone: str = ""
+    address_line1: str = ""
+    address_line2: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+    country: str = ""
+    time_zone: str = ""
+
+
+class PartnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``partners`` is the folder of partner files, relative to the flow's. ``defaults`` fill what the books leave open."""
+
+    partners: str = "partners/"
+    community: str = ""
+    defaults: Defaults = Defaults()
+
+
+class PartnerStage:
+    """Makes trading partners. What wins, first to last: the partner file, the vendor's contact, the flow's defaults.
+
+    The vendors of one partner file are one trading partner, made from the vendor the file lists first; the others are
+    excluded as merged. So a vendor that is no longer read (inactive, say) must not be listed first.
+    """
+
+    def __init__(self, settings: PartnerSettings, partners: Partners) -> None:
+        self._settings = settings
+        self._partners = partners
+        self._codes = {far_name(partner.code).upper(): partner.code for partner in partners.all}
+
+    def __call__(self, record: Record) -> Record:
+        vendor: Vendor = record.body
+        partner = self._partners.for_vendor(vendor.id)
+        if partner is None:
+            self._claim(vendor)
+        elif partner.trading_partner.opt_out:
+            raise Excluded("opted out", f"the file of partner {partner.code} says so")
+        elif vendor.id != partner.vendors[0]:
+            raise Excluded(f"merged into partner {partner.code}", f"vendor {partner.vendors[0]} carries it")
+        return record.replace(body=trading_partner(vendor, partner, self._settings))
+
+    def _claim(self, vendor: Vendor) -> None:
+        """Two vendors whose ids differ in punctuation only would overwrite each other's trading partner."""
+        name = far_name(vendor.id)
+        holder = self._codes.setdefault(name.upper(), vendor.id)
+        if holder != vendor.id:
+            raise DataError(
+                f"the trading partner of vendor {vendor.id} has the same name as that of {holder}",
+                where=f"vendor {vendor.id}",
+                why=f"on the far side both are called {name}: letters, digits and _ are all a name may hold",
+                mend=f"give {vendor.id} a partner file with a code of its own",
+                owner="EDI desk",
+                code="MLC-AP-0003",
+            )
+
+
+def trading_partner(vendor: Vendor, partner: Partner | None, settings: PartnerSettings) -> TradingPartner:
+    """The trading partner of a vendor, with the partner file's word where there is one. Pure."""
+    code = partner.code if partner else vendor.id
+    wanted = _known(settings.defaults) | _from_books(vendor.contact)
+    wanted |= {"community": settings.community} if settings.community else {}
+    wanted |= _known(partner.trading_partner) if partner else {}
+    return TradingPartner(
+        code=code,
+        name=far_name(code),
+        vendors=partner.vendors if partner else (vendor.id,),
+        display_name=partner.name if partner else vendor.name.strip(),
+        **wanted,
+    )
+
+
+def _known(settings: Defaults) -> dict[str, str]:
+    """The texts of a mapping in a file that say something."""
+    fields = msgspec.structs.asdict(settings).items()
+    return {name: value.strip() for name, value in fields if isinstance(value, str) and value.strip()}
+
+
+def _from_books(contact: Contact) -> dict[str, str]:
+    address = contact.address
+    known = {
+        "given_name": contact.first_name,
+        "surname": contact.last_name,
+        "email": contact.email,
+        "phone": contact.phone,
+        "address_line1": address.line1,
+        "address_line2": address.line2,
+        "city": address.city,
+        "state": address.state,
+        "postal_code": address.postal_code,
+        "country": address.country,
+    }
+    return {name: value.strip() for name, value in known.items() if value.strip()}
+
+
+def build_partner(settings: PartnerSettings, context: Context) -> PartnerStage:
+    """Reads the partner files once. Raises `FlowError` with every finding about them."""
+    folder = partners_folder(settings.partners, context.folder, context.environment)
+    partners, findings = load_partners(folder)
+    if partners is None:
+        raise FlowError("the partner files have errors", tuple(findings), where=str(folder))
+    return PartnerStage(settings, partners)
+
+
+def lint_partner(settings: PartnerSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:
+    """The findings about the partner files this stage reads."""
+    return load_partners(partners_folder(settings.partners, folder, environment))[1]

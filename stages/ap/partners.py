@@ -1,0 +1,325 @@
+"""Partner files: who receives, which vendors each stands for, which documents it wants and how it wants them.
+
+One file a partner, ``_default.yaml`` merged under each: mappings key by key, lists as a whole. Reading them is here, and so
+is every check that needs nothing but the files; all findings come at once. What is made of a partner is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pipeline import Duration, Expression, Finding, FlowError, Tree, read_tree
+from stages.x12.guide import Guide, lint_guide
+
+DEFAULT = "_default.yaml"
+VARIABLE = "MLC_PARTNERS"
+"""The environment variable that, when set, names another folder of partner files than the flow does."""
+
+NOT_THE_FORM = "MLC-PART-0001"
+NO_FOLDER = "MLC-PART-0002"
+NO_PARTNERS = "MLC-PART-0003"
+VENDOR_TWICE = "MLC-PART-0004"
+CODE_TWICE = "MLC-PART-0005"
+SAME_IDENTITY = "MLC-PART-0006"
+WRONG_ROLE = "MLC-PART-0007"
+NO_MAILBOX_PATH = "MLC-PART-0008"
+WRONG_CONDITION = "MLC-PART-0009"
+WRONG_GUIDE = "MLC-PART-0010"
+
+ROLES: dict[str, tuple[str, ...]] = {"810": ("self_bill", "bill_copy", "debit_memo"), "850": ("order",)}
+"""The roles each document can play."""
+
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
+VendorId = Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class _Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping in a partner file: keys that are not named here are findings."""
+
+
+class Isa(_Form, frozen=True):
+    """ISA05/06 or ISA07/08. The id is written without the padding that the standard adds to 15 characters."""
+
+    qualifier: Annotated[str, Meta(min_length=2, max_length=2)]
+    id: Annotated[str, Meta(min_length=1, max_length=15)]
+
+
+class Us(_Form, frozen=True):
+    """The sender: what the envelope and the buyer's name segment say. ``id`` is our number in it; ``gs`` when empty."""
+
+    name: Text
+    isa: Isa
+    gs: Annotated[str, Meta(min_length=2, max_length=15)]
+    id: str = ""
+
+
+class Identity(_Form, frozen=True):
+    """The receiver. ``usage`` is ISA15: production or test."""
+
+    isa: Isa
+    gs: Annotated[str, Meta(min_length=2, max_length=15)]
+    usage: Literal["P", "T"] = "P"
+
+
+class Rule(_Form, frozen=True):
+    """A document to make of each bill for which ``when`` holds; of every bill when it is absent."""
+
+    set: Literal["810", "850"]
+    role: Literal["self_bill", "bill_copy", "debit_memo", "order"]
+    when: Expression | None = None
+
+
+class Batch(_Form, frozen=True):
+    """The most documents per interchange."""
+
+    documents: Annotated[int, Meta(ge=1, le=10_000)] = 50
+
+
+class Acknowledgement(_Form, frozen=True):
+    """What is expected back, and within which time. ``ta1`` asks for the interchange acknowledgement too."""
+
+    expect: Literal["997", "999", "none"] = "997"
+    within: Duration = Duration(86_400)
+    ta1: bool = False
+
+
+class Defaults(_Form, frozen=True):
+    """What a trading partner is given over, or where the books say nothing. An empty text says nothing."""
+
+    given_name: str = ""
+    surname: str = ""
+    email: str = ""
+    phone: str = ""
+    address_line1: str = ""
+    address_line2: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+    country: Annotated[str, Meta(pattern="^([A-Z]{2})?$")] = ""
+    time_zone: str = ""
+
+
+class Overrides(Defaults, frozen=True):
+    """What the partner's own file says of its trading partner: it wins over the books. ``opt_out`` makes none at all."""
+
+    community: str = ""
+    opt_out: bool = False
+
+
+class Partner(_Form, frozen=True):
+    """One partner file, with the defaults merged in. ``partner`` is its code."""
+
+    partner: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,34}$")]
+    name: Text
+    vendors: Annotated[tuple[VendorId, ...], Meta(min_length=1)]
+    us: Us
+    identity: Identity
+    mailbox: Text
+    documents: tuple[Rule, ...] = ()
+    batch: Batch = Batch()
+    guide: Guide = Guide()
+    acknowledgement: Acknowledgement = Acknowledgement()
+    amendments: Literal["replace", "hold"] = "replace"
+    trading_partner: Overrides = Overrides()
+
+    @property
+    def code(self) -> str:
+        return self.partner
+
+
+class Partners:
+    """All partners of a folder, and which of them stands for a vendor. Made by `load_partners`."""
+
+    def __init__(self, files: list[tuple[Partner, _File]]) -> None:
+        self.all = tuple(partner for partner, _ in files)
+        self._files = {partner.code: file for partner, file in files}
+        self._by_vendor = {vendor: partner for partner in self.all for vendor in partner.vendors}
+
+    def for_vendor(self, vendor: str) -> Partner | None:
+        """The partner whose file names this vendor, or None: the vendor is not on EDI."""
+        return self._by_vendor.get(vendor)
+
+    def finding(self, partner: Partner, path: str, message: str, *, code: str) -> Finding:
+        """A finding at a path of the partner's file, or of the defaults when the value stands there."""
+        return self._files[partner.code].finding(path, message, code=code)
+
+
+def partners_folder(setting: str, folder: Path, environment: Mapping[str, str]) -> Path:
+    """Where the partner files are: the variable `MLC_PARTNERS` wins; the setting is relative to the flow's folder."""
+    return Path(environment[VARIABLE]) if environment.get(VARIABLE) else folder / setting
+
+
+def load_partners(folder: Path) -> tuple[Partners | None, list[Finding]]:
+    """The partners of a folder and everything to say about its files; None when any of it is an error."""
+    if not folder.is_dir():
+        return None, [_about(folder, NO_FOLDER, "there is no such folder of partner files", "error")]
+    trees, findings = _read(folder)
+    default = trees.pop(DEFAULT, None)
+    files = [_File(tree, default) for tree in trees.values()]
+    if not files and not findings:
+        findings.append(_about(folder, NO_PARTNERS, "no partner files here: every vendor is excluded", "note"))
+    partners = [(file.convert(findings), file) for file in files]
+    for partner, file in partners:
+        findings += file.checks()
+        findings += file.guide_findings(partner) if partner else ()
+    findings = list(dict.fromkeys([*findings, *_across(files)]))
+    if any(finding.severity == "error" for finding in findings):
+        return None, findings
+    return Partners([(partner, file) for partner, file in partners if partner]), findings
+
+
+def _about(folder: Path, code: str, message: str, severity: Literal["error", "note"]) -> Finding:
+    return Finding(code=code, file=str(folder), message=message, severity=severity)
+
+
+def _read(folder: Path) -> tuple[dict[str, Tree], list[Finding]]:
+    """The trees by file name, in the order of the names; what cannot be read is a finding."""
+    trees, findings = {}, []
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in (".yaml", ".yml") or path.name.startswith("."):
+            continue
+        try:
+            trees[path.name] = read_tree(path)
+        except FlowError as error:
+            findings += [finding for finding in error.findings if isinstance(finding, Finding)]
+    return trees, findings
+
+
+class _File:
+    """One partner file while it is checked: its own tree, the defaults under it, and the two merged.
+
+    The checks read the merged data as they are, not the converted partner, so that one mistake does not hide another.
+    """
+
+    def __init__(self, tree: Tree, default: Tree | None) -> None:
+        self.tree = tree
+        self.default = default
+        self.data = _merged(default.data, tree.data) if default else tree.data
+
+    def convert(self, findings: list[Finding]) -> Partner | None:
+        partner, found = self.tree.convert("$", Partner, code=NOT_THE_FORM, data=self.data)
+        findings += [self._placed(finding) for finding in found]
+        return partner
+
+    def finding(self, path: str, message: str, *, code: str, suggestion: str = "") -> Finding:
+        return self._placed(self.tree.finding(path, message, code=code, suggestion=suggestion))
+
+    def text(self, path: str) -> str:
+        """The text at this path of the merged data, "" when there is none."""
+        value = self.data
+        for step in path.removeprefix("$.").split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value if isinstance(value, str) else ""
+
+    def items(self, key: str) -> list[Any]:
+        value = self.data.get(key) if isinstance(self.data, Mapping) else None
+        return value if isinstance(value, list) else []
+
+    def checks(self) -> Iterator[Finding]:
+        """What the types alone cannot say about this file."""
+        yield from self._mailbox()
+        for index, rule in enumerate(self.items("documents")):
+            if isinstance(rule, Mapping):
+                yield from self._role(index, rule)
+                yield from self._condition(index, rule.get("when"))
+
+    def _mailbox(self) -> Iterator[Finding]:
+        mailbox = self.text("$.mailbox")
+        if mailbox and not (mailbox.startswith("/") and "//" not in mailbox and not mailbox.endswith("/")):
+            message = f"the mailbox {mailbox!r} is not an absolute path"
+            yield self.finding("$.mailbox", message, code=NO_MAILBOX_PATH, suggestion="write it as in /PARTNER/Inbound")
+
+    def _role(self, index: int, rule: Mapping[str, Any]) -> Iterator[Finding]:
+        set_, role = rule.get("set"), rule.get("role")
+        if set_ in ROLES and role in {role for roles in ROLES.values() for role in roles} - set(ROLES[str(set_)]):
+            message = f"an {set_} cannot play the role {role}"
+            hint = f"roles of an {set_}: {', '.join(ROLES[str(set_)])}"
+            yield self.finding(f"$.documents[{index}].role", message, code=WRONG_ROLE, suggestion=hint)
+
+    def _condition(self, index: int, when: object) -> Iterator[Finding]:
+        """A condition that compiles, but reads something else than the bill. One that does not compile is found before."""
+        try:
+            roots = {root for root, _ in Expression(when).names} if isinstance(when, str) else set()
+        except FlowError:
+            return
+        for root in sorted(roots - {"bill"}):
+            message = f"a condition knows only `bill`, not `{root}`"
+            hint = "write it as in bill.MODULEKEY == '9.PO'"
+            yield self.finding(f"$.documents[{index}].when", message, code=WRONG_CONDITION, suggestion=hint)
+
+    def guide_findings(self, partner: Partner) -> Iterator[Finding]:
+        """What the tables of X12 say about the guide, for each set the partner asks for."""
+        for set_ in dict.fromkeys(rule.set for rule in partner.documents):
+            for problem in lint_guide(partner.guide, set_):
+                yield self.finding(_guide_path(problem), problem, code=WRONG_GUIDE)
+
+    def _placed(self, finding: Finding) -> Finding:
+        """The finding, moved to the defaults when the value stands there and not in this file."""
+        if self.default is None or self.tree.at(finding.path) is not None or self.default.at(finding.path) is None:
+            return finding
+        return self.default.finding(
+            finding.path, finding.message, code=finding.code, suggestion=finding.suggestion, severity=finding.severity
+        )
+
+
+def _guide_path(problem: str) -> str:
+    """Problems of a guide start with the key they are about: ``limits: BIG02 ...``."""
+    key = problem.partition(":")[0]
+    return f"$.guide.{key}" if key.partition(".")[0] in Guide.__struct_fields__ else "$.guide"
+
+
+def _merged(under: Any, over: Any) -> Any:
+    if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
+        return over
+    return {**under, **{key: _merged(under[key], value) if key in under else value for key, value in over.items()}}
+
+
+def _across(files: list[_File]) -> Iterator[Finding]:
+    """What no single file shows: the second of two that claim the same thing names the first."""
+    yield from _vendors_twice(files)
+    codes: dict[str, Finding] = {}
+    identities: dict[tuple[str, ...], Finding] = {}
+    for file in files:
+        code, key = file.text("$.partner"), _identity(file)
+        here = file.finding("$.partner", "", code=CODE_TWICE)
+        if code and (first := codes.setdefault(far_name(code).upper(), here)) is not here:
+            message = f"the partner code {code} is taken by {_place(first)}"
+            yield msgspec.structs.replace(
+                here, message=message, suggestion="codes may not differ in case or punctuation only"
+            )
+        here = file.finding("$.identity", "", code=SAME_IDENTITY)
+        if all(key) and (first := identities.setdefault(key, here)) is not here:
+            message = (
+                f"same ISA and GS ids, usage and mailbox as {_place(first)}: acknowledgements could not be told apart"
+            )
+            yield msgspec.structs.replace(here, message=message, suggestion="list the vendors of both in one file")
+
+
+def _vendors_twice(files: list[_File]) -> Iterator[Finding]:
+    seen: dict[str, Finding] = {}
+    for file in files:
+        for index, vendor in enumerate(file.items("vendors")):
+            here = file.finding(f"$.vendors[{index}]", "", code=VENDOR_TWICE)
+            if isinstance(vendor, str) and (first := seen.setdefault(vendor, here)) is not here:
+                message = f"vendor {vendor} is already in {_place(first)}"
+                yield msgspec.structs.replace(here, message=message, suggestion="a vendor has one partner")
+
+
+def _identity(file: _File) -> tuple[str, ...]:
+    usage = file.text("$.identity.usage") or "P"
+    keys = ("$.identity.isa.qualifier", "$.identity.isa.id", "$.identity.gs", "$.mailbox")
+    return (usage, *(file.text(key) for key in keys))
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.file}:{finding.line}"
+
+
+def far_name(code: str) -> str:
+    """A code as a name that every system takes: anything but ASCII letters, digits and ``_`` becomes ``_``."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in code)

@@ -1,0 +1,144 @@
+"""Stage ``ap.route``: a bill becomes one draft for each document its vendor's partner asks for.
+
+What may live here: choosing the partner and the documents, and gathering what a draft needs. How a bill is written as an
+810 or 850 is in `stages.ap.invoice_810` and `stages.ap.order_850`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pipeline import ConfigError, Context, Excluded, Expression, Finding, FlowError, Record
+from stages.ap.invoice_810 import invoice_plan
+from stages.ap.model import Bill
+from stages.ap.order_850 import order_plan
+from stages.ap.partners import WRONG_GUIDE, Partner, Partners, Rule, load_partners, partners_folder
+from stages.x12.draft import Draft, build_envelope
+from stages.x12.guide import Guide, guide_digest
+from stages.x12.plan import Plan
+
+
+class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``partners`` is the folder of partner files, relative to the flow's."""
+
+    partners: str = "partners/"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One document rule made ready: its condition, and the draft that each bill completes."""
+
+    when: Expression | None
+    draft: Draft
+
+    def wanted(self, bill: Bill) -> bool:
+        return self.when is None or self.when.holds({"bill": bill})
+
+    def complete(self, bill: Bill) -> Draft:
+        subject = {**self.draft.subject, "bill": bill}
+        return msgspec.structs.replace(self.draft, subject=subject, guard=duplicate_guard(bill))
+
+
+class RouteStage:
+    """Plans and envelopes are made once, when the stage is built; a bill then only picks and completes drafts."""
+
+    def __init__(self, partners: Partners) -> None:
+        self._partners = partners
+        self._routes = {partner.code: routes(partner) for partner in partners.all}
+
+    def __call__(self, record: Record) -> list[Record]:
+        """One record per document, all of the same key. Raises `Excluded`, and `DataError` when a condition fails."""
+        bill: Bill = record.body
+        partner = self._partners.for_vendor(bill.vendor)
+        if partner is None:
+            raise Excluded("not on EDI", f"vendor {bill.vendor} is in no partner file")
+        wanted = [route for route in self._routes[partner.code] if route.wanted(bill)]
+        if not wanted:
+            raise Excluded("nothing asked for", f"no document rule of partner {partner.code} holds")
+        return [record.replace(body=route.complete(bill)) for route in wanted]
+
+
+def duplicate_guard(bill: Bill) -> str:
+    """What a suspected duplicate shares: ``vendor|number|amount|currency``; "" when the bill has no number to compare."""
+    number = bill.number.strip()
+    return f"{bill.vendor}|{number}|{bill.total.normalize():f}|{bill.currency}" if number else ""
+
+
+def routes(partner: Partner) -> tuple[Route, ...]:
+    """The rules of one partner made ready, in the order of its file. Raises `ConfigError` in the words of the guide."""
+    envelope = build_envelope(
+        us_isa=(partner.us.isa.qualifier, partner.us.isa.id),
+        us_gs=partner.us.gs,
+        them_isa=(partner.identity.isa.qualifier, partner.identity.isa.id),
+        them_gs=partner.identity.gs,
+        usage=partner.identity.usage,
+        guide=partner.guide,
+        ta1=partner.acknowledgement.ta1,
+    )
+    return tuple(Route(rule.when, _draft(partner, rule, envelope)) for rule in partner.documents)
+
+
+def _draft(partner: Partner, rule: Rule, envelope: dict[str, str]) -> Draft:
+    """All of a draft that does not depend on the bill."""
+    expected = partner.acknowledgement.expect
+    return Draft(
+        set=rule.set,
+        partner=partner.code,
+        plan=_plan(rule, partner.guide),
+        subject={
+            "us": {"name": partner.us.name, "id": partner.us.id or partner.us.gs},
+            "partner": {"code": partner.code, "name": partner.name},
+        },
+        envelope=envelope,
+        address=partner.mailbox,
+        group=_group(partner, rule, envelope),
+        batch=partner.batch.documents,
+        guide_digest=guide_digest(partner.guide),
+        amendments=partner.amendments,
+        acknowledgement="" if expected == "none" else expected,
+        acknowledge_within=0.0 if expected == "none" else float(partner.acknowledgement.within),
+    )
+
+
+def _plan(rule: Rule, guide: Guide) -> Plan:
+    return order_plan(guide, rule.role) if rule.set == "850" else invoice_plan(guide, rule.role)
+
+
+def _group(partner: Partner, rule: Rule, envelope: Mapping[str, str]) -> str:
+    """Documents share an interchange when partner, mailbox, set and envelope are equal.
+
+    The envelope counts because documents wait in the ledger while someone may edit the partner's delimiters or ids.
+    """
+    rest = msgspec.json.encode([partner.mailbox, partner.batch.documents, envelope], order="deterministic")
+    return f"{partner.code}|{rule.set}|{hashlib.sha256(rest).hexdigest()[:12]}"
+
+
+def build_route(settings: RouteSettings, context: Context) -> RouteStage:
+    """Reads the partner files and compiles their plans once. Raises `FlowError` with every finding about them."""
+    folder = partners_folder(settings.partners, context.folder, context.environment)
+    partners, findings = _load(folder)
+    if partners is None:
+        raise FlowError("the partner files have errors", tuple(findings), where=str(folder))
+    return RouteStage(partners)
+
+
+def lint_route(settings: RouteSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:
+    """The findings about the partner files this stage reads, plans included."""
+    return _load(partners_folder(settings.partners, folder, environment))[1]
+
+
+def _load(folder: Path) -> tuple[Partners | None, list[Finding]]:
+    """As `load_partners`, and every partner whose plans cannot be made is a finding too."""
+    partners, findings = load_partners(folder)
+    if partners is None:
+        return None, findings
+    for partner in partners.all:
+        try:
+            routes(partner)
+        except ConfigError as error:
+            findings.append(partners.finding(partner, "$.guide", f"{error.what}: {error.why}", code=WRONG_GUIDE))
+    broken = any(finding.severity == "error" for finding in findings)
+    return (None if broken else partners), findings

@@ -1,0 +1,33 @@
+"""Seeded data of a fictional food distributor, for the simulators, the demo, the benches and the tests.
+
+`build_world` is the door. Neutral shapes: each simulator writes them out in its own system's terms.
+"""
+
+from stages.ap.seed.generate import build_world
+from stages.ap.seed.planted import DUPLICATE, ORIGINAL, PLANTED, Planted
+from stages.ap.seed.world import (
+    SeedBill,
+    SeedContact,
+    SeedEntity,
+    SeedLine,
+    SeedPartner,
+    SeedPurchase,
+    SeedVendor,
+    World,
+)
+
+__all__ = [
+    "DUPLICATE",
+    "ORIGINAL",
+    "PLANTED",
+    "Planted",
+    "SeedBill",
+    "SeedContact",
+    "SeedEntity",
+    "SeedLine",
+    "SeedPartner",
+    "SeedPurchase",
+    "SeedVendor",
+    "World",
+    "build_world",
+]

@@ -1,0 +1,306 @@
+"""The client of the XML gateway: the only file of this adapter that opens connections.
+
+It asks, it never writes. Each call is one POST under one deadline, at most ``concurrency`` at a time. No exception of the HTTP
+library leaves this file, nor any text that holds a password or a session id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import anyio
+import msgspec
+from lxml import etree
+from yarl import URL
+
+from pipeline import Clock, ConfigError, Context, Ids, Secret, SessionError, StageError, TransientError
+from stages.intacct.config import IntacctConfig
+from stages.intacct.protocol import requests
+from stages.intacct.protocol.endpoint import accept_endpoint
+from stages.intacct.protocol.faults import UNKNOWN_FAULT, Form, Place, fault_error, http_error, scrub, unreadable_error
+from stages.intacct.protocol.query import Query
+from stages.intacct.protocol.responses import Data, Definition, Outcome, Reply, Unreadable, read_reply
+from stages.intacct.session import Grant, Session, SessionKey, Sessions, lifetime
+
+OFFLOAD_BYTES = 256 * 1024
+"""Replies larger than this are parsed off the event loop: the parser frees the interpreter while it works."""
+_LONGEST_RETRY_AFTER_TEXT = 64
+
+
+class ReplyTooLarge(ConfigError):
+    """A reply went past ``max_bytes``; a smaller page may fit."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A readable reply, the scrubbing done, and the server's own time when it was sent."""
+
+    status: int
+    reply: Reply
+    server_now: datetime
+    retry_after: float | None
+
+
+class IntacctClient:
+    """Reads one company. Made by `open_intacct`; usable from many tasks of its event loop."""
+
+    def __init__(
+        self, config: IntacctConfig, context: Context, http: aiohttp.ClientSession, sessions: Sessions
+    ) -> None:
+        self.config = config
+        self._clock: Clock = context.clock
+        self._ids: Ids = context.ids
+        self._offload: Callable[..., Awaitable[Any]] = context.offload
+        self._http = http
+        self._sessions = sessions
+        self._url = URL(config.url)
+        self._gate = anyio.Semaphore(config.concurrency)
+        self._sender = requests.Sender(config.sender_id, config.sender_password)
+        self._key = SessionKey(
+            str(self._url), config.sender_id, config.company_id, config.client_id, config.location_id, config.user_id
+        )
+        self._login = requests.Login(
+            user=config.user_id,
+            company=config.company_id,
+            password=config.user_password,
+            client=config.client_id,
+            location=config.location_id,
+        )
+
+    async def sign_in(self) -> None:
+        """Makes sure there is a session. Raises `ConfigError` when the gateway refuses us, `TransientError` when it is not there."""
+        await self._sessions.current(self._key, self._grant)
+
+    async def query(self, question: Query) -> Data:
+        """One page. Raises `UnknownField`, `UnknownObject`, `PermissionDenied`, `TransientError`, `ReplyTooLarge`, `ConfigError`."""
+        outcome = await self._ask(requests.query(question), f"query of {question.object}")
+        return outcome.data
+
+    async def lookup(self, object_name: str) -> Definition:
+        """What the object looks like in this company. Raises as `query` does, and `ConfigError` when the reply holds no definition."""
+        outcome = await self._ask(requests.lookup(object_name), f"lookup of {object_name}")
+        if outcome.data.definition is None or not outcome.data.definition.fields:
+            raise ConfigError(
+                f"the lookup of {object_name} returned no fields", where=self._place("lookup", "session").host,
+                why="the gateway answered in a form this connector does not know", mend="report this", code="MLC-INTACCT-0133",
+            )  # fmt: skip
+        return outcome.data.definition
+
+    async def _ask(self, function: etree._Element, about: str) -> Outcome:
+        """One function under a session. A refused session executed nothing: sign in once, repeat once."""
+        session = await self._sessions.current(self._key, self._grant)
+        try:
+            return await self._under(session, function, about)
+        except SessionError:
+            self._sessions.drop(self._key, session.generation)
+        session = await self._sessions.current(self._key, self._grant)
+        try:
+            return await self._under(session, function, about)
+        except SessionError as error:
+            self._sessions.drop(self._key, session.generation)
+            refusal = TransientError(
+                "Intacct refuses a session it has just granted", where=error.where, why=error.why,
+                mend="nothing to do: it is tried again; when it stays, check that nothing else ends this user's sessions",
+                code="MLC-INTACCT-0206",
+            )  # fmt: skip
+        raise refusal
+
+    async def _under(self, session: Session, function: etree._Element, about: str) -> Outcome:
+        place = self._place(about, "session", URL(session.endpoint).host)
+        answer = await self._post(URL(session.endpoint), session.id, function, place)
+        self._raise_level(answer, place)
+        self._sessions.extend(self._key, session.generation, lifetime(answer.reply.session_timeout, answer.server_now))
+        return self._outcome(answer, place)
+
+    async def _grant(self) -> Grant:
+        place = self._place("sign-in", "login")
+        answer = await self._post(self._url, self._login, requests.get_session(), place)
+        self._raise_level(answer, place)
+        row = self._outcome(answer, place).data.rows[:1]
+        session_id = row[0].get("SESSIONID") if row else None
+        if not session_id:
+            raise ConfigError(
+                "the sign-in returned no session", where=f"{place.function} at {place.host}",
+                why="the reply says success but holds no session id", mend="check that the connection's `url` is the gateway's",
+                code="MLC-INTACCT-0113",
+            )  # fmt: skip
+        endpoint = self._endpoint(row[0].get("ENDPOINT"))
+        return Grant(Secret(session_id), endpoint, lifetime(answer.reply.session_timeout, answer.server_now))
+
+    def _endpoint(self, text: str | None) -> str:
+        """The endpoint to go on with. None named means the one we have."""
+        if text is None:
+            return str(self._url)
+        url = accept_endpoint(text, self._url, self.config.allowed_hosts)
+        if url is None:
+            shown = "".join(character for character in text[:100] if character.isprintable())
+            raise ConfigError(
+                "the sign-in sends us to a host we do not trust", where=f"endpoint {shown}",
+                why="only https under .intacct.com, the configured host, and the connection's allowed_hosts are trusted with the session",
+                mend="if that host is right, add it to the connection's `allowed_hosts`; if not, tell your security people",
+                code="MLC-INTACCT-0114",
+            )  # fmt: skip
+        return str(url)
+
+    async def _post(
+        self, url: URL, authentication: requests.Login | Secret, function: etree._Element, place: Place
+    ) -> Answer:
+        body = requests.envelope(self._sender, self._ids.new(), authentication, function)
+        async with self._gate:
+            status, headers, content = await self._exchange(url, body, place)
+        retry_after = _retry_after(headers.get("Retry-After"), self._clock.now())
+        if status != 200 and not (content.strip() and b"<" in content[:_LONGEST_RETRY_AFTER_TEXT]):
+            raise http_error(status, place, retry_after=retry_after)
+        try:
+            reply = await self._parse(content)
+        except Unreadable as error:
+            problem = error
+        else:
+            return self._answer(reply, status, headers, retry_after, authentication, place)
+        raise unreadable_error(problem, status, place, retry_after=retry_after)
+
+    def _answer(
+        self, reply: Reply, status: int, headers: dict[str, str], retry_after: float | None,
+        authentication: requests.Login | Secret, place: Place,
+    ) -> Answer:  # fmt: skip
+        hidden = [self.config.sender_password.reveal(), self.config.user_password.reveal()]
+        if isinstance(authentication, Secret):
+            hidden.append(authentication.reveal())
+        outcomes = tuple(msgspec.structs.replace(item, faults=scrub(item.faults, hidden)) for item in reply.outcomes)
+        reply = msgspec.structs.replace(reply, faults=scrub(reply.faults, hidden), outcomes=outcomes)
+        if status != 200 and reply.failed is None and all(item.ok for item in reply.outcomes):
+            raise http_error(status, place, retry_after=retry_after)
+        if status == 429 or (status >= 500 and not reply.faults):
+            raise http_error(status, place, retry_after=retry_after)
+        return Answer(status, reply, _http_date(headers.get("Date")) or self._clock.now(), retry_after)
+
+    async def _parse(self, content: bytes) -> Reply:
+        if len(content) <= OFFLOAD_BYTES:
+            return read_reply(content)
+        reply: Reply = await self._offload(read_reply, content)
+        return reply
+
+    async def _exchange(self, url: URL, body: bytes, place: Place) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (first of each name) and the whole body, within the deadline and the size limit."""
+        failure: StageError
+        try:
+            with anyio.fail_after(self.config.total_timeout):
+                async with self._http.post(url, data=body, allow_redirects=False) as response:
+                    content = await self._read(response, place)
+                    headers = {
+                        name: response.headers[name] for name in ("Retry-After", "Date") if name in response.headers
+                    }
+                    return response.status, headers, content
+        except (aiohttp.ClientError, OSError) as error:
+            failure = _connection_error(error, place)
+        # Raised out here, so that nothing of the HTTP library hangs on it: its errors quote requests.
+        raise failure
+
+    async def _read(self, response: aiohttp.ClientResponse, place: Place) -> bytes:
+        content = bytearray()
+        async for chunk in response.content.iter_chunked(64 * 1024):
+            content += chunk
+            if len(content) > self.config.max_bytes:
+                response.close()
+                raise ReplyTooLarge(
+                    "a reply of Intacct is too large", where=f"{place.function} at {place.host}",
+                    why=f"it is over {self.config.max_bytes} bytes",
+                    mend="lower the connection's `page_size`, or raise its `max_bytes`", code="MLC-INTACCT-0207",
+                )  # fmt: skip
+        return bytes(content)
+
+    def _raise_level(self, answer: Answer, place: Place) -> None:
+        if answer.reply.failed is None:
+            return
+        error = fault_error(answer.reply.failed, answer.reply.faults, place, retry_after=answer.retry_after)
+        if answer.status >= 500 and error.code == UNKNOWN_FAULT:
+            error = http_error(answer.status, place, retry_after=answer.retry_after, detail=error.why)
+        raise error
+
+    def _outcome(self, answer: Answer, place: Place) -> Outcome:
+        """The one function's outcome. Anything but success is a failure, ``aborted`` too."""
+        if not answer.reply.outcomes:
+            raise TransientError(
+                "Intacct's reply holds no result", where=f"{place.function} at {place.host}", why="the reply is incomplete",
+                mend="nothing to do: it is tried again", code="MLC-INTACCT-0205",
+            )  # fmt: skip
+        outcome = answer.reply.outcomes[0]
+        if not outcome.ok:
+            raise fault_error("function", outcome.faults, place, retry_after=answer.retry_after)
+        return outcome
+
+    def _place(self, about: str, form: Form, host: str | None = None) -> Place:
+        return Place(host or self._url.host or "", self.config.company, about, form)
+
+
+@asynccontextmanager
+async def open_intacct(
+    config: IntacctConfig, context: Context, sessions: Sessions | None = None
+) -> AsyncIterator[IntacctClient]:
+    """A client whose connections are closed on leaving. It signs in when first asked something.
+
+    ``sessions`` may be shared by clients of one event loop, so that they share sign-ins.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout, sock_read=config.read_timeout)
+    headers = {"Content-Type": "application/xml", "Accept-Encoding": "gzip", "User-Agent": "ml-connector"}
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=config.concurrency),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=headers,
+        timeout=timeout,
+        trust_env=False,
+    ) as http:
+        yield IntacctClient(config, context, http, sessions or Sessions(context.clock))
+
+
+def _connection_error(error: BaseException, place: Place) -> StageError:
+    """What went wrong below HTTP, by type only: the library's texts can quote the request."""
+    where = f"{place.function} at {place.host}"
+    certificates = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)
+    if isinstance(error, certificates):
+        return ConfigError(
+            "the gateway's certificate is not trusted", where=where, code="MLC-INTACCT-0115",
+            why="it is not signed for that host by an authority this machine knows",
+            mend="check the connection's `url`, and whether a proxy replaces certificates on the way",
+        )  # fmt: skip
+    what, why = "the connection to Intacct broke off", "the network or the gateway closed it"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        what, why = "Intacct cannot be found", "its host name has no address from here"
+    elif isinstance(error, aiohttp.ConnectionTimeoutError):
+        what, why = "Intacct cannot be reached", "connecting took longer than connect_timeout"
+    elif isinstance(error, TimeoutError):
+        what, why = "Intacct did not answer in time", "the answer took longer than the connection's timeouts"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        what, why = "Intacct cannot be reached", "the connection was refused or has no way through"
+    elif isinstance(error, aiohttp.InvalidURL):
+        return ConfigError(
+            "the gateway's address cannot be used", where=where, why="it is not an address a connection can be made to",
+            mend="correct the connection's `url` (INTACCT_URL)", code="MLC-INTACCT-0116",
+        )  # fmt: skip
+    return TransientError(
+        what, where=where, why=why, code="MLC-INTACCT-0208",
+        mend="it is tried again; when it stays, check the connection's `url` (INTACCT_URL), the network and the firewall",
+    )  # fmt: skip
+
+
+def _retry_after(text: str | None, now: datetime) -> float | None:
+    """Seconds, from a number or an HTTP date. Nonsense is as good as nothing."""
+    if text is None:
+        return None
+    text = text.strip()[:_LONGEST_RETRY_AFTER_TEXT]
+    if text.isascii() and text.isdigit():
+        return float(text)
+    moment = _http_date(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, TypeError, IndexError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

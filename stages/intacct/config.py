@@ -1,0 +1,77 @@
+"""The settings of an Intacct connection, and the checks that need nothing but the settings themselves."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from pipeline import Secret
+from pipeline.flow.duration import Duration
+from stages.intacct.protocol.endpoint import is_loopback, parse_url
+
+LARGEST_PAGE = 2000
+"""The gateway's own limit for ``pagesize`` of a query."""
+
+
+class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One company (and entity) behind the XML gateway.
+
+    ``location_id`` opens one entity; empty means the top level, which also sees what is private to entities. ``client_id`` is for
+    console users. ``allowed_hosts`` (``host`` or ``host:port``) are trusted as the endpoint a sign-in returns, besides
+    ``*.intacct.com`` and the host of ``url``. ``timezone`` is the zone the API user's profile shows times in (IANA name): it matters
+    only to ``--since``/``--until`` by modification and to the hour repeated in autumn; UTC is the safe choice.
+    ``currency`` is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is shared with
+    every other integration of that company. ``max_bytes`` bounds one reply after decompression.
+    """
+
+    url: str
+    sender_id: str
+    sender_password: Secret
+    company_id: str
+    user_id: str
+    user_password: Secret
+    location_id: str = ""
+    client_id: str = ""
+    allowed_hosts: list[str] = []
+    timezone: str = "UTC"
+    currency: str = ""
+    page_size: int = 1000
+    overlap: Duration = Duration(600)
+    concurrency: int = 2
+    connect_timeout: Duration = Duration(10)
+    read_timeout: Duration = Duration(300)
+    total_timeout: Duration = Duration(330)
+    max_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
+        for name, low, high in (("page_size", 1, LARGEST_PAGE), ("concurrency", 1, 50), ("max_bytes", 1024, 2**31)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be from {low} to {high}")
+        for name in ("connect_timeout", "read_timeout", "total_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than nothing")
+        for name in ("sender_id", "company_id", "user_id"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name} is empty")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"timezone {self.timezone!r} is not an IANA zone name such as America/New_York") from None
+
+    @property
+    def company(self) -> str:
+        """What records carry as their company: the company, and the entity when the connection opens one."""
+        return f"{self.company_id}/{self.location_id}" if self.location_id else self.company_id
+
+
+def _check_url(text: str) -> None:
+    """Passwords travel in the body, so plain HTTP is for a simulator on this machine only."""
+    url = parse_url(text)
+    if url is None or url.host is None or url.scheme not in ("http", "https"):
+        raise ValueError("url is not an address such as https://api.intacct.com/ia/xml/xmlgw.phtml")
+    if url.user is not None or url.password is not None:
+        raise ValueError("url must not hold a user or password")
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise ValueError("url must be https: the requests carry passwords")

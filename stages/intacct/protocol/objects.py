@@ -1,0 +1,291 @@
+"""Rows of the gateway as the accounts-payable vocabulary of `stages.ap.model`: typed, exact, and digested. Pure.
+
+Nothing is guessed: an amount or date that does not read is a `DataError` for that one record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from pipeline import DataError
+from stages.ap.model import Address, Bill, BillLine, Contact, PurchaseOrder, Vendor
+from stages.intacct.protocol import fields
+from stages.intacct.protocol.fields import Type
+from stages.intacct.protocol.responses import Row
+from stages.intacct.protocol.times import read_date
+
+Source = dict[str, Any]
+
+_AMOUNT = re.compile(r"[+-]?(\d{1,25}(\.\d{0,12})?|\.\d{1,12})")
+_FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
+_GENERATED_LINE = {"false", "f", "no", "n", "0"}
+
+
+def typed(object_name: str, row: Row, names: Iterable[str], types: Mapping[str, Type]) -> Source:
+    """The named fields of a row with their types; absent or empty is None. Raises `DataError` naming the field."""
+    return {name: _value(object_name, name, row.get(name), types.get(name, "text"), row) for name in names}
+
+
+def _value(object_name: str, name: str, text: str | None, kind: Type, row: Row) -> Any:
+    if text is None or kind == "text":
+        return text
+    try:
+        return _READERS[kind](text)
+    except (ValueError, KeyError):
+        raise DataError(
+            f"{name} holds {text[:60]!r}, which is no {kind}",
+            where=f"{object_name} {row.get('RECORDNO') or 'without RECORDNO'}",
+            why="the value that Intacct returned does not read as that type",
+            mend="correct the record in Intacct, then replay it",
+            owner="AP",
+            code="MLC-INTACCT-0401",
+        ) from None
+
+
+def _amount(text: str) -> Decimal:
+    if _AMOUNT.fullmatch(text) is None:
+        raise ValueError(text)
+    return Decimal(text)
+
+
+_READERS: dict[str, Any] = {"amount": _amount, "date": read_date, "flag": lambda text: _FLAGS[text.lower()]}
+
+
+def bill(
+    header: Source,
+    lines: Sequence[Source],
+    *,
+    currency: str,
+    purchase: Source | None = None,
+    entries: Sequence[Source] = (),
+    remit_to: Contact | None = None,
+) -> Bill:
+    """The bill. ``currency`` is assumed when the books name none. Raises `DataError` when it has no vendor, date, total or currency."""
+    total = bill_total(header)
+    own = bill_lines(lines)
+    return Bill(
+        record=_must(header, "RECORDNO"),
+        number=header["RECORDID"] or "",
+        vendor=_must(header, "VENDORID"),
+        vendor_name=header["VENDORNAME"] or "",
+        state=header["STATE"] or "",
+        date=_must(header, "WHENCREATED"),
+        due=header["WHENDUE"],
+        discount_date=header["WHENDISCOUNT"],
+        terms=header["TERMNAME"] or "",
+        description=header["DESCRIPTION"] or "",
+        reference=header["DOCNUMBER"] or "",
+        total=total,
+        currency=bill_currency(header, currency) or _missing(header, "CURRENCY"),
+        entity=header["MEGAENTITYID"] or "",
+        purchase=None if purchase is None else _purchase(purchase),
+        lines=own if purchase is None else purchased_lines(own, entries, total),
+        remit_to=remit_to,
+        source=header if purchase is None else header | {"PODOCID": purchase["DOCID"]},
+    )
+
+
+def bill_currency(header: Source, default: str = "") -> str:
+    """The transaction currency, else the base currency, else ``default``."""
+    return str(header["CURRENCY"] or header["BASECURR"] or default)
+
+
+def bill_total(header: Source) -> Decimal:
+    """The total in the transaction currency. The base total stands in only where both are the same currency."""
+    if header["TRX_TOTALENTERED"] is not None:
+        return Decimal(header["TRX_TOTALENTERED"])
+    if header["CURRENCY"] in (None, header["BASECURR"]) and header["TOTALENTERED"] is not None:
+        return Decimal(header["TOTALENTERED"])
+    return Decimal(_missing(header, "TRX_TOTALENTERED"))
+
+
+def is_user_line(row: Row) -> bool:
+    """True for lines people entered; tax, subtotal and offset lines that the system adds say so in LINEITEM."""
+    return (row.get("LINEITEM") or "true").lower() not in _GENERATED_LINE
+
+
+def bill_lines(lines: Sequence[Source]) -> tuple[BillLine, ...]:
+    """The lines in their order, numbered from 1. A company that numbers them from 0, or not at all, changes nothing."""
+    ordered = sorted(lines, key=_place)
+    numbers = [_place(line)[0] for line in ordered]
+    usable = len(set(numbers)) == len(numbers) and bool(numbers) and numbers[0] >= 1
+    return tuple(_line(line, numbers[index] if usable else index + 1) for index, line in enumerate(ordered))
+
+
+def _line(line: Source, number: int) -> BillLine:
+    return BillLine(
+        number=number,
+        amount=line_amount(line),
+        description=line["ENTRYDESCRIPTION"] or "",
+        item=line["ITEMID"] or "",
+        account=line["ACCOUNTNO"] or line["ACCOUNTLABEL"] or "",
+        department=line["DEPARTMENTID"] or "",
+        location=line["LOCATIONID"] or "",
+        source=line,
+    )
+
+
+def line_amount(line: Source) -> Decimal:
+    """The line's amount in the transaction currency. Raises `DataError` when it has none."""
+    amount = line["TRX_AMOUNT"] if line["TRX_AMOUNT"] is not None else line["AMOUNT"]
+    return Decimal(_missing(line, "TRX_AMOUNT") if amount is None else amount)
+
+
+def _place(line: Source) -> tuple[int, int]:
+    return _whole(line["LINE_NO"]), _whole(line["RECORDNO"])
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
+
+
+def purchased_lines(own: tuple[BillLine, ...], entries: Sequence[Source], total: Decimal) -> tuple[BillLine, ...]:
+    """The lines with what was bought: quantity, unit, price and item come from the purchasing document.
+
+    Both sides are paired by their order, and only when every pair has one amount. When they do not pair but the document adds up to the
+    bill, its lines stand for the bill's. When neither holds, the bill's own lines stay: money is never made to fit.
+    """
+    ordered = sorted(entries, key=_place)
+    amounts = [_entry_amount(entry) for entry in ordered]
+    if len(own) == len(ordered) and all(line.amount == amount for line, amount in zip(own, amounts, strict=True)):
+        return tuple(_bought(line, entry) for line, entry in zip(own, ordered, strict=True))
+    if ordered and None not in amounts and sum(amount for amount in amounts if amount is not None) == total:
+        return tuple(
+            _bought(BillLine(number=index, amount=amount), entry)
+            for index, (entry, amount) in enumerate(zip(ordered, amounts, strict=True), start=1)
+            if amount is not None
+        )
+    return own
+
+
+def _bought(line: BillLine, entry: Source) -> BillLine:
+    quantity = _first(entry, "UIQTY", "QUANTITY")
+    return msgspec.structs.replace(
+        line,
+        description=line.description or entry["ITEMDESC"] or entry["ITEMNAME"] or entry["MEMO"] or "",
+        quantity=Decimal(1) if quantity is None else quantity,
+        unit=entry["UNIT"] or "",
+        price=_first(entry, "UIPRICE", "TRX_PRICE", "PRICE"),
+        item=entry["ITEMID"] or line.item,
+        department=line.department or entry["DEPARTMENTID"] or "",
+        location=line.location or entry["LOCATIONID"] or "",
+        source=entry | line.source,
+    )
+
+
+def _entry_amount(entry: Source) -> Decimal | None:
+    return _first(entry, "TRX_VALUE", "UIVALUE", "TOTAL")
+
+
+def _first(source: Source, *names: str) -> Decimal | None:
+    return next((source[name] for name in names if source[name] is not None), None)
+
+
+def _purchase(document: Source) -> PurchaseOrder:
+    return PurchaseOrder(
+        id=_must(document, "DOCID"),
+        number=document["DOCNO"] or "",
+        date=document["WHENCREATED"],
+        order=document["CREATEDFROM"] or document["PONUMBER"] or "",
+        source=document,
+    )
+
+
+def vendor(source: Source) -> Vendor:
+    """The vendor with its contacts. Raises `DataError` when it has no id."""
+    return Vendor(
+        id=_must(source, "VENDORID"),
+        name=source["NAME"] or "",
+        status=source["STATUS"] or "active",
+        terms=source["TERMNAME"] or "",
+        currency=source["CURRENCY"] or "",
+        account=source["VENDORACCOUNTNO"] or "",
+        contact=contact(source, fields.DISPLAY_CONTACT),
+        pay_to=contact(source, fields.PAY_TO),
+        source=source,
+    )
+
+
+def contact(source: Source, paths: Sequence[str]) -> Contact:
+    """The first of these contacts that holds anything; an empty one when none does."""
+    for path in paths:
+        found = _contact({name: source.get(f"{path}.{name}") or "" for name in fields.CONTACT_FIELDS})
+        if found != Contact():
+            return found
+    return Contact()
+
+
+def plain_contact(source: Source) -> Contact:
+    """A CONTACT record of its own."""
+    return _contact({name: source.get(name) or "" for name in fields.CONTACT_FIELDS})
+
+
+def _contact(part: dict[str, str]) -> Contact:
+    country = part["MAILADDRESS.COUNTRYCODE"] or part["MAILADDRESS.COUNTRY"]
+    return Contact(
+        name=part["CONTACTNAME"],
+        company=part["COMPANYNAME"],
+        first_name=part["FIRSTNAME"],
+        last_name=part["LASTNAME"],
+        phone=part["PHONE1"] or part["CELLPHONE"],
+        email=part["EMAIL1"],
+        address=Address(
+            name=part["PRINTAS"] or part["COMPANYNAME"],
+            line1=part["MAILADDRESS.ADDRESS1"],
+            line2=part["MAILADDRESS.ADDRESS2"],
+            city=part["MAILADDRESS.CITY"],
+            state=part["MAILADDRESS.STATE"],
+            postal_code=part["MAILADDRESS.ZIP"],
+            country=country.upper() if len(country) == 2 else "",  # a long name is no code
+        ),
+    )
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 of the canonical form: sorted keys, no empty fields, exact decimals without trailing zeros, composed Unicode."""
+    return hashlib.sha256(msgspec.json.encode(_canonical(parts), order="sorted")).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: _canonical(item)
+            for name, item in value.items()
+            if item not in (None, "") and name not in fields.VOLATILE
+        }
+    if isinstance(value, msgspec.Struct):
+        return _canonical(msgspec.structs.asdict(value))
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, Decimal):
+        return format(value.normalize() + 0, "f")  # + 0: no negative zero
+    if isinstance(value, date):
+        return value.isoformat()
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _must(source: Source, name: str) -> Any:
+    value = source[name]
+    return _missing(source, name) if value is None else value
+
+
+def _missing(source: Source, name: str) -> Any:
+    raise DataError(
+        f"{name} is empty",
+        where=f"record {source.get('RECORDNO') or 'without RECORDNO'} of Intacct",
+        why="without it the record cannot be used"
+        + ("; the books name no currency and the connection sets none" if name == "CURRENCY" else ""),
+        mend="set the connection's `currency`"
+        if name == "CURRENCY"
+        else "complete the record in Intacct, then replay it",
+        owner="IT" if name == "CURRENCY" else "AP",
+        code="MLC-INTACCT-0402",
+    )

@@ -1,0 +1,125 @@
+"""Requests as XML, always built as a tree. The element order of each part is the gateway's schema order.
+
+Every request built here only reads, so ``uniqueid`` is always false: absent it would be true, and the repeat of a read be refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from lxml import etree
+
+from pipeline import ConfigError, Secret
+from stages.intacct.protocol.query import Compare, Filter, Query
+
+_LONGEST_CONTROL_ID = 256
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """Who signs in, and where: ``location`` is an entity, empty for the top level."""
+
+    user: str
+    company: str
+    password: Secret
+    client: str = ""
+    location: str = ""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """The web services sender every request names."""
+
+    id: str
+    password: Secret
+
+
+def envelope(sender: Sender, control_id: str, authentication: Login | Secret, function: etree._Element) -> bytes:
+    """A whole request with one function. ``control_id`` is fresh per attempt; a `Secret` as authentication is a session id."""
+    if not 1 <= len(control_id) <= _LONGEST_CONTROL_ID:
+        raise ValueError("a control id has 1 to 256 characters")
+    request = etree.Element("request")
+    control = etree.SubElement(request, "control")
+    _text(control, "senderid", sender.id)
+    _text(control, "password", sender.password.reveal())
+    _text(control, "controlid", control_id)
+    _text(control, "uniqueid", "false")
+    _text(control, "dtdversion", "3.0")
+    _text(control, "includewhitespace", "false")
+    operation = etree.SubElement(request, "operation", transaction="false")
+    _authenticate(etree.SubElement(operation, "authentication"), authentication)
+    content = etree.SubElement(operation, "content")
+    etree.SubElement(content, "function", controlid=control_id).append(function)
+    return etree.tostring(request, xml_declaration=True, encoding="UTF-8")
+
+
+def _authenticate(parent: etree._Element, authentication: Login | Secret) -> None:
+    if isinstance(authentication, Secret):
+        _text(parent, "sessionid", authentication.reveal())
+        return
+    login = etree.SubElement(parent, "login")
+    _text(login, "userid", authentication.user)
+    _text(login, "companyid", authentication.company)
+    _text(login, "password", authentication.password.reveal())
+    if authentication.client:
+        _text(login, "clientid", authentication.client)
+    if authentication.location:
+        _text(login, "locationid", authentication.location)
+
+
+def get_session() -> etree._Element:
+    """Asks for a session of the login it travels with. Must be alone in its request."""
+    return etree.Element("getAPISession")
+
+
+def lookup(object_name: str) -> etree._Element:
+    """Asks which fields an object has in this company."""
+    function = etree.Element("lookup")
+    _text(function, "object", object_name)
+    return function
+
+
+def query(question: Query) -> etree._Element:
+    """One page of a query."""
+    function = etree.Element("query")
+    _text(function, "object", question.object)
+    select = etree.SubElement(function, "select")
+    for field in question.fields:
+        _text(select, "field", field)
+    if question.filter is not None:
+        etree.SubElement(function, "filter").append(_filter(question.filter))
+    if question.order:
+        orderby = etree.SubElement(function, "orderby")
+        for field in question.order:
+            order = etree.SubElement(orderby, "order")
+            _text(order, "field", field)
+            etree.SubElement(order, "ascending")
+    if question.private:
+        _text(etree.SubElement(function, "options"), "showprivate", "true")
+    _text(function, "pagesize", str(question.page_size))
+    _text(function, "offset", "0")
+    return function
+
+
+def _filter(node: Filter) -> etree._Element:
+    element = etree.Element(node.operator)
+    if isinstance(node, Compare):
+        _text(element, "field", node.field)
+        for value in node.values:
+            _text(element, "value", value)
+    else:
+        element.extend([_filter(part) for part in node.parts])
+    return element
+
+
+def _text(parent: etree._Element, tag: str, text: str) -> None:
+    """Refuses what XML cannot carry rather than dropping it: a changed user name or key would mean someone else."""
+    if _ILLEGAL.search(text):
+        raise ConfigError(
+            f"a value for <{tag}> holds a character that XML cannot carry",
+            where="the request to the Intacct gateway",
+            why="control characters and lone surrogates are not text in XML",
+            mend="retype that setting or key; it was probably pasted with an invisible character",
+            code="MLC-INTACCT-0108",
+        )
+    etree.SubElement(parent, tag).text = text

@@ -1,0 +1,261 @@
+"""Replies as typed outcomes. Nothing here decides what an outcome means for a flow; `faults` does.
+
+A reply of HTTP 200 succeeds at three levels: control, authentication, and each function's result; only the word ``success`` is
+success. The parser trusts nothing: bytes only, no entities, no DOCTYPE, no network, no recovery of broken documents.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+from lxml import etree
+
+Level = Literal["control", "authentication", "function"]
+Kind = Literal["empty", "html", "malformed", "doctype", "foreign"]
+Row = dict[str, str | None]
+"""One record: upper-case names, nested elements as dotted names (``DISPLAYCONTACT.MAILADDRESS.CITY``), empty as None."""
+
+_SUPPORT = re.compile(r"\s*\[(?:Support ID|Request ID):\s*([^\]]*)\]")
+_HTML = re.compile(rb"<html[\s>]|<!doctype\s+html", re.IGNORECASE)
+_TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
+_HEAD = 4096
+_COUNTERS = {"count", "totalcount", "numremaining", "resultId", "offset", "listtype"}
+
+
+class Unreadable(Exception):
+    """The body is no reply of the gateway. ``detail`` is short, and safe to show."""
+
+    def __init__(self, kind: Kind, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind: Kind = kind
+        self.detail = detail
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One error of an ``errormessage``. ``number`` is not always a code. ``support`` is the id Sage's support asks for."""
+
+    number: str = ""
+    text: str = ""
+    correction: str = ""
+    support: str = ""
+    cause: str = ""  # the stable id of `additionalinfo`, when the gateway gives one
+
+
+class FieldType(msgspec.Struct, frozen=True):
+    """One field as `lookup` describes it; ``type`` is the gateway's DATATYPE."""
+
+    name: str
+    type: str
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """An object as this company has it: its fields by upper-case name, and the paths that lead to related objects."""
+
+    object: str
+    fields: dict[str, FieldType]
+    paths: frozenset[str]
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function returned. ``remaining`` is None when the gateway did not say."""
+
+    rows: list[Row] = []
+    total: int | None = None
+    remaining: int | None = None
+    definition: Definition | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One function's result. A failed one can carry data too: what was done before it failed."""
+
+    ok: bool
+    status: str
+    function: str = ""
+    control_id: str = ""
+    faults: tuple[Fault, ...] = ()
+    data: Data = Data()
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A parsed reply. ``failed`` is the level that failed as a whole; function failures are in ``outcomes``.
+
+    ``session_timeout`` and ``session_timestamp`` are ISO texts as sent, or empty.
+    """
+
+    failed: Level | None = None
+    faults: tuple[Fault, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    session_timestamp: str = ""
+    session_timeout: str = ""
+
+
+def read_reply(body: bytes) -> Reply:
+    """Parses one body. Raises `Unreadable` when it is not a gateway reply at all."""
+    root = _parse(body)
+    if root.tag != "response":
+        raise Unreadable("foreign", f"its outermost element is <{str(root.tag)[:40]}>")
+    if root.find("control") is None:
+        raise Unreadable("foreign", "it has no <control>")
+    if _text(root, "control/status") != "success":
+        return Reply(failed="control", faults=_faults(root, root.find("control")))
+    operations = root.findall("operation")
+    if not operations:
+        return Reply(failed="control", faults=_faults(root) or (Fault(text="the reply has no operation"),))
+    return _read_operations(operations)
+
+
+def _read_operations(operations: list[etree._Element]) -> Reply:
+    timestamp = timeout = ""
+    outcomes: list[Outcome] = []
+    for operation in operations:
+        authentication = operation.find("authentication")
+        if authentication is not None:
+            if _text(authentication, "status") != "success":
+                return Reply(failed="authentication", faults=_faults(operation, authentication))
+            timestamp = _text(authentication, "sessiontimestamp", lower=False)
+            timeout = _text(authentication, "sessiontimeout", lower=False)
+        outcomes.extend(_outcome(result) for result in operation.findall("result"))
+        if (faults := _faults(operation)) and not operation.findall("result"):
+            outcomes.append(Outcome(ok=False, status="failure", faults=faults))
+    return Reply(outcomes=tuple(outcomes), session_timestamp=timestamp, session_timeout=timeout)
+
+
+def _outcome(result: etree._Element) -> Outcome:
+    status = _text(result, "status")
+    data = result.find("data")
+    return Outcome(
+        ok=status == "success",
+        status=status,
+        function=_text(result, "function", lower=False),
+        control_id=_text(result, "controlid", lower=False),
+        faults=_faults(result),
+        data=Data() if data is None else _data(data),
+    )
+
+
+def _data(data: etree._Element) -> Data:
+    counters = {str(name): str(value) for name, value in data.attrib.items()}
+    rows: list[Row] = []
+    definition = None
+    for child in data:
+        if child.tag in _COUNTERS and len(child) == 0:
+            counters[str(child.tag)] = child.text or ""
+        elif child.tag == "Type":
+            definition = read_definition(child)
+        else:
+            rows.append(_row(child))
+    return Data(
+        rows=rows,
+        total=_number(counters, "totalcount"),
+        remaining=_number(counters, "numremaining"),
+        definition=definition,
+    )
+
+
+def read_definition(element: etree._Element) -> Definition:
+    """The ``Type`` element of a `lookup`."""
+    names = [
+        (_text(field, "ID", lower=False).upper(), _text(field, "DATATYPE", lower=False))
+        for field in element.iter("Field")
+    ]
+    paths = {_text(relation, "OBJECTPATH", lower=False).upper() for relation in element.iter("Relationship")}
+    return Definition(
+        object=str(element.get("Name", "")).upper(),
+        fields={name: FieldType(name, kind.upper()) for name, kind in names if name},
+        paths=frozenset(paths - {""}),
+    )
+
+
+def _row(element: etree._Element) -> Row:
+    row: Row = {}
+    for child in element:
+        if len(child) == 0:
+            row[str(child.tag).upper()] = (child.text or "").strip() or None
+        else:
+            _nest(child, f"{child.tag}.".upper(), row)
+    return row
+
+
+def _nest(element: etree._Element, prefix: str, row: Row) -> None:
+    """Nested elements become dotted names. Owned collections repeat a name: they have no place in a row and no query returns them."""
+    names = [child.tag for child in element]
+    if len(set(names)) < len(names):
+        return
+    for child in element:
+        if len(child) == 0:
+            row[prefix + str(child.tag).upper()] = (child.text or "").strip() or None
+        else:
+            _nest(child, f"{prefix}{child.tag}.".upper(), row)
+
+
+def _faults(*parents: etree._Element | None) -> tuple[Fault, ...]:
+    return tuple(
+        _fault(error)
+        for parent in parents
+        if parent is not None
+        for message in parent.findall("errormessage")
+        for error in message.findall("error")
+    )
+
+
+def _fault(error: etree._Element) -> Fault:
+    texts = [_text(error, name, lower=False) for name in ("description2", "description")]
+    joined = " - ".join(text for text in dict.fromkeys(texts) if text)
+    correction = _text(error, "correction", lower=False)
+    support = _SUPPORT.search(f"{joined} {correction}")
+    return Fault(
+        number=_text(error, "errorno", lower=False),
+        text=_SUPPORT.sub("", joined).strip(),
+        correction=_SUPPORT.sub("", correction).strip(),
+        support=support[1].strip() if support else "",
+        cause=_text(error, "additionalinfo/errorid", lower=False),
+    )
+
+
+def _parse(body: bytes) -> etree._Element:
+    head = body[:_HEAD]
+    if not body.strip():
+        raise Unreadable("empty")
+    if _HTML.search(head):
+        raise Unreadable("html", _title(head))
+    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+        raise Unreadable("doctype")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        recover=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError as error:
+        kind: Kind = "doctype" if b"<!DOCTYPE" in body else "malformed"
+        raise Unreadable(kind, str(error.msg)[:120]) from None
+    docinfo = root.getroottree().docinfo
+    if docinfo.internalDTD is not None or docinfo.doctype:
+        raise Unreadable("doctype")
+    return root
+
+
+def _title(head: bytes) -> str:
+    match = _TITLE.search(head)
+    if match is None:
+        return ""
+    text = " ".join(match[1].decode("utf-8", "replace").split())
+    return "".join(character for character in text if character.isprintable())[:80]
+
+
+def _text(parent: etree._Element, path: str, *, lower: bool = True) -> str:
+    text = (parent.findtext(path) or "").strip()
+    return text.lower() if lower else text
+
+
+def _number(counters: dict[str, str], name: str) -> int | None:
+    text = counters.get(name, "").strip()
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,157 @@
+"""Reads rows of one object: learns its fields once, drops those the gateway refuses, shrinks pages that are too large. No records here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+import anyio
+import msgspec
+
+from pipeline import ConfigError, StageError, TransientError
+from stages.intacct.client import IntacctClient, ReplyTooLarge
+from stages.intacct.protocol.faults import UnknownField
+from stages.intacct.protocol.fields import Selection, Wish, refused_fields, select
+from stages.intacct.protocol.objects import Source, typed
+from stages.intacct.protocol.query import Filter, Query, after, all_of, among, slices
+from stages.intacct.protocol.responses import Row
+
+T = TypeVar("T")
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """One page of rows, and whether the same question has more behind them."""
+
+    rows: list[Row]
+    more: bool
+
+
+class Reader:
+    """One object of one company. Its fields are learnt at the first question and kept for its life."""
+
+    def __init__(
+        self,
+        client: IntacctClient,
+        wish: Wish,
+        *,
+        extra: Sequence[str] = (),
+        needed: Sequence[str] = (),
+        page_size: int = 0,
+    ) -> None:
+        self._client = client
+        self._wish = wish
+        self._extra = tuple(name.upper() for name in extra)
+        self._needed = tuple(needed)
+        self._page_size = page_size or client.config.page_size
+        self._selection: Selection | None = None
+        self._learning = anyio.Lock()
+
+    async def page(self, filter: Filter | None, order: tuple[str, ...]) -> Rows:
+        """One page. Raises as `IntacctClient.query`; an unknown field only when something rests on it."""
+        selection = await self._fields()
+        while True:
+            size = self._page_size
+            question = Query(
+                object=self._wish.object,
+                fields=selection.fields,
+                filter=filter,
+                order=order,
+                page_size=size,
+                private=not self._client.config.location_id,
+            )
+            try:
+                data = await self._client.query(question)
+            except UnknownField as error:
+                selection = self._drop(selection, error)
+            except ReplyTooLarge:
+                if size == 1:
+                    raise
+                self._page_size = size // 2
+            else:
+                more = data.remaining > 0 if data.remaining is not None else len(data.rows) >= size
+                if more and not data.rows:
+                    raise _empty_page(self._wish.object)
+                return Rows(data.rows, more)
+
+    async def matching(self, field: str, values: Iterable[str], *filters: Filter) -> list[Row]:
+        """Every row whose ``field`` is one of ``values``, by RECORDNO; each slice of values is paged to its end."""
+        parts = await concurrently([lambda part=part: self._slice(field, part, filters) for part in slices(values)])  # type: ignore[misc]
+        return [row for part in parts for row in part]
+
+    def source(self, row: Row) -> Source:
+        """The row with its types: every field that was wished for, None where the company has none. Raises `DataError`."""
+        assert self._selection is not None, "a row comes from a page, and a page from a selection"
+        names = dict.fromkeys((*self._wish.required, *self._wish.optional, *self._selection.fields, *self._extra))
+        return typed(self._wish.object, row, names, self._selection.types)
+
+    async def _slice(self, field: str, values: tuple[str, ...], filters: tuple[Filter, ...]) -> list[Row]:
+        rows: list[Row] = []
+        last: int | None = None
+        while True:
+            behind = None if last is None else after("RECORDNO", str(last))
+            page = await self.page(all_of([among(field, values), *filters, behind]), ("RECORDNO",))
+            rows += page.rows
+            if not page.more:
+                return rows
+            last = _moved(self._wish.object, last, page.rows[-1].get("RECORDNO") or "")
+
+    async def _fields(self) -> Selection:
+        async with self._learning:
+            if self._selection is None:
+                self._selection = await self._learn()
+            return self._selection
+
+    async def _learn(self) -> Selection:
+        """Not every user may call `lookup`. Without it the whole wish is asked for; what is really wrong shows there again."""
+        try:
+            definition = await self._client.lookup(self._wish.object)
+        except ConfigError:
+            definition = None
+        return select(self._wish, definition, self._extra, self._needed)
+
+    def _drop(self, selection: Selection, error: UnknownField) -> Selection:
+        refused = refused_fields(selection, error.why)
+        if not refused or selection.required.intersection(refused):
+            raise error
+        self._selection = selection.without(refused)
+        return self._selection
+
+
+def _moved(object_name: str, last: int | None, text: str) -> int:
+    """Where the slice goes on; a gateway that does not move would be asked for ever."""
+    if text.isascii() and text.isdigit() and (last is None or int(text) > last):
+        return int(text)
+    raise ConfigError(
+        f"Intacct's {object_name} records did not come in the order asked for", where=f"query of {object_name} by RECORDNO",
+        why=f"record {text[:30]!r} came behind record {last}; going on would lose records, or never end", mend="report this",
+        code="MLC-INTACCT-0501",
+    )  # fmt: skip
+
+
+def _empty_page(object_name: str) -> TransientError:
+    return TransientError(
+        f"Intacct sent an empty page of {object_name} and says there is more", where=f"query of {object_name}",
+        why="the reply contradicts itself", mend="nothing to do: it is tried again", code="MLC-INTACCT-0205",
+    )  # fmt: skip
+
+
+async def concurrently(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """The results in order. The first error ends the others and is raised as it is, not in a group."""
+    results: dict[int, T] = {}
+    failures: list[StageError] = []
+
+    async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:
+        try:
+            results[index] = await call()
+        except StageError as error:
+            failures.append(error)
+            group.cancel_scope.cancel()
+
+    if len(calls) == 1:
+        return [await calls[0]()]
+    async with anyio.create_task_group() as group:
+        for index, call in enumerate(calls):
+            group.start_soon(run, index, call)
+    if failures:
+        raise failures[0]
+    return [results[index] for index in range(len(calls))]

@@ -1,0 +1,130 @@
+"""Sessions: which one is current, when it must be renewed, and that only one sign-in happens at a time. No I/O of its own.
+
+The sign-in itself is passed in. A sign-in that was refused is remembered and never repeated: repeated attempts lock the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import anyio
+import msgspec
+
+from pipeline import Clock, ConfigError, Secret
+
+LONGEST = timedelta(minutes=50)
+"""A session is renewed at this age at the latest, whatever the server promises."""
+_LARGEST_MARGIN = timedelta(minutes=2)
+_MARGIN_SHARE = 10
+
+
+class SessionKey(msgspec.Struct, frozen=True):
+    """What a session belongs to: one for an entity serves no other entity, nor the top level."""
+
+    root: str
+    sender: str
+    company: str
+    client: str
+    entity: str
+    user: str
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a sign-in returned. ``life`` is how long it lasts unless used, None when the server did not say."""
+
+    id: Secret
+    endpoint: str
+    life: timedelta | None
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session in use. ``generation`` tells it from the ones before and after it."""
+
+    id: Secret
+    endpoint: str
+    generation: int
+
+
+class _Entry(msgspec.Struct):
+    lock: anyio.Lock
+    session: Session | None = None
+    generation: int = 0
+    oldest: datetime | None = None  # when its age alone ends it
+    deadline: datetime | None = None  # when the server ends it, less the margin
+    refused: ConfigError | None = None
+
+
+class Sessions:
+    """The sessions of one process part, by key. Safe for concurrent tasks of one event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[SessionKey, _Entry] = {}
+
+    async def current(self, key: SessionKey, sign_in: Callable[[], Awaitable[Grant]]) -> Session:
+        """A session that is good now, signing in when there is none. However many wait, one of them signs in.
+
+        Raises what ``sign_in`` raises; a `ConfigError` of it is raised to every later caller without trying again.
+        """
+        entry = self._entries.setdefault(key, _Entry(anyio.Lock()))
+        if (session := self._good(entry)) is not None:
+            return session
+        async with entry.lock:
+            if (session := self._good(entry)) is not None:
+                return session
+            if entry.refused is not None:
+                raise _again(entry.refused)
+            try:
+                grant = await sign_in()
+            except ConfigError as error:
+                entry.refused = error
+                raise
+            return self._adopt(entry, grant)
+
+    def extend(self, key: SessionKey, generation: int, life: timedelta | None) -> None:
+        """A reply told how long the session now lasts. Ignored for a session that is no longer current."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.generation == generation and life is not None:
+            entry.deadline = self._less_margin(life)
+
+    def drop(self, key: SessionKey, generation: int) -> None:
+        """This session was refused. Does nothing when another task has replaced it already."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.generation == generation:
+            entry.session = None
+
+    def _good(self, entry: _Entry) -> Session | None:
+        ends = [moment for moment in (entry.oldest, entry.deadline) if moment is not None]
+        return entry.session if all(self._clock.now() < moment for moment in ends) else None
+
+    def _adopt(self, entry: _Entry, grant: Grant) -> Session:
+        entry.generation += 1
+        entry.oldest = self._clock.now() + LONGEST
+        entry.deadline = None if grant.life is None else self._less_margin(grant.life)
+        entry.session = Session(grant.id, grant.endpoint, entry.generation)
+        return entry.session
+
+    def _less_margin(self, life: timedelta) -> datetime:
+        return self._clock.now() + life - min(life / _MARGIN_SHARE, _LARGEST_MARGIN)
+
+
+def lifetime(timeout: str, server_now: datetime) -> timedelta | None:
+    """How long from now until ``timeout`` (ISO 8601 with offset), on the server's own clock. None when that says nothing.
+
+    A deadline already past at the moment of the reply means clocks that disagree, not a dead session.
+    """
+    try:
+        deadline = datetime.fromisoformat(timeout)
+    except ValueError:
+        return None
+    if deadline.tzinfo is None or deadline <= server_now:
+        return None
+    return deadline - server_now
+
+
+def _again(error: ConfigError) -> ConfigError:
+    """A fresh copy: one exception object raised in several tasks would mix their tracebacks."""
+    return type(error)(
+        error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
+    )  # fmt: skip

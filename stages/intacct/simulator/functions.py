@@ -1,0 +1,342 @@
+"""The functions a request may call, by name, and the ``data`` each puts into its result. No envelope, no sessions' rules."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from lxml import etree
+
+from stages.intacct.simulator.books import Books
+from stages.intacct.simulator.elements import children, elements, number, text
+from stages.intacct.simulator.envelope import add
+from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused, schema_violation
+from stages.intacct.simulator.filters import compiled, spans
+from stages.intacct.simulator.model import Field, ObjectType, show
+from stages.intacct.simulator.query import DEFAULT_PAGE, arranged, read_query, run, visible
+from stages.intacct.simulator.rows import Row
+from stages.intacct.simulator.sessions import Session
+from stages.intacct.simulator.statement import failed, read_statement
+
+_LARGEST_LEGACY_PAGE = 1000
+_MOST_KEYS = 100
+
+
+class ResultSet(msgspec.Struct, kw_only=True):
+    """What is left of a `readByQuery`, for `readMore`: bound to its session, gone after a while."""
+
+    session: str
+    type: ObjectType
+    fields: tuple[Field, ...]
+    rows: list[Row]
+    at: int
+    size: int
+    opened: datetime
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """A function's success. ``facts`` go to the effects log."""
+
+    data: etree._Element | None = None
+    facts: dict[str, Any] = {}
+    undo: Callable[[], None] | None = None
+
+
+class Functions:
+    """Runs functions on the books. ``missing`` says what `read` does about a key it cannot see: omit it, or fail."""
+
+    def __init__(self, books: Books, rng: random.Random, *, keep: timedelta, missing: str) -> None:
+        self._books = books
+        self._rng = rng
+        self._keep = keep
+        self._missing = missing
+        self._sets: dict[str, ResultSet] = {}
+        self._by_name: dict[str, Callable[[etree._Element, Session, datetime], Answer]] = {
+            "query": self._query,
+            "readByQuery": self._read_by_query,
+            "readMore": self._read_more,
+            "read": self._read,
+            "readByName": self._read_by_name,
+            "lookup": self._lookup,
+            "inspect": self._inspect,
+            "update": self._update,
+        }
+
+    def call(self, name: str, element: etree._Element, session: Session, now: datetime) -> Answer:
+        """The function's answer. Raises `FunctionRefused`."""
+        function = self._by_name.get(name)
+        if function is None:
+            raise schema_violation(f"Element 'function': '{name}' is not a function of this gateway")
+        return function(element, session, now)
+
+    # query
+
+    def _query(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        query = read_query(element, self._books)
+        page = run(query, self._books, session.location, self._rng)
+        data = etree.Element(
+            "data",
+            listtype=query.type.name,
+            totalcount=str(page.total),
+            offset=str(page.offset),
+            count=str(len(page.cells)),
+            numremaining=str(page.remaining),
+        )
+        for cells in page.cells:
+            record = etree.SubElement(data, query.type.name)
+            for name, cell in zip(page.names, cells, strict=True):
+                add(record, name, cell)
+        return Answer(data=data, facts=_facts(query.type, len(page.cells), page.total, offset=page.offset))
+
+    # readByQuery and readMore
+
+    def _read_by_query(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        parts = children(element, ("object", "fields", "query", "pagesize", "returnFormat", "docparid"))
+        if "object" not in parts or "query" not in parts:
+            raise schema_violation("Element 'readByQuery': object and query are needed")
+        type = self._legacy_type(text(parts["object"]))
+        node = read_statement(parts["query"].text or "", type)
+        rows = list(self._books.tables[type.name].narrowed(spans(node) if node else {}))
+        holds, sees = (compiled(node) if node else None), visible(session.location, False)
+        found = ResultSet(
+            session=session.id,
+            type=type,
+            fields=_chosen(parts.get("fields"), type),
+            rows=arranged([row for row in rows if sees(row) and (holds is None or holds(row))], (), self._rng),
+            at=0,
+            size=number(parts.get("pagesize"), DEFAULT_PAGE, 1, _LARGEST_LEGACY_PAGE),
+            opened=now,
+        )
+        key = f"{self._rng.getrandbits(96):024x}"
+        self._sets = {each: kept for each, kept in self._sets.items() if now < kept.opened + self._keep}
+        self._sets[key] = found
+        return self._legacy_page(key, found)
+
+    def _legacy_type(self, name: str) -> ObjectType:
+        type = self._books.types.get(name.upper())
+        if type is None:
+            raise failed(f"There is no object {name}")
+        return type
+
+    def _read_more(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        parts = children(element, ("resultId", "object"))
+        if len(parts) != 1:
+            raise schema_violation("Element 'readMore': resultId or object is needed")
+        key = text(parts["resultId"]) if "resultId" in parts else self._latest(text(parts["object"]), session)
+        found = self._sets.get(key)
+        if found is None or found.session != session.id or now >= found.opened + self._keep:
+            raise failed(f"There is no result set {key} in this session")
+        return self._legacy_page(key, found)
+
+    def _latest(self, object: str, session: Session) -> str:
+        keys = [
+            key
+            for key, found in self._sets.items()
+            if found.session == session.id and found.type.name == object.upper()
+        ]
+        return keys[-1] if keys else ""
+
+    def _legacy_page(self, key: str, found: ResultSet) -> Answer:
+        rows = found.rows[found.at : found.at + found.size]
+        found.at += len(rows)
+        remaining = len(found.rows) - found.at
+        if not remaining:
+            del self._sets[key]
+        data = etree.Element(
+            "data",
+            listtype=found.type.name.lower(),
+            count=str(len(rows)),
+            totalcount=str(len(found.rows)),
+            numremaining=str(remaining),
+            resultId=key if remaining else "",
+        )
+        for row in rows:
+            record = etree.SubElement(data, found.type.name.lower())
+            for field in found.fields:
+                add(record, field.id, show(field.take(row)))
+        return Answer(data=data, facts=_facts(found.type, len(rows), len(found.rows)))
+
+    # read
+
+    def _read(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        return self._read_keys(element, session, "RECORDNO")
+
+    def _read_by_name(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        return self._read_keys(element, session, "")
+
+    def _read_keys(self, element: etree._Element, session: Session, field: str) -> Answer:
+        parts = children(element, ("object", "keys", "fields", "returnFormat", "docparid"))
+        if "object" not in parts or "keys" not in parts:
+            raise schema_violation(f"Element '{element.tag}': object and keys are needed")
+        type = self._legacy_type(text(parts["object"]))
+        keys = [key.strip() for key in text(parts["keys"]).split(",") if key.strip()]
+        if not 1 <= len(keys) <= _MOST_KEYS:
+            raise schema_violation(f"Element 'keys': 1 to {_MOST_KEYS} keys, found {len(keys)}")
+        fields = _chosen(parts.get("fields"), type)
+        rows = self._rows(type, keys, field or type.name_field, session)
+        data = etree.Element("data", listtype=type.name, count=str(len(rows)))
+        wanted = text(parts["fields"]) if "fields" in parts else "*"
+        for row in rows:
+            self._add_record(data, row, type, fields, {name.strip().upper() for name in wanted.split(",")})
+        return Answer(data=data, facts=_facts(type, len(rows), len(rows)))
+
+    def _rows(self, type: ObjectType, keys: list[str], name: str, session: Session) -> list[Row]:
+        """The rows of the keys, in the keys' order."""
+        # A key names its record; showprivate is an option of lists only, so the same rows are visible as without it.
+        sees, field = visible(session.location, False), type.fields.get(name)
+        if field is None:
+            raise FunctionRefused(NO_OBJECT, f"{type.name} has no {name}")
+        rows = {show(field.take(row)): row for row in self._candidates(type, field, keys) if sees(row)}
+        missing = [key for key in keys if key not in rows]
+        if missing and self._missing == "fail":
+            raise FunctionRefused("DL02000001", f"Object {type.name} with key {missing[0]} not found")
+        return [rows[key] for key in dict.fromkeys(keys) if key in rows]
+
+    def _candidates(self, type: ObjectType, field: Field, keys: list[str]) -> list[Row]:
+        table = self._books.tables[type.name]
+        if field.kind == "INTEGER":
+            numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 19]
+            return [table.rows[key] for key in numbers if key in table.rows]
+        return table.narrowed({field.id: [(key, key) for key in dict.fromkeys(keys)]})
+
+    def _add_record(
+        self, data: etree._Element, row: Row, type: ObjectType, fields: tuple[Field, ...], wanted: set[str]
+    ) -> None:
+        record = etree.SubElement(data, type.name)
+        for field in fields:
+            _add_nested(record, field.id.split("."), show(field.take(row)))
+        for owned in type.owned:
+            if "*" in wanted or owned.name in wanted:
+                collection = etree.SubElement(record, owned.name)
+                for line in owned.rows(row):
+                    inner = etree.SubElement(collection, owned.element)
+                    for field in self._books.types[owned.object].fields.values():
+                        add(inner, field.id, show(field.take(line)))
+
+    # lookup and inspect
+
+    def _lookup(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        parts = children(element, ("object", "docparid"))
+        type = self._books.types.get(text(parts["object"]).upper()) if "object" in parts else None
+        if type is None:
+            raise FunctionRefused(NO_OBJECT, "Object definition not found")
+        data = etree.Element("data", listtype="All", count="1")
+        described = etree.SubElement(data, "Type", Name=type.name, DocumentType="")
+        fields = etree.SubElement(described, "Fields")
+        for field in type.fields.values():
+            _add_description(fields, field)
+        relations = etree.SubElement(described, "Relationships")
+        for relation in type.relations:
+            each = etree.SubElement(relations, "Relationship")
+            add(each, "OBJECTPATH", relation.path)
+            add(each, "OBJECTNAME", relation.object)
+            add(each, "LABEL", relation.path.title())
+            add(each, "RELATIONSHIPTYPE", "MANY2ONE")
+            add(each, "RELATEDBY", relation.by)
+        return Answer(data=data, facts={"object": type.name})
+
+    def _inspect(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        parts = children(element, ("object", "name"))
+        name = text(next(iter(parts.values()))) if parts else ""
+        if name == "*":
+            data = etree.Element("data", listtype="All", count=str(len(self._books.types)))
+            for each in self._books.types:
+                add(data, "type", each).set("typename", each)
+            return Answer(data=data, facts={"object": "*"})
+        type = self._legacy_type(name)
+        data = etree.Element("data", listtype="All", count="1")
+        fields = etree.SubElement(etree.SubElement(data, "Type", Name=type.name), "Fields")
+        for field in type.fields.values():
+            _add_inspected(fields, field, detailed=element.get("detail") == "1")
+        return Answer(data=data, facts={"object": type.name})
+
+    # update
+
+    def _update(self, element: etree._Element, session: Session, now: datetime) -> Answer:
+        """Sets free-text fields of one bill, which is enough to mark it as handled."""
+        records = elements(element)
+        if len(records) != 1 or str(records[0].tag).upper() != "APBILL":
+            raise schema_violation("Element 'update': one APBILL is expected")
+        given = {str(child.tag).upper(): text(child) for child in elements(records[0])}
+        record = given.pop("RECORDNO", "")
+        found = self._rows(self._books.types["APBILL"], [record], "RECORDNO", session) if record else []
+        if not found:
+            raise FunctionRefused(BUSINESS, f"Could not update APBILL record: {record or 'no RECORDNO'} not found")
+        before = self._books.bill(found[0].record).seed
+        changes: dict[str, Any] = {self._writable(name): value for name, value in given.items()}
+        self._books.put_bill(msgspec.structs.replace(before, modified=self._books.now(), **changes))
+        data = etree.Element("data", listtype="objects", count="1")
+        add(etree.SubElement(data, "apbill"), "RECORDNO", record)
+        return Answer(
+            data=data,
+            facts={"object": "APBILL", "record": before.record, "fields": sorted(given)},
+            undo=lambda: self._books.put_bill(before),
+        )
+
+    def _writable(self, name: str) -> str:
+        field = self._books.types["APBILL"].fields.get(name)
+        if field is None or not field.writable:
+            raise FunctionRefused(BUSINESS, f"Could not update APBILL record: {name} cannot be set")
+        return field.writable
+
+
+def _facts(type: ObjectType, count: int, total: int, **more: Any) -> dict[str, Any]:
+    return {"object": type.name, "count": count, "total": total, **more}
+
+
+def _chosen(fields: etree._Element | None, type: ObjectType) -> tuple[Field, ...]:
+    """The fields a comma-separated list names; all of them for ``*``, for an empty list and for none."""
+    names = [name.strip().upper() for name in (text(fields) if fields is not None else "").split(",") if name.strip()]
+    if not names or names == ["*"]:
+        return tuple(type.fields.values())
+    collections = {owned.name for owned in type.owned}
+    unknown = [name for name in names if name not in type.fields and name not in collections]
+    if unknown:
+        raise FunctionRefused(f"Invalid fields list {', '.join(unknown)}", f"{type.name} has no {', '.join(unknown)}")
+    return tuple(type.fields[name] for name in names if name in type.fields)
+
+
+def _add_nested(record: etree._Element, path: list[str], value: str) -> None:
+    """`read` nests what `query` shows as dotted names."""
+    for name in path[:-1]:
+        last = record[-1] if len(record) else None
+        record = last if last is not None and last.tag == name else etree.SubElement(record, name)
+    add(record, path[-1], value)
+
+
+def _add_description(fields: etree._Element, field: Field) -> None:
+    each = etree.SubElement(fields, "Field")
+    add(each, "ID", field.id)
+    add(each, "LABEL", field.label)
+    add(each, "DESCRIPTION", field.label)
+    add(each, "REQUIRED", show(field.required))
+    add(each, "READONLY", show(not field.writable))
+    add(each, "DATATYPE", field.kind)
+    if field.codes:
+        values = etree.SubElement(each, "VALIDVALUES")
+        for label, _ in field.codes:
+            add(values, "VALIDVALUE", label)
+    add(each, "ISCUSTOM", "false")
+
+
+def _add_inspected(fields: etree._Element, field: Field, *, detailed: bool) -> None:
+    if not detailed:
+        add(fields, "Field", field.id)
+        return
+    each = etree.SubElement(fields, "Field")
+    for name, value in (
+        ("Name", field.id),
+        ("GroupName", ""),
+        ("dataName", field.kind),
+        ("externalDataName", field.kind.lower()),
+        ("isRequired", show(field.required)),
+        ("isReadOnly", show(not field.writable)),
+        ("maxLength", "0"),
+        ("DisplayLabel", field.label),
+        ("Description", field.label),
+        ("id", ""),
+    ):
+        add(each, name, value)

@@ -1,0 +1,295 @@
+"""One request through the gateway, without a socket: bytes in, bytes out, and what it did in the effects log.
+
+The order of refusal is the real one: well-formed, ``control``, sender, structure, login or session, then function by function.
+Content a schema would refuse inside a function (an unknown child, a page too large) fails that function alone; what the real
+gateway does there is not published.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from lxml import etree
+
+from pipeline import Clock
+from stages.ap.seed.world import World
+from stages.intacct.simulator.books import Books
+from stages.intacct.simulator.elements import children, text
+from stages.intacct.simulator.envelope import (
+    Control,
+    Function,
+    Login,
+    Operation,
+    Result,
+    add,
+    add_refusal,
+    add_result,
+    asynchronous,
+    read_control,
+    read_document,
+    read_operations,
+    start_reply,
+    written,
+)
+from stages.intacct.simulator.errors import IDENTITY, ROLLED_BACK, FunctionRefused, GatewayError, RequestRefused
+from stages.intacct.simulator.functions import Answer, Functions
+from stages.intacct.simulator.sessions import Session, Sessions
+
+PATH = "/ia/xml/xmlgw.phtml"
+SECOND_PATH = "/na07/ia/xml/xmlgw.phtml"
+_BILLABLE = frozenset({"query", "readByQuery", "readMore", "create", "update", "delete"})
+
+
+class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
+    """Where real companies differ, and how strict to be. The defaults are the strictest that public clients live with."""
+
+    session_seconds: float = 6 * 3600
+    result_set_seconds: float = 1800
+    second_endpoint: bool = True  # getAPISession names another path, and sessions are refused at the first
+    endpoint: str = ""  # the endpoint to name instead, whole
+    strict_content_type: bool = False  # only application/xml and text/xml
+    missing_key: Literal["omit", "fail"] = "omit"
+    zone_hours: float = 0  # what WHENMODIFIED is ahead of UTC
+    hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
+    unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
+    duplicate: str = IDENTITY  # the errorno of a refused controlid, which is not published
+    skip_after_failure: bool = True  # in a transaction: functions after the culprit are left out of the reply
+    concurrency: int = 0  # requests in work at once; 0: any number
+    queue: int = 20  # how many more may wait before GW-0010
+    latency_seconds: float = 0  # before each answer, by the simulator's clock
+
+
+class Counts(msgspec.Struct):
+    """What a flow cost. ``billable`` counts as Sage does: each list page and each write."""
+
+    requests: int = 0
+    logins: int = 0
+    login_failures: int = 0
+    session_failures: int = 0
+    functions: int = 0
+    billable: int = 0
+    faults: int = 0
+
+
+class Effects:
+    """The log of what happened, oldest first. Never holds a password or a session's id."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.entries: list[dict[str, Any]] = []
+
+    def add(self, kind: str, **facts: Any) -> None:
+        self.entries.append({"kind": kind, "at": self._clock.now().isoformat(), **facts})
+
+
+class Gateway:
+    """The gateway of one company. Not safe for threads; one request is answered without a pause."""
+
+    def __init__(self, world: World, clock: Clock, *, behaviour: Behaviour, seed: int) -> None:
+        self.world = world
+        self.behaviour = behaviour
+        self.books = Books(world, clock, zone=timedelta(hours=behaviour.zone_hours), hidden=behaviour.hidden)
+        self.counts = Counts()
+        self.effects = Effects(clock)
+        self._clock = clock
+        # Two streams, so that how often a client signs in does not change the order of rows.
+        self._texts = random.Random(f"texts {seed}")
+        self.sessions = Sessions(
+            world, duration=timedelta(seconds=behaviour.session_seconds), rng=random.Random(f"sessions {seed}")
+        )
+        self._functions = Functions(
+            self.books,
+            random.Random(f"rows {seed}"),
+            keep=timedelta(seconds=behaviour.result_set_seconds),
+            missing=behaviour.missing_key,
+        )
+        self._completed: set[tuple[str, str, str]] = set()
+
+    def answer(self, body: bytes, *, path: str = PATH, base: str = "", failing: GatewayError | None = None) -> bytes:
+        """The reply to a request that came to ``path`` of ``base``. With ``failing`` every function fails with that error."""
+        control: Control | None = None
+        try:
+            root = read_document(body)
+            control = read_control(root)
+            self._check_sender(control)
+            if asynchronous(root):
+                raise RequestRefused(IDENTITY, "There is no transport policy of that name")
+            operations = read_operations(root)
+        except RequestRefused as refused:
+            self.effects.add("request refused", errorno=refused.errors[0].errorno, text=refused.errors[0].description2)
+            return written(start_reply(control, refused.errors), whitespace=control.whitespace if control else False)
+        response = start_reply(control)
+        for operation in operations:
+            self._operate(etree.SubElement(response, "operation"), _Visit(control, operation, path, base, failing))
+        return written(response, whitespace=control.whitespace)
+
+    def _check_sender(self, control: Control) -> None:
+        senders = {self.world.sender: self.world.sender_password, **self.behaviour.unauthorised}
+        if senders.get(control.sender) != control.password:
+            raise RequestRefused(IDENTITY, "Incorrect Intacct XML Partner ID or password.")
+
+    # Signing in
+
+    def _operate(self, element: etree._Element, visit: _Visit) -> None:
+        now = self._clock.now()
+        credentials = visit.operation.credentials
+        session = self._sign_in(element, credentials, visit, now)
+        if session is None:
+            return
+        authentication = etree.SubElement(element, "authentication")
+        add(authentication, "status", "success")
+        add(authentication, "userid", session.user)
+        add(authentication, "companyid", session.company)
+        add(authentication, "locationid", session.location)
+        add(authentication, "sessiontimestamp", _instant(session.started))
+        add(authentication, "sessiontimeout", _instant(session.deadline))
+        for result in self._results(visit, session, now):
+            add_result(element, result)
+
+    def _sign_in(
+        self, element: etree._Element, credentials: Login | str, visit: _Visit, now: datetime
+    ) -> Session | None:
+        if isinstance(credentials, Login):
+            return self._log_in(element, credentials, visit, now)
+        session = None if self._wrong_endpoint(visit.path) else self.sessions.use(credentials, now)
+        if session is not None and visit.control.sender not in self.behaviour.unauthorised:
+            return session
+        self.counts.session_failures += 1
+        self.effects.add("session refused", path=visit.path)
+        add_refusal(element, "", "", f"Invalid session {credentials[:4]}....")
+        return None
+
+    def _wrong_endpoint(self, path: str) -> bool:
+        return self.behaviour.second_endpoint and path != SECOND_PATH
+
+    def _log_in(self, element: etree._Element, login: Login, visit: _Visit, now: datetime) -> Session | None:
+        known = self.sessions.knows(user=login.user, company=login.company, password=login.password)
+        if not known or login.client:
+            problem = "Sign-in information is incorrect"
+        elif visit.control.sender in self.behaviour.unauthorised:
+            problem = f"The sender ID '{visit.control.sender}' is not authorized to make Web Services requests to this company"
+        elif not self.sessions.has_entity(login.location):
+            problem = "Sign-in information is incorrect. Please check your request."
+        else:
+            # A login serves its own request; only getAPISession hands out a session for later ones.
+            self.counts.logins += 1
+            self.effects.add("login", location=login.location)
+            return self.sessions.open(login.location, now, listed=False)
+        self.counts.login_failures += 1
+        self.effects.add("login refused", location=login.location, text=problem)
+        add_refusal(element, login.user, login.company, problem)
+        return None
+
+    # Functions
+
+    def _results(self, visit: _Visit, session: Session, now: datetime) -> list[Result]:
+        results: list[Result] = []
+        undo: list[Callable[[], None]] = []
+        done: list[tuple[str, str, str]] = []
+        failed = False
+        for function in visit.operation.functions:
+            if failed and visit.operation.atomic:
+                if not self.behaviour.skip_after_failure:
+                    results.append(_aborted(function))
+                continue
+            result, answer = self._result(function, visit, session, now, done)
+            results.append(result)
+            failed = failed or result.status != "success"
+            if answer is not None and answer.undo is not None:
+                undo.append(answer.undo)
+        if failed and visit.operation.atomic:
+            return self._rolled_back(results, undo)
+        self._completed.update(done)
+        return results
+
+    def _rolled_back(self, results: list[Result], undo: list[Callable[[], None]]) -> list[Result]:
+        """What a failed transaction answers: what had been done is aborted, the culprit has its own error first."""
+        for action in reversed(undo):
+            action()
+        self.effects.add("rolled back", functions=len(results))
+        mark = GatewayError(
+            ROLLED_BACK, "The entire transaction in this operation has been rolled back due to an error."
+        )
+        for result in results:
+            result.status = "failure" if result.status == "failure" else "aborted"
+            result.data = None
+            result.errors = (*(error for error in result.errors if error.errorno != ROLLED_BACK), mark)
+        return results
+
+    def _result(
+        self, function: Function, visit: _Visit, session: Session, now: datetime, done: list[tuple[str, str, str]]
+    ) -> tuple[Result, Answer | None]:
+        self.counts.functions += 1
+        identity = (visit.control.sender, self.world.company, function.controlid)
+        try:
+            if visit.failing is not None:
+                raise FunctionRefused(
+                    visit.failing.errorno,
+                    visit.failing.description2,
+                    description=visit.failing.description,
+                    correction=visit.failing.correction,
+                )
+            if visit.control.unique and (identity in self._completed or identity in done):
+                raise FunctionRefused(
+                    self.behaviour.duplicate, f"A function with the controlid {function.controlid} was completed before"
+                )
+            answer = self._call(function, visit, session, now)
+        except FunctionRefused as refused:
+            return self._failure(function, refused), None
+        if visit.control.unique:
+            done.append(identity)
+        self.counts.billable += function.name in _BILLABLE
+        self.effects.add(function.name, controlid=function.controlid, location=session.location, **answer.facts)
+        done_result = Result(status="success", function=function.name, controlid=function.controlid, data=answer.data)
+        return done_result, answer
+
+    def _failure(self, function: Function, refused: FunctionRefused) -> Result:
+        error = refused.error
+        self.effects.add("function refused", function=function.name, errorno=error.errorno, text=error.description2)
+        # The identifier differs from reply to reply, so texts cannot be compared whole.
+        marked = f"{error.description2} [Support ID: {self._texts.getrandbits(48):012X}%7E{self._texts.getrandbits(40):010X}]"
+        error = msgspec.structs.replace(error, description2=marked.lstrip())
+        return Result(status="failure", function=function.name, controlid=function.controlid, errors=(error,))
+
+    def _call(self, function: Function, visit: _Visit, session: Session, now: datetime) -> Answer:
+        if function.name != "getAPISession":
+            return self._functions.call(function.name, function.element, session, now)
+        if len(visit.operation.functions) > 1:
+            raise FunctionRefused(IDENTITY, "getAPISession must be the only function of its request")
+        parts = children(function.element, ("locationid",))
+        location = text(parts["locationid"]) if "locationid" in parts else session.location
+        if not self.sessions.has_entity(location):
+            raise FunctionRefused(IDENTITY, f"There is no entity {location}")
+        opened = self.sessions.open(location, now)
+        data = etree.Element("data")
+        api = etree.SubElement(data, "api")
+        add(api, "sessionid", opened.id)
+        add(api, "endpoint", self._endpoint(visit.base))
+        add(api, "locationid", location)
+        return Answer(data=data, facts={"entity": location})
+
+    def _endpoint(self, base: str) -> str:
+        return self.behaviour.endpoint or base + (SECOND_PATH if self.behaviour.second_endpoint else PATH)
+
+
+class _Visit(msgspec.Struct, frozen=True):
+    """One operation on its way through."""
+
+    control: Control
+    operation: Operation
+    path: str
+    base: str
+    failing: GatewayError | None
+
+
+def _aborted(function: Function) -> Result:
+    error = GatewayError(ROLLED_BACK, "Not executed: the transaction failed before.")
+    return Result(status="aborted", function=function.name, controlid=function.controlid, errors=(error,))
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,232 @@
+"""The rows of the simulated books: one seed record each, with its way to the rows it belongs to. No field names here."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from stages.ap.seed.world import SeedBill, SeedContact, SeedEntity, SeedLine, SeedPurchase, SeedVendor
+
+if TYPE_CHECKING:
+    from stages.intacct.simulator.books import Books
+
+# Company books are in US dollars; what a foreign bill is worth in them differs from its face amount.
+RATES = {
+    "USD": Decimal(1),
+    "CAD": Decimal("0.73"),
+    "MXN": Decimal("0.054"),
+    "EUR": Decimal("1.09"),
+    "GBP": Decimal("1.27"),
+}
+_CENT = Decimal("0.01")
+
+
+class Row:
+    """A record. ``record`` is its RECORDNO, ``entity`` the legal entity it is private to ("" = the whole company)."""
+
+    __slots__ = ("books", "record")
+    record: int
+    books: Books
+
+    def __init__(self, books: Books, record: int) -> None:
+        self.books = books
+        self.record = record
+
+    @property
+    def entity(self) -> str:
+        return ""
+
+
+class EntityRow(Row):
+    __slots__ = ("seed",)
+
+    def __init__(self, books: Books, record: int, seed: SeedEntity) -> None:
+        super().__init__(books, record)
+        self.seed = seed
+
+
+class TermRow(Row):
+    __slots__ = ("name",)
+
+    def __init__(self, books: Books, record: int, name: str) -> None:
+        super().__init__(books, record)
+        self.name = name
+
+
+class VendorRow(Row):
+    __slots__ = ("seed",)
+
+    def __init__(self, books: Books, seed: SeedVendor) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+
+    @property
+    def entity(self) -> str:
+        return self.seed.entity
+
+    @property
+    def due(self) -> Decimal:
+        return sum((bill.base(bill.due) for bill in self.books.bills_of(self.seed.id)), Decimal(0))
+
+
+class ContactRow(Row):
+    __slots__ = ("contact", "vendor")
+
+    def __init__(self, books: Books, record: int, contact: SeedContact, vendor: str) -> None:
+        super().__init__(books, record)
+        self.contact = contact
+        self.vendor = vendor
+
+    @property
+    def entity(self) -> str:
+        vendor = self.books.vendor(self.vendor)
+        return vendor.entity if vendor else ""
+
+
+class BillRow(Row):
+    __slots__ = ("lines", "seed")
+
+    def __init__(self, books: Books, seed: SeedBill) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+        self.lines: list[BillLineRow] = []
+
+    @property
+    def entity(self) -> str:
+        return self.seed.entity
+
+    @property
+    def vendor(self) -> VendorRow | None:
+        return self.books.vendor(self.seed.vendor)
+
+    @property
+    def base_currency(self) -> str:
+        entity = self.books.entity(self.seed.entity)
+        return entity.seed.currency if entity else "USD"
+
+    @property
+    def rate(self) -> Decimal:
+        if self.seed.currency == self.base_currency:
+            return Decimal(1)
+        return RATES.get(self.seed.currency, Decimal(1)) / RATES.get(self.base_currency, Decimal(1))
+
+    def base(self, amount: Decimal) -> Decimal:
+        """The amount in the currency of the books."""
+        rate = self.rate
+        return amount if rate == 1 else (amount * rate).quantize(_CENT)
+
+    @property
+    def paid(self) -> Decimal:
+        if self.seed.state == "Paid":
+            return self.seed.total
+        return (self.seed.total / 2).quantize(_CENT) if self.seed.state == "Partially Paid" else Decimal(0)
+
+    @property
+    def selected(self) -> Decimal:
+        return self.seed.total if self.seed.state == "Selected" else Decimal(0)
+
+    @property
+    def due(self) -> Decimal:
+        return Decimal(0) if self.seed.state == "Reversed" else self.seed.total - self.paid
+
+    @property
+    def paid_on(self) -> date | None:
+        return (self.seed.due or self.seed.date) if self.seed.state == "Paid" else None
+
+    @property
+    def from_purchasing(self) -> bool:
+        return self.seed.purchase is not None or self.seed.purchase_missing
+
+    @property
+    def remit_to(self) -> SeedContact | None:
+        vendor = self.vendor
+        return (vendor.seed.pay_to or vendor.seed.contact) if vendor else None
+
+    @property
+    def days_due(self) -> int | None:
+        return (self.seed.due - self.books.now().date()) // timedelta(days=1) if self.seed.due else None
+
+
+class BillLineRow(Row):
+    __slots__ = ("bill", "line")
+
+    def __init__(self, bill: BillRow, record: int, line: SeedLine) -> None:
+        super().__init__(bill.books, record)
+        self.bill = bill
+        self.line = line
+
+    @property
+    def entity(self) -> str:
+        return self.bill.seed.entity
+
+    @property
+    def parent_entry(self) -> int | None:
+        """Generated lines hang under a user line."""
+        if not self.line.generated:
+            return None
+        return next((line.record for line in self.bill.lines if not line.line.generated), None)
+
+    @property
+    def modified(self) -> datetime | None:
+        return self.bill.seed.modified
+
+
+class PurchaseRow(Row):
+    __slots__ = ("lines", "seed")
+
+    def __init__(self, books: Books, seed: SeedPurchase) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+        self.lines: list[PurchaseLineRow] = []
+
+    @property
+    def bill(self) -> BillRow | None:
+        return self.books.bill_of_purchase(self.seed.id)
+
+    @property
+    def entity(self) -> str:
+        bill = self.bill
+        return bill.entity if bill else ""
+
+    @property
+    def vendor(self) -> VendorRow | None:
+        return self.books.vendor(self.seed.vendor)
+
+    @property
+    def subtotal(self) -> Decimal:
+        return sum((line.line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        return sum((line.amount for line in self.seed.lines), Decimal(0))
+
+
+class PurchaseLineRow(Row):
+    __slots__ = ("line", "purchase")
+
+    def __init__(self, purchase: PurchaseRow, record: int, line: SeedLine) -> None:
+        super().__init__(purchase.books, record)
+        self.purchase = purchase
+        self.line = line
+
+    @property
+    def entity(self) -> str:
+        return self.purchase.entity
+
+    @property
+    def price(self) -> Decimal:
+        line = self.line
+        if line.price is not None:
+            return line.price
+        return (line.amount / (line.quantity or Decimal(1))).quantize(Decimal("0.000001"))
+
+
+class AuditRow(Row):
+    """A deletion: the only trace a deleted record leaves."""
+
+    __slots__ = ("at", "key", "object", "user")
+
+    def __init__(self, books: Books, record: int, *, object: str, key: int, at: datetime, user: str) -> None:
+        super().__init__(books, record)
+        self.object, self.key, self.at, self.user = object, key, at, user

@@ -1,0 +1,336 @@
+"""The gateway on a loopback socket: HTTP's own rules, the fault plan, and the edits a test makes. The simulator's front."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from lxml import etree
+
+from pipeline import Clock
+from stages.ap.seed.world import SeedBill, SeedLine, SeedVendor, World
+from stages.intacct.simulator.errors import BUSINESS, GatewayError
+from stages.intacct.simulator.faults import Call, Fault, FaultKind, FaultPlan, bomb, external_entity, page
+from stages.intacct.simulator.gateway import PATH, SECOND_PATH, Behaviour, Counts, Gateway
+
+_LARGEST_REQUEST = 8 * 1024 * 1024
+_WORTH_ZIPPING = 1400
+_XML = "text/xml"
+_STRICT_TYPES = frozenset({"application/xml", "text/xml"})
+_TYPES = _STRICT_TYPES | {"x-intacct-xml-request", "application/x-intacct-xml-request", "application/x-www-xml"}
+_TITLES = {
+    500: "Internal Server Error",
+    502: "Bad gateway",
+    503: "Service Unavailable",
+    504: "Gateway time-out",
+    524: "A timeout occurred",
+}
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    body: bytes
+    status: int = 200
+    content_type: str = _XML
+    headers: dict[str, str] = {}
+
+
+class IntacctSimulator:
+    """A Sage Intacct XML gateway for one world, on 127.0.0.1 while entered with ``async with``.
+
+    It is a `pipeline.Simulation`. ``port`` 0 takes a free one. Equal worlds, seeds and requests give equal replies.
+    ``environment`` and ``summary`` are filled on entering.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        *,
+        faults: Iterable[Fault] = (),
+        behaviour: Behaviour | None = None,
+        seed: int = 1,
+        port: int = 0,
+    ) -> None:
+        self.faults = FaultPlan(faults)
+        self._behaviour = behaviour or Behaviour()
+        self._gateway = Gateway(world, clock, behaviour=self._behaviour, seed=seed)
+        self._clock = clock
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._gate = asyncio.Semaphore(self._behaviour.concurrency) if self._behaviour.concurrency else None
+        self._waiting = 0
+        self.environment: Mapping[str, str] = {}
+        self.summary = ""
+
+    async def __aenter__(self) -> IntacctSimulator:
+        application = web.Application(client_max_size=_LARGEST_REQUEST)
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._port = runner.addresses[0][1]
+        self._runner = runner
+        self.environment = self._variables()
+        tables = self._gateway.books.tables
+        self.summary = (
+            f"Sage Intacct at {self.url}: {len(tables['APBILL'].rows)} bills of {len(tables['VENDOR'].rows)} vendors"
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _variables(self) -> Mapping[str, str]:
+        world = self._gateway.world
+        return MappingProxyType(
+            {
+                "INTACCT_URL": self.url,
+                "INTACCT_SENDER_ID": world.sender,
+                "INTACCT_SENDER_PASSWORD": world.sender_password,
+                "INTACCT_COMPANY_ID": world.company,
+                "INTACCT_USER_ID": world.user,
+                "INTACCT_USER_PASSWORD": world.user_password,
+            }
+        )
+
+    # What one can see
+
+    @property
+    def url(self) -> str:
+        """Where a client starts."""
+        return f"http://127.0.0.1:{self._port}{PATH}"
+
+    @property
+    def counts(self) -> Counts:
+        return self._gateway.counts
+
+    def effects(self) -> Sequence[Mapping[str, Any]]:
+        """What happened so far, oldest first: ``kind``, ``at`` and the facts of that kind. No secrets."""
+        return tuple(self._gateway.effects.entries)
+
+    # What one can change
+
+    def bills(self) -> list[SeedBill]:
+        """The bills as they stand now, by record."""
+        return list(self._gateway.books.bills())
+
+    def add_bill(self, bill: SeedBill) -> None:
+        """Adds a bill as it is: a ``modified`` in the past is a commit that became visible late."""
+        self._gateway.books.put_bill(bill)
+        self._gateway.effects.add("bill added", record=bill.record)
+
+    def edit_bill(self, record: int, *, modified: datetime | None = None, **changes: Any) -> SeedBill:
+        """Saves the bill with changed attributes of `SeedBill` and a new time of change. KeyError when there is none."""
+        before = self._gateway.books.bill(record).seed
+        after = msgspec.structs.replace(before, modified=modified or self._gateway.books.now(), **changes)
+        self._gateway.books.put_bill(after)
+        self._gateway.effects.add("bill edited", record=record, fields=sorted(changes))
+        return after
+
+    def delete_bill(self, record: int) -> SeedBill:
+        """Deletes the bill; only the audit history keeps a trace."""
+        bill = self._gateway.books.delete_bill(record)
+        self._gateway.effects.add("bill deleted", record=record)
+        return bill
+
+    def edit_purchase(self, docid: str, *, lines: tuple[SeedLine, ...] | None = None, **changes: Any) -> int:
+        """Saves a purchasing document: its bill is deleted and made again under a new record, which is returned.
+
+        ``lines`` replace the lines of both; ``changes`` are attributes of the `SeedBill`. KeyError without such a document.
+        """
+        record = self._gateway.books.edit_purchase(docid, lines, changes)
+        self._gateway.effects.add("purchase edited", document=docid, record=record)
+        return record
+
+    def put_vendor(self, vendor: SeedVendor) -> None:
+        """Adds the vendor, or saves it as it is now."""
+        self._gateway.books.put_vendor(vendor)
+        self._gateway.effects.add("vendor saved", vendor=vendor.id)
+
+    def end_sessions(self) -> None:
+        """Ends every session at once."""
+        self._gateway.sessions.end_all()
+
+    # One request
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._gate is None:
+            return await self._serve(request)
+        if self._waiting >= self._behaviour.concurrency + self._behaviour.queue:
+            self._gateway.effects.add("throttled")
+            return _response(_throttled(429), request)
+        self._waiting += 1
+        try:
+            async with self._gate:
+                return await self._serve(request)
+        finally:
+            self._waiting -= 1
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self.counts.requests += 1
+        number = self.counts.requests
+        refusal = self._refused_by_http(request)
+        body = await request.read()
+        if refusal is not None:
+            return _response(refusal, request)
+        if self._behaviour.latency_seconds:
+            await self._clock.sleep(self._behaviour.latency_seconds)
+        fault = self.faults.take(_call(number, body))
+        if fault is None:
+            return _response(self._answer(request, body), request)
+        self.counts.faults += 1
+        self._gateway.effects.add("fault", fault=fault.kind, request=number)
+        return await self._fail(fault, request, body)
+
+    def _refused_by_http(self, request: web.Request) -> Reply | None:
+        if request.path not in {PATH, SECOND_PATH}:
+            return Reply(body=page(404, "Not Found"), status=404, content_type="text/html")
+        if request.method != "POST":
+            return Reply(
+                body=page(405, "Method Not Allowed"), status=405, content_type="text/html", headers={"Allow": "POST"}
+            )
+        content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if content_type not in (_STRICT_TYPES if self._behaviour.strict_content_type else _TYPES):
+            return _gateway_error(400, "GW-0014", f"Unsupported content type {content_type[:80] or '(none)'}")
+        return None
+
+    def _answer(self, request: web.Request, body: bytes, failing: GatewayError | None = None) -> Reply:
+        base = f"{request.scheme}://{request.host}"
+        return Reply(body=self._gateway.answer(body, path=request.path, base=base, failing=failing))
+
+    # Faults
+
+    async def _fail(self, fault: Fault, request: web.Request, body: bytes) -> web.StreamResponse:
+        if fault.kind in _INSTEAD:
+            return _response(_INSTEAD[fault.kind](fault), request)
+        if fault.kind == "reset before":
+            return _reset(request)
+        if fault.kind == "expired session":
+            self.end_sessions()
+        reply = self._answer(request, body, _FAILING.get(fault.kind))
+        if fault.kind == "reset after":
+            return _reset(request)
+        if fault.kind in {"slow", "cut"}:
+            return await self._half(fault, request, reply)
+        change = _CHANGED.get(fault.kind)
+        return _response(change(reply, fault) if change else reply, request)
+
+    async def _half(self, fault: Fault, request: web.Request, reply: Reply) -> web.StreamResponse:
+        """The first half of the body, and then a pause or the end of the connection."""
+        response = web.StreamResponse(
+            headers={"Content-Type": f"{_XML}; charset=utf-8", "Content-Length": str(len(reply.body))}
+        )
+        await response.prepare(request)
+        middle = len(reply.body) // 2
+        await response.write(reply.body[:middle])
+        if fault.kind == "cut":
+            if request.transport is not None:
+                request.transport.close()
+            return response
+        await self._clock.sleep(fault.seconds)
+        await response.write(reply.body[middle:])
+        await response.write_eof()
+        return response
+
+
+def _call(number: int, body: bytes) -> Call:
+    """What the fault plan sees of a request; a body that cannot be read calls nothing."""
+    try:
+        root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError:
+        return Call(number=number)
+    inner = [element for element in root.iterfind("operation/content/function/*") if isinstance(element.tag, str)]
+    return Call(
+        number=number,
+        functions=tuple((str(element.tag), (element.findtext("object") or "").strip().upper()) for element in inner),
+        session=root.find("operation/authentication/sessionid") is not None,
+    )
+
+
+def _response(reply: Reply, request: web.Request) -> web.Response:
+    headers = {"Content-Type": f"{reply.content_type}; charset=utf-8", **reply.headers}
+    body = reply.body
+    if len(body) > _WORTH_ZIPPING and "gzip" in request.headers.get("Accept-Encoding", "").lower():
+        body = gzip.compress(body, compresslevel=1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, status=reply.status, headers=headers)
+
+
+def _reset(request: web.Request) -> web.Response:
+    """Ends the connection with a reset instead of an answer."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:  # lingering for no time makes the close a reset
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response(status=500)
+
+
+def _gateway_error(status: int, errorno: str, description: str, headers: dict[str, str] | None = None) -> Reply:
+    """A refusal by the gateway in front of the application: nothing but a status and one short error."""
+    response = etree.Element("response")
+    etree.SubElement(etree.SubElement(response, "control"), "status").text = "failure"
+    error = etree.SubElement(etree.SubElement(response, "errormessage"), "error")
+    etree.SubElement(error, "errorno").text = errorno
+    etree.SubElement(error, "description").text = f"{description} [Request ID: 0A1B:2C_3D.4E]"
+    body = b'<?xml version="1.0" encoding="UTF-8"?>\n' + etree.tostring(
+        response, encoding="UTF-8", xml_declaration=False
+    )
+    return Reply(body=body, status=status, headers=headers or {})
+
+
+def _throttled(status: int, retry_after: int | None = None) -> Reply:
+    headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+    return _gateway_error(status, "GW-0010", "API rate limit exceeded", headers)
+
+
+def _html(status: int) -> Reply:
+    return Reply(body=page(status, _TITLES.get(status, "Error")), status=status, content_type="text/html")
+
+
+def _changed_body(change: Callable[[bytes], bytes]) -> Callable[[Reply, Fault], Reply]:
+    return lambda reply, _: msgspec.structs.replace(reply, body=change(reply.body))
+
+
+# Nothing is done, and this is the answer.
+_INSTEAD: dict[FaultKind, Callable[[Fault], Reply]] = {
+    "throttled": lambda fault: _throttled(429, fault.retry_after),
+    "throttled in 200": lambda fault: _throttled(200, fault.retry_after),
+    "invalid": lambda _: _gateway_error(400, "GW-0011", "Invalid Request"),
+    "server error": lambda fault: _html(fault.status),
+    "html": lambda _: Reply(body=page(200, "Just a moment..."), content_type="text/html"),
+}
+
+# The work is done, and its answer is changed.
+_CHANGED: dict[FaultKind, Callable[[Reply, Fault], Reply]] = {
+    "late server error": lambda _, fault: _html(fault.status),
+    "empty": _changed_body(lambda _: b""),
+    "truncated": _changed_body(lambda body: body[: len(body) // 2]),
+    "two roots": _changed_body(lambda body: body + b"<response><control><status>success</status></control></response>"),
+    "bomb": _changed_body(bomb),
+    "external entity": _changed_body(external_entity),
+}
+
+# Each function fails with this; nothing is done.
+_FAILING: dict[FaultKind, GatewayError] = {
+    "rate text in 200": GatewayError("GW-0010", "API rate limit exceeded"),
+    "maintenance": GatewayError("XL03000000", "The Service is Temporarily Off-line"),
+    "overload": GatewayError(BUSINESS, "The request could not be processed", correction="Please Try Again Later"),
+}

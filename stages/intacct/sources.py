@@ -1,0 +1,376 @@
+"""The sources of this adapter: `intacct.vendors` and `intacct.bills`. They put pages together; what a page asks and what rows mean is
+the business of `protocol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from pipeline import Context, DataError, Held, Page, PermissionDenied, Record, Window
+from stages.ap.model import Contact, Vendor
+from stages.intacct.client import IntacctClient
+from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.protocol import fields, objects, paging
+from stages.intacct.protocol.faults import UnknownObject
+from stages.intacct.protocol.objects import Source
+from stages.intacct.protocol.query import LARGEST_LIST
+from stages.intacct.protocol.responses import Row
+from stages.intacct.reader import Reader, Rows
+
+T = TypeVar("T")
+MADE_BY_PURCHASING = "9.PO"
+_LARGEST_CACHE = 20_000
+
+
+class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``fields`` are read besides the usual ones (custom fields, by their integration name). ``page_size`` 0: the connection's."""
+
+    fields: list[str] = []
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        _check_page_size(self.page_size)
+
+
+class BillsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``fields`` and ``line_fields`` are read besides the usual ones, of the bill and of its lines."""
+
+    fields: list[str] = []
+    line_fields: list[str] = []
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        _check_page_size(self.page_size)
+
+
+def _check_page_size(size: int) -> None:
+    if not 0 <= size <= LARGEST_PAGE:
+        raise ValueError(f"page_size must be from 1 to {LARGEST_PAGE}")
+
+
+def _rules(client: IntacctClient, name: str, dates: dict[str, str], created: str) -> paging.Rules:
+    return paging.Rules(
+        object=name,
+        dates=dates,
+        created=created,
+        overlap=timedelta(seconds=client.config.overlap),
+        zone=ZoneInfo(client.config.timezone),
+    )
+
+
+async def _next_page(
+    reader: Reader, rules: paging.Rules, window: Window, cursor: dict[str, str] | None
+) -> tuple[list[Row], paging.Position, bool]:
+    place = paging.position(cursor, window, rules)
+    filter, order = paging.page_filter(place, window, rules)
+    found: Rows = await reader.page(filter, order)
+    behind, more = paging.advance(place, found.rows, found.more, rules)
+    distinct = {row["RECORDNO"]: row for row in found.rows}
+    return list(distinct.values()), behind, more
+
+
+def _key_slice(window: Window, cursor: dict[str, str] | None) -> tuple[tuple[str, ...], dict[str, str], bool]:
+    """The next keys of a replay, the cursor behind them, and whether more follow."""
+    start = int((cursor or {}).get("keys", "0"))
+    end = start + LARGEST_LIST
+    return window.keys[start:end], {"keys": str(end)}, end < len(window.keys)
+
+
+def _gone(object_name: str, key: str) -> DataError:
+    return DataError(
+        f"{object_name} {key} is not in the books", where=f"{object_name} {key} of Intacct",
+        why="it was deleted, made anew under another number, or the API user may not see it",
+        mend="look it up in Intacct; when it is gone for good, close this item", owner="AP", code="MLC-INTACCT-0403",
+    )  # fmt: skip
+
+
+class VendorsSource:
+    """Vendors with their contacts, of every status. Order: (WHENMODIFIED, RECORDNO). Repeats within the overlap."""
+
+    def __init__(self, client: IntacctClient, settings: VendorsSettings) -> None:
+        self._client = client
+        self._reader = Reader(
+            client, fields.VENDOR, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
+        )
+        self._rules = _rules(client, "VENDOR", {"document_date": "WHENCREATED"}, "WHENCREATED")
+
+    async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        """One page. Raises as `IntacctClient.query`."""
+        if window.keys:
+            return await self._read_keys(window, cursor)
+        rows, behind, more = await _next_page(self._reader, self._rules, window, cursor)
+        return Page([self._record(row) for row in rows], behind.cursor(), more)
+
+    async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        keys, behind, more = _key_slice(window, cursor)
+        rows = {row.get("VENDORID") or "": row for row in await self._reader.matching("VENDORID", keys)}
+        records = [
+            self._record(rows[key]) if key in rows else self._wrap(key, key, _gone("vendor", key), "")
+            for key in dict.fromkeys(keys)
+        ]
+        return Page(records, behind, more)
+
+    def _record(self, row: Row) -> Record:
+        key = row.get("VENDORID") or row["RECORDNO"] or ""
+        try:
+            source = self._reader.source(row)
+            vendor = objects.vendor(source)
+        except DataError as error:
+            return self._wrap(key, row.get("NAME") or key, error, objects.digest(row))
+        return self._wrap(vendor.id, vendor.name, vendor, objects.digest(source))
+
+    def _wrap(self, key: str, label: str, body: Vendor | DataError, digest: str) -> Record:
+        return Record(
+            key=key,
+            kind="vendor",
+            body=body,
+            company=self._client.config.company,
+            object="VENDOR",
+            digest=digest,
+            label=label,
+        )
+
+
+class _BillParts(msgspec.Struct):
+    """A page of bills on its way: headers by RECORDNO, their lines, and the purchasing documents they were made from."""
+
+    headers: dict[str, Row]
+    lines: dict[str, list[Row]] = {}
+    purchases: dict[str, list[Row]] = {}  # by PRRECORDKEY
+    entries: dict[str, list[Row]] = {}  # by DOCHDRNO
+
+
+class BillsSource:
+    """AP bills of every state with their lines. Order: (WHENMODIFIED, RECORDNO). Repeats within the overlap.
+
+    A bill's key is its RECORDNO; one made by Purchasing is keyed by its document's DOCID, because each edit of the document makes
+    the bill anew under another RECORDNO. Such a bill without its document comes as `Held`, one that does not read as `DataError`.
+    """
+
+    def __init__(self, client: IntacctClient, settings: BillsSettings) -> None:
+        self._client = client
+        self._bills = Reader(
+            client, fields.BILL, extra=settings.fields, needed=(paging.STAMP, "MODULEKEY"), page_size=settings.page_size
+        )
+        self._lines = Reader(client, fields.LINE, extra=settings.line_fields, page_size=LARGEST_PAGE)
+        self._purchases = Reader(client, fields.PURCHASE)
+        self._entries = Reader(client, fields.PURCHASE_LINE, page_size=LARGEST_PAGE)
+        self._remit = RemitTo(client)
+        self._rules = _rules(
+            client, "APBILL", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
+        )
+
+    async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        """One page, complete with lines, purchases and contacts. Raises as `IntacctClient.query`."""
+        if cursor is None or cursor.get("done"):
+            self._remit.forget()
+        if window.keys:
+            return await self._read_keys(window, cursor)
+        rows, behind, more = await _next_page(self._bills, self._rules, window, cursor)
+        return Page(await self._records(rows), behind.cursor(), more)
+
+    async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        """Keys that are numbers are RECORDNOs, all others are DOCIDs of purchasing documents."""
+        keys, behind, more = _key_slice(window, cursor)
+        numbers = [key for key in keys if key.isascii() and key.isdigit()]
+        documents = await self._purchases.matching("DOCID", [key for key in keys if key not in set(numbers)])
+        bridges = [row["PRRECORDKEY"] for row in documents if row.get("PRRECORDKEY")]
+        rows = await self._bills.matching("RECORDNO", [*numbers, *(key for key in bridges if key is not None)])
+        records = await self._records(rows)
+        found = {record.key for record in records} | {row["RECORDNO"] for row in rows}
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
+        return Page([*records, *(self._wrap(key, {}, _gone("bill", key)) for key in missing)], behind, more)
+
+    async def _records(self, rows: list[Row]) -> list[Record]:
+        parts = await self._gather(rows)
+        await self._settle(parts)
+        await self._remit.learn(parts.headers.values())
+        return [self._record(number, row, parts) for number, row in parts.headers.items()]
+
+    async def _gather(self, rows: list[Row]) -> _BillParts:
+        parts = _BillParts({row["RECORDNO"] or "": row for row in rows})
+        if parts.headers:
+            parts.lines = _by("RECORDKEY", await self._lines.matching("RECORDKEY", parts.headers))
+        purchased = [number for number, row in parts.headers.items() if row.get("MODULEKEY") == MADE_BY_PURCHASING]
+        if purchased:
+            parts.purchases = _by("PRRECORDKEY", await self._purchases.matching("PRRECORDKEY", purchased))
+        documents = [row["RECORDNO"] or "" for found in parts.purchases.values() for row in found]
+        if documents:
+            parts.entries = _by("DOCHDRNO", await self._entries.matching("DOCHDRNO", documents))
+        return parts
+
+    async def _settle(self, parts: _BillParts) -> None:
+        """Header, lines and document come from several calls, and someone may have saved in between: doubtful bills are read once more.
+
+        One that is gone by then was deleted, or made anew under another number that this or the next read meets.
+        """
+        doubtful = [number for number, row in parts.headers.items() if self._torn(number, row, parts)]
+        if not doubtful:
+            return
+        again = await self._gather(await self._bills.matching("RECORDNO", doubtful))
+        for number in doubtful:
+            _replace(parts.headers, again.headers, number)
+            _replace(parts.lines, again.lines, number)
+            _replace(parts.purchases, again.purchases, number)
+        parts.entries |= again.entries
+
+    def _torn(self, number: str, row: Row, parts: _BillParts) -> bool:
+        if row.get("MODULEKEY") == MADE_BY_PURCHASING and number not in parts.purchases:
+            return True
+        try:
+            total = objects.bill_total(self._bills.source(row))
+            lines = [(line, objects.line_amount(self._lines.source(line))) for line in parts.lines.get(number, [])]
+        except DataError:
+            return False  # it does not read, and says so itself when it becomes a record
+        user = sum((amount for line, amount in lines if objects.is_user_line(line)), Decimal())
+        return total not in (user, sum((amount for _, amount in lines), Decimal()))
+
+    def _record(self, number: str, row: Row, parts: _BillParts) -> Record:
+        documents = parts.purchases.get(number, [])
+        if row.get("MODULEKEY") == MADE_BY_PURCHASING and len(documents) != 1:
+            return self._wrap(number, row, _unbridged(number, len(documents)))
+        key = (documents[0].get("DOCID") if documents else None) or number
+        try:
+            header = self._bills.source(row)
+            lines = [self._lines.source(line) for line in parts.lines.get(number, []) if objects.is_user_line(line)]
+            purchase = self._purchases.source(documents[0]) if documents else None
+            entries = [self._entries.source(entry) for entry in self._entries_of(documents, parts)]
+            remit_to = self._remit.of(header)
+            bill = objects.bill(
+                header,
+                lines,
+                currency=self._client.config.currency,
+                purchase=purchase,
+                entries=entries,
+                remit_to=remit_to,
+            )
+        except DataError as error:
+            return self._wrap(key, row, error)
+        record = self._wrap(key, row, bill)
+        return record.replace(
+            amount=bill.total,
+            currency=bill.currency,
+            digest=objects.digest(header, [line.source for line in bill.lines], purchase, remit_to),
+        )
+
+    def _entries_of(self, documents: list[Row], parts: _BillParts) -> list[Row]:
+        return parts.entries.get(documents[0]["RECORDNO"] or "", []) if documents else []
+
+    def _wrap(self, key: str, row: Row, body: object) -> Record:
+        """A record; its amount and currency as far as the header reads, so that the books tie for what is held or dead too."""
+        amount, currency = self._money(row)
+        return Record(
+            key=key, kind="bill", body=body, company=self._client.config.company, object="APBILL", amount=amount,
+            currency=currency, label=row.get("RECORDID") or "", digest=objects.digest(row) if row else "",
+        )  # fmt: skip
+
+    def _money(self, row: Row) -> tuple[Decimal | None, str]:
+        try:
+            header = self._bills.source(row) if row else None
+            total = None if header is None else objects.bill_total(header)
+        except DataError:
+            return None, ""
+        currency = "" if header is None else objects.bill_currency(header, self._client.config.currency)
+        return (total, currency) if currency else (None, "")
+
+
+def _unbridged(number: str, documents: int) -> Held:
+    return Held(
+        "the purchasing document of this bill is not known", where=f"bill {number} of Intacct",
+        why="its module is Purchasing, but "
+        + ("no document names it" if documents == 0 else f"{documents} documents name it")
+        + "; without the document's id an edited document would be sent twice",
+        mend="find the document in Intacct, then replay; check that the API user may read purchasing transactions",
+        code="MLC-INTACCT-0301",
+    )  # fmt: skip
+
+
+def _by(field: str, rows: Iterable[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.get(field) or "", []).append(row)
+    return groups
+
+
+def _replace(old: dict[str, T], new: dict[str, T], key: str) -> None:
+    if key in new:
+        old[key] = new[key]
+    else:
+        old.pop(key, None)
+
+
+class RemitTo:
+    """Where the payment of a bill goes: the contact the bill names, else the vendor's pay-to, else the vendor's own contact.
+
+    Vendors and contacts are read once per run and kept, `_LARGEST_CACHE` of each at most.
+    """
+
+    def __init__(self, client: IntacctClient) -> None:
+        self._vendor_reader = Reader(client, fields.VENDOR)
+        self._contact_reader = Reader(client, fields.CONTACT)
+        self._vendors: dict[str, Vendor] = {}
+        self._contacts: dict[str, Contact] = {}
+        self._readable = True
+
+    def forget(self) -> None:
+        """A new run: addresses may have changed."""
+        self._vendors.clear()
+        self._contacts.clear()
+
+    async def learn(self, bills: Iterable[Row]) -> None:
+        """Reads what these bills need and is not known yet."""
+        rows = list(bills)
+        if len(self._vendors) > _LARGEST_CACHE or len(self._contacts) > _LARGEST_CACHE:
+            self.forget()
+        wanted = {row.get("VENDORID") or "" for row in rows} - self._vendors.keys() - {""}
+        for row in await self._vendor_reader.matching("VENDORID", sorted(wanted)):
+            self._keep_vendor(row)
+        strangers = {name for row in rows if (name := self._stranger(row)) and name not in self._contacts}
+        if self._readable and strangers:
+            await self._learn_contacts(sorted(strangers))
+
+    def of(self, header: Source) -> Contact | None:
+        """The contact. Of a name that could not be looked up only the name is known: no address is better than a wrong one."""
+        vendor = self._vendors.get(header["VENDORID"] or "")
+        name = header["BILLTOPAYTOCONTACTNAME"]
+        own = [] if vendor is None else [contact for contact in (vendor.pay_to, vendor.contact) if contact != Contact()]
+        if not name:
+            return own[0] if own else None
+        known = next((contact for contact in own if contact.name == name), None)
+        return known or self._contacts.get(name) or Contact(name=name)
+
+    def _keep_vendor(self, row: Row) -> None:
+        try:
+            vendor = objects.vendor(self._vendor_reader.source(row))
+        except DataError:
+            return  # the vendors flow reports a vendor that does not read; its bills then carry no address
+        self._vendors[vendor.id] = vendor
+
+    def _stranger(self, row: Row) -> str:
+        """The contact a bill names that is none of its vendor's."""
+        name = row.get("BILLTOPAYTOCONTACTNAME") or ""
+        vendor = self._vendors.get(row.get("VENDORID") or "")
+        return "" if vendor is not None and name in (vendor.pay_to.name, vendor.contact.name) else name
+
+    async def _learn_contacts(self, names: list[str]) -> None:
+        try:
+            for row in await self._contact_reader.matching("CONTACTNAME", names):
+                self._contacts[row["CONTACTNAME"] or ""] = objects.plain_contact(self._contact_reader.source(row))
+        except (PermissionDenied, UnknownObject):
+            self._readable = False  # a right this product can do without
+
+
+def vendors_source(settings: VendorsSettings | None, context: Context) -> VendorsSource:
+    """Builds `intacct.vendors`."""
+    return VendorsSource(context.connection, settings or VendorsSettings())
+
+
+def bills_source(settings: BillsSettings | None, context: Context) -> BillsSource:
+    """Builds `intacct.bills`."""
+    return BillsSource(context.connection, settings or BillsSettings())

@@ -1,0 +1,398 @@
+"""The only file of this adapter that opens a connection: one HTTP call in, one judged answer out.
+
+It signs in, bounds concurrency, time and size, follows no redirect, keeps no cookie, takes no proxy from the environment, and
+turns every failure into an error of ours that holds no secret and no exception of the HTTP library.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import anyio
+import msgspec
+from yarl import URL
+
+from pipeline import Clock, ConfigError, Context, Secret, SessionError, StageError, TransientError
+from stages.sterling.auth import Token, Tokens, client_credentials, token_form, token_refused
+from stages.sterling.config import SterlingConfig, Tls, checked
+from stages.sterling.protocol import addresses
+from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
+from stages.sterling.protocol.errors import Call, NotFoundError, NotSentError, judge, unreadable
+from stages.sterling.protocol.paging import Incomplete, Listing
+from stages.sterling.protocol.representations import names, row_key
+
+LARGEST_ANSWER = 32 * 1024 * 1024
+"""Bytes. A window of 1,000 partners is about 3 MB."""
+
+IDLE_SECONDS = 25
+"""Kept connections are closed before the 30 s after which gateways in front of Sterling drop them."""
+
+JSON = "application/json"
+
+log = logging.getLogger(__name__)
+
+
+class SterlingClient:
+    """Calls the B2B APIs. Build it with `connect`, which closes it. Safe for concurrent tasks.
+
+    Every method raises `StageError`s only. Reads may be repeated freely; of writes the caller marks the commit point first.
+    """
+
+    def __init__(self, config: SterlingConfig, clock: Clock, session: aiohttp.ClientSession) -> None:
+        self.config = config
+        self._clock = clock
+        self._session = session
+        basic = config.auth.basic
+        self._basic = Secret(aiohttp.encode_basic_auth(basic.user, basic.password.reveal()).removeprefix("Basic "))
+        self._gate = anyio.Semaphore(config.concurrency)
+        self._tokens = Tokens()
+        self._token_lock = anyio.Lock()
+        self._ready_lock = anyio.Lock()
+        self._ready = False
+        self.partners: dict[str, list[str]] | None = (
+            None  # code -> partner names; the partner sink's, for all its lanes
+        )
+        self.partners_lock = anyio.Lock()
+
+    async def ready(self) -> None:
+        """Check once, before the first delivery, that the account is no administrator. Cheap afterwards."""
+        async with self._ready_lock:
+            if not self._ready:
+                await self._refuse_administrator()
+                self._ready = True
+
+    async def read(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
+        """GET as parsed JSON; None when Sterling itself answers 404."""
+        call = self._call("GET", path, doing, writes=False)
+        try:
+            answer = await self._judged(call, "GET", path, query=query)
+        except NotFoundError:
+            return None
+        return self._parsed(answer, call)
+
+    async def rows(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> list[Mapping[str, Any]]:
+        """All rows of a list, read to its proven end, each once. Raises `TransientError` when the end cannot be proved."""
+        listing = Listing(row_key, size=self.config.window, pages=self.config.page_cap)
+        while not listing.done:
+            page = await self.read(path, doing, {**(query or {}), "_range": listing.window})
+            try:
+                listing.take(_page_rows(page))
+            except (Incomplete, ValueError) as reason:
+                problem = str(reason)
+                break
+        else:
+            return listing.rows
+        raise unreadable(self._call("GET", path, doing, writes=False), problem)
+
+    async def write(self, method: str, path: str, body: Any, doing: str, secrets: tuple[Secret, ...] = ()) -> Answer:
+        """POST or PUT of a JSON body. ``secrets`` are those the body holds, so that no echo of them gets into an error."""
+        call = self._call(method, path, doing, writes=True, secrets=secrets)
+        return await self._judged(call, method, path, body=msgspec.json.encode(body))
+
+    async def create(
+        self, path: str, body: bytes, doing: str, content_type: str = JSON, secrets: tuple[Secret, ...] = ()
+    ) -> str:
+        """POST that creates something; its id. A success that names no id is a `TransientError`: what happened is unknown."""
+        call = self._call("POST", path, doing, writes=True, secrets=secrets)
+        answer = await self._judged(call, "POST", path, body=body, content_type=content_type)
+        made = created_id(answer)
+        if made is None:
+            raise unreadable(call, "The answer names no id of what was created.")
+        return made
+
+    async def check(self) -> None:
+        """Sign in and look at the message listing, for `check --live`."""
+        await self.ready()
+        await self.read(addresses.collection(self.config.mailboxmessages), "list mailbox messages", {"_range": "0-0"})
+
+    # One call.
+
+    def _call(self, method: str, path: str, doing: str, *, writes: bool, secrets: tuple[Secret, ...] = ()) -> Call:
+        auth = self.config.auth
+        return Call(
+            doing=doing,
+            where=f"{method} {path} at {URL(self.config.url).authority}",
+            writes=writes,
+            oauth=self.config.scheme == "oauth2",
+            secrets=(*secrets, self._basic, auth.basic.password, auth.oauth2.client_secret, auth.header.value),
+        )
+
+    @staticmethod
+    def _parsed(answer: Answer, call: Call) -> Any:
+        try:
+            return parse_json(answer.body)
+        except Unreadable as reason:
+            problem = str(reason)
+        raise unreadable(call, problem)
+
+    async def _judged(
+        self, call: Call, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        content_type: str = JSON, accept: tuple[int, ...] = (),
+    ) -> Answer:  # fmt: skip
+        """The answer if it is a success, or of a status in ``accept``.
+
+        A refused token is replaced once and the call repeated: refused, it did nothing.
+        """
+        url = self._url(path, query)
+        async with self._gate:
+            token = await self._token()
+            answer = await self._exchange(call, method, url, self._headers(content_type, token), body)
+            if answer.status == 401 and token is not None:
+                self._tokens.refused(token)
+                token = await self._token()
+                answer = await self._exchange(call, method, url, self._headers(content_type, token), body)
+        if answer.status in accept:
+            return answer
+        if token is not None:
+            call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
+        failure = self._final(judge(answer, call, self._clock.now()), call)
+        if failure is not None:
+            raise failure
+        return answer
+
+    @staticmethod
+    def _final(failure: StageError | None, call: Call) -> StageError | None:
+        """A fresh token refused as well will not get better by itself."""
+        if not isinstance(failure, SessionError):
+            return failure
+        return ConfigError(
+            "Sterling does not accept the tokens of the token server",
+            where=call.where,
+            why="A token fetched a moment ago was refused with HTTP 401.",
+            mend="Check oauth2's scope and token_url, and that the gateway lets this client use the B2B APIs.",
+            code="MLC-STL-0401",
+        )
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
+        prefix = URL(self.config.url)
+        tail = f"{path}?{addresses.query(query)}" if query else path
+        url = URL(f"{str(prefix).rstrip('/')}/{tail}", encoded=True)
+        # A path is built from validated parts; one that leaves the configured prefix is a defect of ours.
+        assert url.authority == prefix.authority
+        assert url.raw_path.startswith(prefix.raw_path.rstrip("/") + "/")
+        return url
+
+    def _headers(self, content_type: str, token: Token | None) -> dict[str, str]:
+        headers = {"Accept": JSON, "Content-Type": content_type, "Accept-Encoding": "identity"}
+        auth = self.config.auth
+        if token is not None:
+            return headers | {"Authorization": f"Bearer {token.text.reveal()}"}
+        if self.config.scheme == "header":
+            return headers | {auth.header.name: auth.header.value.reveal()}
+        return headers | {"Authorization": f"Basic {self._basic.reveal()}"}
+
+    async def _exchange(
+        self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | Mapping[str, str] | None
+    ) -> Answer:
+        """One request and its answer, read to the end. The library's exceptions hold headers: they end here."""
+        try:
+            with anyio.fail_after(self.config.timeouts.total):
+                async with self._session.request(
+                    method, url, data=body, headers=headers, allow_redirects=False
+                ) as response:
+                    return Answer(
+                        status=response.status,
+                        body=await _bounded(response.content),
+                        location=response.headers.get("Location", ""),
+                        retry_after=response.headers.get("Retry-After", ""),
+                    )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = _transport(error, call)
+        raise failure
+
+    # Signing in.
+
+    async def _token(self) -> Token | None:
+        """A usable token, fetched by one task while the others wait; None when tokens are not in use."""
+        if self.config.scheme != "oauth2":
+            return None
+        async with self._token_lock:
+            return self._tokens.current(self._clock.monotonic()) or await self._fetch_token()
+
+    async def _fetch_token(self) -> Token:
+        oauth = self.config.auth.oauth2
+        url = URL(oauth.token_url)
+        call = Call(doing="issue a token", where=f"POST {url.path} at {url.authority}", secrets=(oauth.client_secret,))
+        headers = {"Accept": JSON}
+        if oauth.style == "header":
+            headers["Authorization"] = aiohttp.encode_basic_auth(*client_credentials(oauth))
+        try:
+            answer = await self._exchange(call, "POST", url, headers, token_form(oauth))
+        except TransientError as error:
+            raise _no_token(call, error.why) from None
+        if answer.status in (400, 401, 403):
+            raise token_refused(oauth, call.where, answer.status)
+        if not answer.ok:
+            raise _no_token(call, f"HTTP {answer.status}.")
+        try:
+            return self._tokens.granted(answer.body, self._clock.monotonic())
+        except ValueError as reason:
+            problem = str(reason)
+        raise _no_token(call, problem)
+
+    async def _refuse_administrator(self) -> None:
+        """Administrators bypass mailbox permissions: tests pass, production fails, and a leak gives everything away.
+
+        An account that may not read itself is a least-privilege account, which is what we want.
+        """
+        account = self.config.self_account
+        if not account or self.config.allow_administrator:
+            log.info("sterling: the account's rights are not checked")
+            return
+        path = addresses.item("useraccounts", account)
+        call = self._call("GET", path, "read its own account", writes=False)
+        try:
+            answer = await self._judged(call, "GET", path, accept=(403, 404))
+        except NotFoundError:
+            return
+        if not answer.ok:
+            return
+        found = _administrator_rights(self._parsed(answer, call), self.config.administrator_groups)
+        if found:
+            raise _administrator(account, found, call)
+
+
+def _page_rows(page: Any) -> list[Mapping[str, Any]]:
+    """The rows of one window; None (a 404 of Sterling's own) is an empty one. Raises `ValueError` for anything but a list."""
+    if page is None:
+        return []
+    if not isinstance(page, list) or not all(isinstance(row, Mapping) for row in page):
+        raise ValueError("the answer is not a list")
+    return page
+
+
+def _administrator_rights(account: Any, pattern: str) -> list[str]:
+    """Group and permission names that make an administrator. A mailbox's permission is named after its path: not looked at."""
+    if not isinstance(account, Mapping):
+        return []
+    permissions = [name for name in names(account.get("permissions")) if not name.endswith(" Mailbox")]
+    return [name for name in names(account.get("groups")) + permissions if re.search(pattern, name)]
+
+
+def _administrator(account: str, found: list[str], call: Call) -> ConfigError:
+    return ConfigError(
+        f"The account {account} is an administrator",
+        where=call.where,
+        why=f"It has {', '.join(found[:5])}. Administrators bypass mailbox permissions, so mistakes would not show.",
+        mend="Use an account with APIUser and its mailboxes' permissions only, or set `allow_administrator: true`.",
+        code="MLC-STL-0201",
+    )
+
+
+async def _bounded(stream: aiohttp.StreamReader) -> bytes:
+    """The body up to `LARGEST_ANSWER`. Raises `ValueError` beyond."""
+    body = bytearray()
+    async for chunk in stream.iter_any():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise ValueError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+    return bytes(body)
+
+
+def _transport(error: Exception, call: Call) -> StageError:
+    """What went wrong below HTTP. Only the kind of the exception and the system's own words get into the text."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ConfigError(
+            "The server's certificate is not trusted",
+            where=call.where,
+            why=_certificate_reason(error),
+            mend="Put the certificate of Sterling's authority into tls.ca_file, and use the host name it was issued for.",
+            code="MLC-STL-0105",
+        )
+    why = _reason(error)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return NotSentError(
+            "No connection could be made, so nothing was sent",
+            where=call.where,
+            why=why,
+            mend="It is tried again later. Check that the server runs and that its address and port are right.",
+            code="MLC-STL-0700",
+        )
+    return TransientError(
+        f"The connection failed when Sterling was asked to {call.doing}",
+        where=call.where,
+        why=why,
+        mend="It is tried again later. If it repeats, look at the network and at timeouts in between.",
+        code="MLC-STL-0701",
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "No answer in time."
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "The host's name was not found."
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, ssl.SSLError) and cause.reason:
+        return f"TLS: {cause.reason}."
+    if isinstance(cause, OSError) and isinstance(cause.strerror, str):
+        return f"{cause.strerror}."
+    return f"{type(error).__name__}."
+
+
+def _certificate_reason(error: aiohttp.ClientConnectorCertificateError) -> str:
+    cause = error.certificate_error
+    return str(cause.verify_message) if isinstance(cause, ssl.SSLCertVerificationError) else type(cause).__name__
+
+
+def _no_token(call: Call, why: str) -> NotSentError:
+    return NotSentError(
+        "The token server gave no token, so nothing was sent",
+        where=call.where,
+        why=why,
+        mend="It is tried again later. If it repeats, check oauth2's token_url and ask whoever runs the token server.",
+        code="MLC-STL-0121",
+    )
+
+
+def tls_context(tls: Tls, folder: Path) -> ssl.SSLContext:
+    """The client's TLS: 1.2 or newer, host names checked, the files of the settings. Raises `ConfigError` for unusable files."""
+    try:
+        context = ssl.create_default_context(cafile=str(folder / tls.ca_file) if tls.ca_file else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls.client_certificate:
+            key = str(folder / tls.client_key) if tls.client_key else None
+            # Without a password callback OpenSSL would stop and ask on the terminal.
+            context.load_cert_chain(str(folder / tls.client_certificate), key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+    else:
+        if not tls.verify:
+            log.warning(
+                "sterling: TLS VERIFICATION IS OFF (tls.verify: false): anyone in between can read and change everything"
+            )
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+    raise ConfigError(
+        "A TLS file cannot be used",
+        where="tls.ca_file, tls.client_certificate, tls.client_key",
+        why=reason,
+        mend="Give existing PEM files; the key must not need a passphrase.",
+        code="MLC-STL-0105",
+    )
+
+
+@asynccontextmanager
+async def connect(config: SterlingConfig, context: Context) -> AsyncIterator[SterlingClient]:
+    """A client for these settings, closed on leaving. Raises `ConfigError` for settings that are unsafe; sends nothing yet."""
+    checked(config)
+    connector = aiohttp.TCPConnector(
+        limit=config.concurrency + 1,  # one for a token beside the calls
+        keepalive_timeout=IDLE_SECONDS,
+        ssl=tls_context(config.tls, context.folder),
+    )
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=float(config.timeouts.connect), sock_read=float(config.timeouts.read)
+    )
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    ) as session:
+        yield SterlingClient(config, context.clock, session)

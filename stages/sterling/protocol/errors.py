@@ -1,0 +1,213 @@
+"""What an answer means: the one table from (status, whose body, text) to the engine's failure classes.
+
+Nearly every business failure is a 400 whose meaning is in its text. Only the server's own JSON error is a definite answer:
+a 4xx page may come from a proxy that lost or replaced the real answer, so after a write it leaves the outcome unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import msgspec
+
+from pipeline import (
+    ConfigError,
+    PermissionDenied,
+    RefusedError,
+    Secret,
+    SessionError,
+    StageError,
+    ThrottledError,
+    TransientError,
+)
+from stages.sterling.protocol.answer import Answer, api_codes, own_error, plain_text, retry_after_seconds
+
+_EXISTS = re.compile(r"already\s+exists?|already\s+in\s+use|\bduplicate\b|must be unique|not unique", re.IGNORECASE)
+_NOT_FOUND = re.compile(
+    r"not\s+(?:be\s+)?found|does\s*n[o']t\s+exist|do\s+not\s+exist|\bno\s+such\b|non-?existent|API000464", re.IGNORECASE
+)
+
+
+class ExistsError(TransientError):
+    """The far side says it has one of that name. It may be ours, from an attempt whose answer was lost: look before judging."""
+
+
+class NotFoundError(RefusedError):
+    """The far side itself says that what the request names is not there."""
+
+
+class NotSentError(ThrottledError):
+    """Nothing was sent: no connection could be made, or no token was to be had. So nothing can be in doubt."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked, for judging its answer. ``doing`` completes the sentence "Sterling refused to …"."""
+
+    doing: str
+    where: str
+    writes: bool = False
+    oauth: bool = False
+    secrets: tuple[Secret, ...] = ()
+
+    def scrub(self, text: str) -> str:
+        """The text without any secret that the far side may have echoed."""
+        for secret in self.secrets:
+            if secret:
+                text = text.replace(secret.reveal(), "***")
+        return text
+
+
+def judge(answer: Answer, call: Call, now: datetime) -> StageError | None:
+    """The error this answer is, or None when it is a success (2xx). Pure; ``now`` only reads a Retry-After date."""
+    status = answer.status
+    if answer.ok:
+        return None
+    if 300 <= status < 400:
+        return _redirected(call, status)
+    if status in (401, 407):
+        return _not_signed_in(answer, call)
+    pause = retry_after_seconds(answer.retry_after, now)
+    if status == 429:
+        return _throttled(answer, call, pause)
+    if status < 300 or status >= 500 or status in (408, 425):
+        return _passing(answer, call, pause)
+    text = own_error(answer.body)
+    return _foreign(call, status) if text is None else _own(call, status, call.scrub(text))
+
+
+def unreadable(call: Call, reason: str) -> TransientError:
+    """A success status with a body that cannot be read: a read is repeated; a write has an unknown outcome."""
+    return TransientError(
+        f"Sterling's answer could not be read when asked to {call.doing}",
+        where=call.where,
+        why=reason,
+        mend="If it repeats, look for a proxy or sign-on page between here and Sterling, and check the connection's url.",
+        code="MLC-STL-0502",
+    )
+
+
+def _own(call: Call, status: int, text: str) -> StageError:
+    why = _why(status, text)
+    if status == 403:
+        return _denied(call, why)
+    if status == 409 or _EXISTS.search(text):
+        return ExistsError(
+            f"Sterling already has what it was asked to {call.doing}",
+            where=call.where,
+            why=why,
+            mend="It is looked up before anything is repeated.",
+            code="MLC-STL-0409",
+        )
+    if status == 404 or _NOT_FOUND.search(text):
+        return NotFoundError(
+            f"Sterling could not {call.doing}: something named there does not exist",
+            where=call.where,
+            why=why,
+            mend="Create what is missing in Sterling or correct its name here, then replay.",
+            owner="EDI desk",
+            code="MLC-STL-0404",
+        )
+    return RefusedError(
+        f"Sterling refused to {call.doing}",
+        where=call.where,
+        why=why,
+        mend="Correct what the message names, then replay. A NullPointerException is a defect of the server: ask its administrator."
+        if "NullPointer" in text
+        else "Correct what the message names, then replay.",
+        owner="EDI desk",
+        code="MLC-STL-0413" if status == 413 else "MLC-STL-0400",
+    )
+
+
+def _foreign(call: Call, status: int) -> StageError:
+    """A 4xx that is not the server's own error object."""
+    if status == 403 and not call.writes:
+        return _denied(call, "HTTP 403 without Sterling's own error text.")
+    hint = {
+        404: "Check the connection's url; if this server has no messagebatches, set `upload: documents`.",
+        405: "If this server has no messagebatches, set `upload: documents`.",
+        413: "A proxy in between may limit the size of uploads: raise its limit.",
+    }.get(status, "Look for a proxy, gateway or sign-on page between here and Sterling.")
+    return TransientError(
+        f"Something other than Sterling answered when asked to {call.doing}",
+        where=call.where,
+        why=f"HTTP {status} without Sterling's own error text; the request may or may not have reached Sterling.",
+        mend=hint,
+        code="MLC-STL-0499",
+    )
+
+
+def _denied(call: Call, why: str) -> PermissionDenied:
+    return PermissionDenied(
+        f"The account may not {call.doing}",
+        where=call.where,
+        why=why,
+        mend="Ask Sterling's administrator for the permission APIUser and the permission of the mailbox named here.",
+        code="MLC-STL-0403",
+    )
+
+
+def _not_signed_in(answer: Answer, call: Call) -> StageError:
+    if answer.status == 407:
+        return ConfigError(
+            "A proxy between here and Sterling asks for its own sign-in",
+            where=call.where,
+            why="HTTP 407.",
+            mend="Give this program a way to Sterling that needs no proxy sign-in.",
+            code="MLC-STL-0407",
+        )
+    if call.oauth:
+        return SessionError(
+            "The access token was not accepted",
+            where=call.where,
+            why="HTTP 401.",
+            mend="A new token is fetched once and the call repeated.",
+            code="MLC-STL-0401",
+        )
+    return ConfigError(
+        "Sterling did not accept the sign-in",
+        where=call.where,
+        why="HTTP 401: the user or its secret is wrong, expired or locked.",
+        mend="Check the connection's `auth` settings and sign in once by hand with the same account.",
+        code="MLC-STL-0401",
+    )
+
+
+def _redirected(call: Call, status: int) -> StageError:
+    kind = TransientError if call.writes else ConfigError
+    return kind(
+        f"Sterling's address redirects elsewhere when asked to {call.doing}",
+        where=call.where,
+        why=f"HTTP {status}; redirects are not followed, so that credentials go to no other host.",
+        mend="Set the connection's url to the final address, including https and the whole prefix up to /B2BAPIs/svc.",
+        code="MLC-STL-0302",
+    )
+
+
+def _throttled(answer: Answer, call: Call, pause: float | None) -> ThrottledError:
+    return ThrottledError(
+        f"Sterling asked for a pause before it would {call.doing}",
+        where=call.where,
+        why=_why(answer.status, call.scrub(own_error(answer.body) or "")),
+        mend="It is tried again later. If it repeats, lower the connection's `concurrency`.",
+        code="MLC-STL-0429",
+        retry_after=pause,
+    )
+
+
+def _passing(answer: Answer, call: Call, pause: float | None) -> TransientError:
+    return TransientError(
+        f"Sterling failed when asked to {call.doing}",
+        where=call.where,
+        why=_why(answer.status, call.scrub(own_error(answer.body) or "")),
+        mend="It is tried again later. If it repeats, ask Sterling's administrator to look at the server's log.",
+        code="MLC-STL-0500",
+        retry_after=pause,
+    )
+
+
+def _why(status: int, text: str) -> str:
+    codes = api_codes(text)
+    cause = f" (root cause {codes[-1]})" if len(codes) > 1 else ""
+    return f"HTTP {status}{cause}: {plain_text(text)}" if text else f"HTTP {status}."

@@ -1,0 +1,68 @@
+"""A trading partner of ours as the members of ``tradingpartners``: what creates one, and what differs from the one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.ap.partner import TradingPartner
+from stages.sterling.protocol.representations import text_of, writable
+
+COLLECTION = "tradingpartners"
+
+_MEMBERS = {
+    "given_name": "givenName",
+    "surname": "surname",
+    "email": "emailAddress",
+    "phone": "phone",
+    "address_line1": "addressLine1",
+    "address_line2": "addressLine2",
+    "city": "city",
+    "state": "stateOrProvince",
+    "postal_code": "postalCode",
+    "country": "countryOrRegion",
+    "time_zone": "timeZone",
+}
+"""The members kept equal to the wanted state. Community, user and transport belong to Sterling's people once it exists."""
+
+
+def wanted(partner: TradingPartner) -> dict[str, str]:
+    """The members we keep. An empty text means unknown, so what is there stays."""
+    values = ((member, getattr(partner, field)) for field, member in _MEMBERS.items())
+    return {member: value for member, value in values if value}
+
+
+def differences(partner: TradingPartner, row: Mapping[str, Any]) -> dict[str, str]:
+    """The members whose value on the far side is another one, with the wanted value."""
+    return {member: value for member, value in wanted(partner).items() if text_of(row.get(member)) != value}
+
+
+def update(changes: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a PUT: the present state with the changes. A PUT replaces, so what is not ours goes back as it was."""
+    return {**writable(row), **changes}
+
+
+def creation(
+    partner: TradingPartner, *, community: str, password: str, fillers: Mapping[str, str], extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The body of a POST. ``fillers`` stand in for members that are required but unknown; ``extra`` members win.
+
+    Creating a partner also creates its login user, the mailbox ``/<partnerName>`` and the user's virtual root.
+    """
+    body: dict[str, Any] = {
+        "partnerName": partner.name,
+        "code": partner.code,
+        "community": community,
+        "username": partner.name.lower(),
+        "password": password,
+        "authenticationType": "Local",
+        "isInitiatingConsumer": True,
+        "isInitiatingProducer": True,
+        "isListeningConsumer": False,
+        "isListeningProducer": False,
+        "doesUseSSH": False,
+        "givenName": "EDI",
+        "surname": partner.display_name or partner.name,
+        **fillers,
+    }
+    return {**body, **wanted(partner), **extra}

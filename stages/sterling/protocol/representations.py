@@ -1,0 +1,105 @@
+"""How the B2B APIs write values: coded values, timestamps, rows of the two message listings, and partners read for writing back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+_META = ("href", "actions", "password")
+"""Members a read adds beside those that begin with ``_`` or ``$``; a password is never sent back."""
+
+
+def unwrap(value: Any) -> Any:
+    """Coded values as they are written: ``{"code": X, "display": "text"}`` becomes ``X``, at any depth; plain values stay.
+
+    >>> unwrap({"isListeningConsumer": {"code": True, "display": "Yes"}, "city": "Lyon"})
+    {'isListeningConsumer': True, 'city': 'Lyon'}
+    """
+    if isinstance(value, Mapping):
+        if "code" in value and value.keys() <= {"code", "display"}:
+            return value["code"]
+        return {key: unwrap(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [unwrap(member) for member in value]
+    return value
+
+
+def writable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as read, made fit to be written back: unwrapped, without links, nulls, empty groups and passwords."""
+    state = {key: unwrap(value) for key, value in row.items() if key[:1] not in ("_", "$") and key not in _META}
+    return {key: _without_passwords(value) for key, value in state.items() if value is not None and value != {}}
+
+
+def _without_passwords(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_passwords(member) for key, member in value.items() if key.lower() != "password"}
+    return value
+
+
+def text_of(value: Any) -> str:
+    """A value as text for comparing: unwrapped; null and absent are empty, booleans are ``true`` and ``false``."""
+    plain = unwrap(value)
+    if plain is None:
+        return ""
+    return str(plain).lower() if isinstance(plain, bool) else str(plain).strip()
+
+
+def names(value: Any) -> list[str]:
+    """The names in a list member, which is an array of ``{"name": …}`` or of texts, or one comma text."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if not isinstance(value, list):
+        return []
+    found = [member.get("name") if isinstance(member, Mapping) else member for member in value]
+    return [name for name in map(text_of, found) if name]
+
+
+def timestamp(text: str) -> datetime | None:
+    """``2024-01-31T09:15:02.000+0000`` (no colon in the offset) as aware UTC; None when it is no such time."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)", text.strip())
+    if match is None:
+        return None
+    offset = "+0000" if match[3] == "Z" else match[3].replace(":", "")
+    try:
+        return datetime.strptime(f"{match[1]}{match[2] or '.0'}{offset}", "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One mailbox message. ``mailbox`` is None where the listing does not say, ``size`` (bytes) likewise."""
+
+    id: str
+    name: str
+    mailbox: str | None
+    document: str
+    size: int | None
+    created: datetime | None
+
+
+def message(row: Mapping[str, Any]) -> Message:
+    """A row of ``mailboxmessages`` or ``mailboxcontents``. Raises `ValueError` for a row without id or name: it tells nothing."""
+    key, name = text_of(row.get("id")) or text_of(row.get("_id")), text_of(row.get("name"))
+    if not key or not name:
+        raise ValueError("a listed message has no id or no name")
+    path, size = text_of(row.get("mailboxPath")), text_of(row.get("size"))
+    return Message(
+        id=key,
+        name=name,
+        mailbox=path or None,
+        document=text_of(row.get("documentId")),
+        size=int(size) if size.isdecimal() else None,
+        created=timestamp(text_of(row.get("creationDate"))),
+    )
+
+
+def row_key(row: Mapping[str, Any]) -> str:
+    """What tells rows of one listing apart. Messages and sub-mailboxes share numbers, so the type counts too."""
+    key = text_of(row.get("_id")) or text_of(row.get("id")) or text_of(row.get("partnerName"))
+    if not key:
+        raise ValueError("a listed row has no id")
+    return f"{text_of(row.get('type'))}:{key}"

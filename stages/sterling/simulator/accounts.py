@@ -1,0 +1,196 @@
+"""``useraccounts``, ``usergroups``, ``permissions``, ``uservirtualroots``: who may call, and the rules of user ids and passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from stages.sterling.simulator.collection import Call, Collection
+from stages.sterling.simulator.conventions import coded
+from stages.sterling.simulator.fields import Field, read_fields
+from stages.sterling.simulator.hub import Account
+from stages.sterling.simulator.switches import Switches
+from stages.sterling.simulator.wire import ApiError
+
+FORBIDDEN_IN_USER_ID = frozenset("!@#%^*()+?,<>{}[]|;\\\"'")
+_SAVE = "API000175: Could not save user account: "
+
+
+def check_user_id(user: str, switches: Switches) -> None:
+    """Refuses what a user id may not hold."""
+    bad = FORBIDDEN_IN_USER_ID if switches.dot_in_user_id else FORBIDDEN_IN_USER_ID | {"."}
+    if bad & set(user):
+        raise ApiError(400, f"{_SAVE}API000452: User ID not valid. It holds one of {' '.join(sorted(bad))}")
+
+
+def check_password(password: str, switches: Switches) -> None:
+    if len(password) < switches.password_minimum:
+        raise ApiError(400, f"{_SAVE}The password is shorter than the policy's {switches.password_minimum} characters")
+
+
+USER = {
+    "userId": Field(required=True, limit=255),
+    "password": Field(),
+    "givenName": Field(required=True, limit=255),
+    "surname": Field(required=True, limit=255),
+    "email": Field(),
+    "authenticationType": Field("enum", codes=frozenset({"Local", "External"})),
+    "authenticationHost": Field(),
+    "policy": Field(),
+    "sessionTimeout": Field("integer"),
+    "preferredLanguage": Field(limit=5),
+    "userIdentity": Field(),
+    "managerId": Field(),
+    "pager": Field(),
+    "groups": Field("names"),
+    "permissions": Field("names"),
+    "authorizedUserKeys": Field("names"),
+}
+_LISTS = {"groups": "groups", "permissions": "permissions", "authorizedUserKeys": "keys"}
+
+
+class UserAccounts(Collection):
+    """Accounts by user id. An update replaces whole lists: what it leaves out of a list is taken away."""
+
+    name: ClassVar[str] = "useraccounts"
+    kind: ClassVar[str] = "UserAccount"
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "update", "patch", "delete"})
+
+    def candidates(self, call: Call) -> Iterable[Account]:
+        return self.hub.accounts.values()
+
+    def find(self, key: str) -> Account | None:
+        return self.hub.accounts.get(key)
+
+    def key(self, item: Account) -> str:
+        return item.user
+
+    def missing(self, key: str) -> ApiError:
+        return ApiError(404, f"API000464: The user account {key} does not exist")
+
+    def view(self, item: Account, call: Call) -> dict[str, Any]:
+        lists = {name: [{"name": x} for x in getattr(item, attribute)] for name, attribute in _LISTS.items()}
+        plain = {
+            name: value for name, value in item.fields.items() if value is not None and name != "authenticationType"
+        }
+        return {
+            "userId": item.user,
+            **plain,
+            "authenticationType": coded(item.fields.get("authenticationType") or "Local"),
+            **lists,
+        }
+
+    def create(self, call: Call) -> str:
+        fields = read_fields(USER, call.fields(creating=True), creating=True)
+        user, password = str(fields.pop("userId")), fields.pop("password", None)
+        check_user_id(user, self.switches)
+        if user in self.hub.accounts:
+            raise ApiError(400, f"{_SAVE}A user with the ID {user} already exists")
+        if not password:
+            raise ApiError(400, f"{_SAVE}The field 'password' is required")
+        check_password(password, self.switches)
+        lists = self._lists(fields)
+        self.hub.add_account(
+            Account(
+                user, password, fields, lists.get("groups", []), lists.get("permissions", []), lists.get("keys", [])
+            )
+        )
+        return user
+
+    def update(self, call: Call, item: Account) -> None:
+        fields = read_fields(USER, call.fields(), creating=False)
+        if fields.pop("userId", item.user) != item.user:
+            raise ApiError(400, f"{_SAVE}The field 'userId' cannot be changed")
+        password = fields.pop("password", None)
+        if password == item.password:
+            raise ApiError(400, f"{_SAVE}API000393: The password was used before")
+        if password:
+            check_password(password, self.switches)
+        for attribute, value in self._lists(fields).items():
+            setattr(item, attribute, value)
+        item.password = password or item.password
+        item.fields.update(fields)
+        self.hub.log("user.updated", user=item.user)
+
+    def remove(self, call: Call, item: Account) -> None:
+        self.hub.remove_account(item.user)
+
+    def _lists(self, fields: dict[str, Any]) -> dict[str, list[str]]:
+        """Takes the lists out of the fields; unknown names are refused."""
+        lists = {attribute: fields.pop(name) or [] for name, attribute in _LISTS.items() if name in fields}
+        for group in lists.get("groups", []):
+            if group not in self.hub.groups:
+                raise ApiError(400, f"{_SAVE}The group {group} does not exist")
+        for permission in lists.get("permissions", []):
+            if permission not in self.hub.permissions:
+                raise ApiError(400, f"{_SAVE}The permission {permission} does not exist")
+        if lists.get("keys"):
+            raise ApiError(400, f"{_SAVE}API000451: Invalid authorized user key {lists['keys'][0]}")
+        return lists
+
+
+class UserGroups(Collection):
+    """Groups and their permissions; read only here."""
+
+    name: ClassVar[str] = "usergroups"
+    kind: ClassVar[str] = "UserGroup"
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read"})
+
+    def candidates(self, call: Call) -> Iterable[str]:
+        return list(self.hub.groups)
+
+    def find(self, key: str) -> str | None:
+        return key if key in self.hub.groups else None
+
+    def key(self, item: str) -> str:
+        return item
+
+    def view(self, item: str, call: Call) -> dict[str, Any]:
+        permissions = [{"name": name} for name in sorted(self.hub.groups[item])]
+        return {"groupName": item, "groupID": item, "permissions": permissions, "subgroups": []}
+
+
+_PERMISSION_TYPES = {0: "UI", 1: "MailBox", 6: "Web Service", 99: "Other"}
+
+
+class Permissions(Collection):
+    """Permission names and types; read only here. Each mailbox brings its own."""
+
+    name: ClassVar[str] = "permissions"
+    kind: ClassVar[str] = "Permission"
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read"})
+
+    def candidates(self, call: Call) -> Iterable[str]:
+        return list(self.hub.permissions)
+
+    def find(self, key: str) -> str | None:
+        return key if key in self.hub.permissions else None
+
+    def key(self, item: str) -> str:
+        return item
+
+    def view(self, item: str, call: Call) -> dict[str, Any]:
+        kind = self.hub.permissions[item]
+        return {"permissionName": item, "permissionId": item, "permissionType": coded(kind, _PERMISSION_TYPES[kind])}
+
+
+class UserVirtualRoots(Collection):
+    """Which mailbox a user sees as ``/``; read only here."""
+
+    name: ClassVar[str] = "uservirtualroots"
+    kind: ClassVar[str] = "UserVirtualRoot"
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read"})
+
+    def candidates(self, call: Call) -> Iterable[Account]:
+        asked = call.query.get("userName")
+        return [x for x in self.hub.accounts.values() if x.root and (not asked or x.user == asked)]
+
+    def find(self, key: str) -> Account | None:
+        account = self.hub.accounts.get(key)
+        return account if account and account.root else None
+
+    def key(self, item: Account) -> str:
+        return item.user
+
+    def view(self, item: Account, call: Call) -> dict[str, Any]:
+        return {"userName": item.user, "mailboxPath": item.root}

@@ -1,0 +1,239 @@
+"""The server's state: accounts, partners, the mailbox tree, documents, messages; and the log of effects, the oracle of tests.
+
+Everything here is synchronous and whole: an effect has happened or it has not. What may be asked for is the collections' concern.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipeline import Clock
+from stages.sterling.simulator.conventions import timestamp
+from stages.sterling.simulator.wire import ApiError
+
+API_USER = frozenset({"APIUser", "API User"})
+QUERY_ALL = "Mailbox Global Query"
+ADMINISTRATORS = "Administrators"
+
+
+@dataclass(slots=True)
+class Account:
+    """A user. ``root`` is the mailbox the user sees as ``/``."""
+
+    user: str
+    password: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
+    permissions: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    root: str = ""
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """``messages`` and ``children`` are sets of ids in order of arrival."""
+
+    id: int
+    path: str
+    description: str
+    kind: str = "R"
+    linked_to: int | None = None
+    groups: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+    messages: dict[int, None] = field(default_factory=dict)
+    children: dict[int, None] = field(default_factory=dict)
+
+    @property
+    def permission(self) -> str:
+        return f"{self.path} Mailbox"
+
+
+@dataclass(slots=True)
+class StoredDocument:
+    id: str
+    name: str
+    payload: bytes
+    created: datetime
+    messages: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Message:
+    """A name for a document in a mailbox. Exactly one of ``always``, ``count``, ``until`` rules its extraction."""
+
+    id: int
+    mailbox: Mailbox
+    name: str
+    document: StoredDocument
+    created: datetime
+    always: bool | None = None
+    count: int | None = None
+    until: datetime | None = None
+
+
+class Hub:
+    """All state. ``effects`` lists what took effect, in order; ``watchers`` are called with each message that arrives."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.accounts: dict[str, Account] = {}
+        self.groups: dict[str, set[str]] = {}  # group: its permissions
+        self.permissions: dict[str, int] = {}  # permission: its type
+        self.communities: dict[str, dict[str, Any]] = {}
+        self.partners: dict[str, dict[str, Any]] = {}
+        self.channels: dict[str, dict[str, Any]] = {}
+        self.mailboxes: dict[int, Mailbox] = {}
+        self.paths: dict[str, Mailbox] = {}
+        self.documents: dict[str, StoredDocument] = {}
+        self.messages: dict[int, Message] = {}
+        self.effects: list[dict[str, Any]] = []
+        self.watchers: list[Callable[[Message], None]] = []
+        self._last_mailbox = 100
+        self._last_message = 0
+        self._last_document = 0
+        self.add_mailbox("/", "root")
+
+    def log(self, effect: str, **details: Any) -> None:
+        """Writes an effect down: its order from 1, the instant, what and its details."""
+        entry = {"order": len(self.effects) + 1, "at": timestamp(self.clock.now()), "effect": effect}
+        self.effects.append({**entry, **details})
+
+    # --- accounts ---------------------------------------------------------------------------------------------------
+
+    def add_account(self, account: Account) -> None:
+        self.accounts[account.user] = account
+        self.log("user.created", user=account.user)
+
+    def remove_account(self, user: str) -> None:
+        if self.accounts.pop(user, None) is None:
+            return
+        for mailbox in self.mailboxes.values():
+            if user in mailbox.users:
+                mailbox.users.remove(user)
+        self.log("user.deleted", user=user)
+
+    def rights(self, account: Account) -> set[str]:
+        """The permissions of the user and of its groups."""
+        return set(account.permissions).union(*(self.groups.get(group, set()) for group in account.groups))
+
+    def is_administrator(self, account: Account) -> bool:
+        return ADMINISTRATORS in account.groups
+
+    def may_call(self, account: Account) -> bool:
+        return self.is_administrator(account) or bool(API_USER & self.rights(account))
+
+    def open_mailboxes(self, account: Account, *, query: bool = False) -> Callable[[Mailbox], bool]:
+        """A test whether this account may use a mailbox; ``query`` for reading only."""
+        rights = self.rights(account)
+        if self.is_administrator(account) or (query and QUERY_ALL in rights):
+            return lambda mailbox: True
+        return lambda mailbox: mailbox.permission in rights
+
+    # --- mailboxes --------------------------------------------------------------------------------------------------
+
+    def add_mailbox(
+        self, path: str, description: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()
+    ) -> Mailbox:
+        """Makes a mailbox and its permission, and gives that to the users and groups. Its parent must be there."""
+        self._last_mailbox += 1
+        mailbox = Mailbox(self._last_mailbox, path, description, users=list(users), groups=list(groups))
+        self.mailboxes[mailbox.id] = mailbox
+        self.paths[path] = mailbox
+        if path != "/":
+            self.paths[parent_of(path)].children[mailbox.id] = None
+        self.permissions[mailbox.permission] = 1
+        self.grant(mailbox, users, groups)
+        self.log("mailbox.created", path=path, mailbox=mailbox.id)
+        return mailbox
+
+    def add_parents(self, path: str) -> None:
+        """Makes the missing mailboxes above a path, without permissions for anybody."""
+        parent = parent_of(path)
+        if parent not in self.paths:
+            self.add_parents(parent)
+            self.add_mailbox(parent, parent.rpartition("/")[2])
+
+    def grant(self, mailbox: Mailbox, users: Sequence[str], groups: Sequence[str]) -> None:
+        for user in users:
+            if mailbox.permission not in self.accounts[user].permissions:
+                self.accounts[user].permissions.append(mailbox.permission)
+        for group in groups:
+            self.groups[group].add(mailbox.permission)
+
+    def remove_mailbox(self, mailbox: Mailbox) -> None:
+        if mailbox.messages or mailbox.children:
+            raise ApiError(400, f"The mailbox {mailbox.path} is not empty")
+        del self.mailboxes[mailbox.id], self.paths[mailbox.path]
+        self.paths[parent_of(mailbox.path)].children.pop(mailbox.id, None)
+        self.permissions.pop(mailbox.permission, None)
+        self.log("mailbox.deleted", path=mailbox.path, mailbox=mailbox.id)
+
+    # --- documents and messages -------------------------------------------------------------------------------------
+
+    def add_document(self, name: str, payload: bytes) -> StoredDocument:
+        self._last_document += 1
+        now = self.clock.now()
+        document_id = f"b2b1:node1:{int(now.timestamp() * 1000):x}:{self._last_document}"
+        document = self.documents[document_id] = StoredDocument(document_id, name, payload, now)
+        self.log("document.created", document=document_id, name=name, size=len(payload), sha256=digest(payload))
+        return document
+
+    def add_message(self, mailbox: Mailbox, name: str, document: StoredDocument, **extraction: Any) -> Message:
+        """Makes a message; extractable always unless ``extraction`` (always, count, until) says otherwise."""
+        self._last_message += 2 if self._last_message % 5 == 4 else 1  # ids ascend, with gaps
+        message = Message(
+            self._last_message, mailbox, name, document, self.clock.now(), **(extraction or {"always": True})
+        )
+        self.messages[message.id] = message
+        mailbox.messages[message.id] = None
+        document.messages.add(message.id)
+        self._log_message("message.created", message)
+        for watcher in list(self.watchers):
+            watcher(message)
+        return message
+
+    def remove_message(self, message: Message, effect: str = "message.deleted") -> None:
+        """Drops the reference; the document stays in the system."""
+        del self.messages[message.id], message.mailbox.messages[message.id]
+        message.document.messages.discard(message.id)
+        self._log_message(effect, message)
+
+    def move_message(self, message: Message, mailbox: Mailbox) -> None:
+        del message.mailbox.messages[message.id]
+        message.mailbox = mailbox
+        mailbox.messages[message.id] = None
+        self._log_message("message.moved", message)
+
+    def extract(self, message: Message) -> bytes:
+        """The payload, counted as one extraction. ApiError 400 when the message is not extractable any more."""
+        spent = message.count == 0 or (message.until is not None and message.until <= self.clock.now())
+        if spent or message.always is False:
+            raise ApiError(400, f"The message {message.id} is not extractable")
+        if message.count is not None:
+            message.count -= 1
+        self._log_message("message.extracted", message)
+        return message.document.payload
+
+    def _log_message(self, effect: str, message: Message) -> None:
+        payload = message.document.payload
+        self.log(
+            effect,
+            message=message.id,
+            mailbox=message.mailbox.path,
+            name=message.name,
+            document=message.document.id,
+            size=len(payload),
+            sha256=digest(payload),
+        )
+
+
+def parent_of(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def digest(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()

@@ -1,0 +1,184 @@
+"""``tradingpartners``, ``communities`` and ``routingchannels``: who we exchange files with, and what making a partner brings about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from stages.sterling.simulator.accounts import check_password, check_user_id
+from stages.sterling.simulator.collection import Call, Collection
+from stages.sterling.simulator.conventions import coded
+from stages.sterling.simulator.fields import read_fields
+from stages.sterling.simulator.hub import Account
+from stages.sterling.simulator.partner_fields import CHANNEL, COMMUNITY, EMPTY_TEXTS, NEVER_READ, PARTNER
+from stages.sterling.simulator.wire import ApiError
+
+
+class TradingPartners(Collection):
+    """Partners by name. Making one makes its user, its mailbox ``/<partnerName>`` and the user's virtual root."""
+
+    name: ClassVar[str] = "tradingpartners"
+    kind: ClassVar[str] = "TradingPartner"
+
+    def candidates(self, call: Call) -> Iterable[dict[str, Any]]:
+        return self.hub.partners.values()
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        return self.hub.partners.get(key)
+
+    def key(self, item: Mapping[str, Any]) -> str:
+        return str(item["partnerName"])
+
+    def view(self, item: Mapping[str, Any], call: Call) -> dict[str, Any]:
+        row: dict[str, Any] = {name: item.get(name) or "" for name in EMPTY_TEXTS}
+        for name, spec in PARTNER.items():
+            value = item.get(name)
+            if spec.kind == "boolean":
+                row[name] = coded(bool(value))
+            elif value is not None and name not in NEVER_READ:
+                row[name] = coded(value) if spec.kind == "enum" or name == "timeZone" else value
+        return row
+
+    def create(self, call: Call) -> str:
+        fields = read_fields(PARTNER, call.fields(creating=True), creating=True)
+        name = str(fields["partnerName"])
+        if name in self.hub.partners:
+            raise ApiError(400, f"A trading partner with the name {name} already exists")
+        password = fields.pop("password", None)
+        self._check_fields(fields)
+        self._check_user(fields, password)
+        self._add_user(fields, password or "")
+        self.hub.partners[name] = fields
+        self.hub.log("partner.created", partner=name, code=fields.get("code") or "", user=fields["username"])
+        return name
+
+    def update(self, call: Call, item: dict[str, Any]) -> None:
+        fields = read_fields(PARTNER, call.fields(), creating=False)
+        password = fields.pop("password", None)
+        for name in ("partnerName", "username"):
+            if fields.get(name, item[name]) != item[name]:
+                raise ApiError(400, f"The field '{name}' cannot be changed")
+        self._check_fields({**item, **fields})
+        if password:
+            check_password(password, self.switches)
+            self.hub.accounts[item["username"]].password = password
+        changed = sorted(name for name, value in fields.items() if item.get(name) != value)
+        item.update(fields)
+        self.hub.log("partner.updated", partner=item["partnerName"], code=item.get("code") or "", changed=changed)
+
+    def remove(self, call: Call, item: dict[str, Any]) -> None:
+        name = item["partnerName"]
+        if any(name in (channel["producer"], channel.get("consumer")) for channel in self.hub.channels.values()):
+            raise ApiError(400, f"The trading partner {name} still has routing channels")
+        del self.hub.partners[name]
+        self.hub.remove_account(item["username"])
+        self.hub.log("partner.deleted", partner=name, code=item.get("code") or "")
+
+    def _check_fields(self, fields: Mapping[str, Any]) -> None:
+        """What holds between fields, at creation and after every update."""
+        if fields["community"] not in self.hub.communities:
+            raise ApiError(400, f"The community {fields['community']} does not exist")
+        if fields["authenticationType"] == "External" and not fields.get("authenticationHost"):
+            raise ApiError(400, "The field 'authenticationHost' is required for external authentication")
+
+    def _check_user(self, fields: Mapping[str, Any], password: str | None) -> None:
+        user = str(fields["username"])
+        check_user_id(user, self.switches)
+        if user in self.hub.accounts:
+            raise ApiError(400, f"API000175: Could not save user account: A user with the ID {user} already exists")
+        if password:
+            check_password(password, self.switches)
+        elif fields["authenticationType"] == "Local":
+            raise ApiError(400, "API000175: Could not save user account: The field 'password' is required")
+
+    def _add_user(self, fields: Mapping[str, Any], password: str) -> None:
+        """The login user, its mailbox (kept when it is there already) and its virtual root."""
+        path = f"/{fields['partnerName']}"
+        names = {"givenName": fields["givenName"], "surname": fields["surname"], "email": fields["emailAddress"]}
+        user = str(fields["username"])
+        self.hub.add_account(Account(user, password, names, root=path))
+        mailbox = self.hub.paths.get(path) or self.hub.add_mailbox(path, str(fields["partnerName"]))
+        mailbox.users.append(user)
+        self.hub.grant(mailbox, [user], [])
+
+
+class Communities(Collection):
+    """Communities by name; a partner belongs to one."""
+
+    name: ClassVar[str] = "communities"
+    kind: ClassVar[str] = "Community"
+
+    def candidates(self, call: Call) -> Iterable[dict[str, Any]]:
+        return self.hub.communities.values()
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        return self.hub.communities.get(key)
+
+    def key(self, item: Mapping[str, Any]) -> str:
+        return str(item["name"])
+
+    def view(self, item: Mapping[str, Any], call: Call) -> dict[str, Any]:
+        flags = {name: coded(bool(item.get(name))) for name, field in COMMUNITY.items() if field.kind == "boolean"}
+        return {"name": item["name"], **flags, "customProtocols": item.get("customProtocols") or ""}
+
+    def create(self, call: Call) -> str:
+        fields = read_fields(COMMUNITY, call.fields(creating=True), creating=True)
+        if fields["name"] in self.hub.communities:
+            raise ApiError(400, f"A community with the name {fields['name']} already exists")
+        self.hub.communities[fields["name"]] = fields
+        self.hub.log("community.created", community=fields["name"])
+        return str(fields["name"])
+
+    def update(self, call: Call, item: dict[str, Any]) -> None:
+        fields = read_fields(COMMUNITY, call.fields(), creating=False)
+        if fields.get("name", item["name"]) != item["name"]:
+            raise ApiError(400, "The field 'name' cannot be changed")
+        item.update(fields)
+        self.hub.log("community.updated", community=item["name"])
+
+    def remove(self, call: Call, item: dict[str, Any]) -> None:
+        if any(partner["community"] == item["name"] for partner in self.hub.partners.values()):
+            raise ApiError(400, f"The community {item['name']} still has trading partners")
+        del self.hub.communities[item["name"]]
+        self.hub.log("community.deleted", community=item["name"])
+
+
+_CHANNEL_FILTERS = {"searchByTemplate": "templateName", "searchByProducer": "producer", "searchByConsumer": "consumer"}
+
+
+class RoutingChannels(Collection):
+    """Channels between partners. A search without a match answers 404 here, unlike elsewhere."""
+
+    name: ClassVar[str] = "routingchannels"
+    kind: ClassVar[str] = "RoutingChannel"
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "delete"})
+
+    def candidates(self, call: Call) -> Iterable[dict[str, Any]]:
+        asked = {field: call.query[name] for name, field in _CHANNEL_FILTERS.items() if call.query.get(name)}
+        return [x for x in self.hub.channels.values() if all(x.get(field) == value for field, value in asked.items())]
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        return self.hub.channels.get(key)
+
+    def key(self, item: Mapping[str, Any]) -> str:
+        return str(item["routingChannelKey"])
+
+    def view(self, item: Mapping[str, Any], call: Call) -> dict[str, Any]:
+        return {**item, "producerMailboxPath": f"/{item['producer']}", "provisioningFacts": []}
+
+    def create(self, call: Call) -> str:
+        body = call.fields(creating=True)
+        if body.pop("provisioningFacts", []) not in ([], None):
+            raise ApiError(400, "The template of this channel has no provisioning facts")
+        fields = read_fields(CHANNEL, body, creating=True)
+        for side in ("producer", "consumer"):
+            if fields.get(side) is not None and fields[side] not in self.hub.partners:
+                raise ApiError(400, f"The {side} {fields[side]} is not a trading partner")
+        key = f"RC{len(self.hub.effects) + 1}"
+        self.hub.channels[key] = {"routingChannelKey": key, **fields}
+        self.hub.log("channel.created", channel=key)
+        return key
+
+    def remove(self, call: Call, item: dict[str, Any]) -> None:
+        del self.hub.channels[item["routingChannelKey"]]
+        self.hub.log("channel.deleted", channel=item["routingChannelKey"])

@@ -1,0 +1,305 @@
+"""The listening server: one request in, faults applied, one answer out. The only module here that knows sockets."""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from pipeline import Clock
+from stages.ap.seed.world import World
+from stages.sterling.simulator import seeding
+from stages.sterling.simulator.accounts import Permissions, UserAccounts, UserGroups, UserVirtualRoots
+from stages.sterling.simulator.collection import Call, Collection
+from stages.sterling.simulator.faults import Fault, Faults
+from stages.sterling.simulator.hub import Hub, Message
+from stages.sterling.simulator.mailboxes import MailboxContents, Mailboxes
+from stages.sterling.simulator.messages import Documents, MailboxMessages, MessageBatches
+from stages.sterling.simulator.partners import Communities, RoutingChannels, TradingPartners
+from stages.sterling.simulator.signin import SignIn, unauthorized
+from stages.sterling.simulator.switches import Switches
+from stages.sterling.simulator.wire import (
+    HTML_TYPE,
+    ApiError,
+    ContainerError,
+    Raw,
+    Target,
+    html_page,
+    read_target,
+    render,
+    render_error,
+    wants_xml,
+)
+
+COLLECTIONS: tuple[type[Collection], ...] = (
+    TradingPartners,
+    Communities,
+    RoutingChannels,
+    Mailboxes,
+    MailboxContents,
+    MailboxMessages,
+    Documents,
+    MessageBatches,
+    UserAccounts,
+    UserGroups,
+    Permissions,
+    UserVirtualRoots,
+)
+_LOGGED_REQUESTS = 10_000
+SETTLE = "200ms"  # nothing here appears late, so a doubt may be looked up at once
+
+
+class _Dropped(Exception):
+    """The connection was torn down by a fault; there is nobody to answer."""
+
+
+class SterlingSimulator:
+    """A server seeded from a world. ``async with simulator.listen():`` opens it on 127.0.0.1 and closes it.
+
+    ``faults`` is its fault plan; ``effects()`` what took effect, in order; ``requests`` the latest requests as
+    ``(line, status)``, status 0 for a torn connection.
+    """
+
+    def __init__(self, world: World, clock: Clock, *, switches: Switches | None = None, port: int = 0) -> None:
+        self.switches = switches or Switches()
+        self.faults = Faults()
+        self.requests: deque[tuple[str, int]] = deque(maxlen=_LOGGED_REQUESTS)
+        self.hub = Hub(clock)
+        self.sign_in = SignIn(self.hub, self.switches, world.sterling_user)
+        self._world = world
+        self._clock = clock
+        self._port = port
+        self._collections: dict[str, Collection] = {}
+        seeding.seed(self.hub, world)
+        self._describe()
+
+    # --- what tests and the command see -----------------------------------------------------------------------------
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """The whole prefix, as a client is configured with it."""
+        return self.origin + self.switches.prefix
+
+    def effects(self) -> Sequence[Mapping[str, Any]]:
+        """What took effect since the start, in order; seeding is not among it."""
+        return tuple(self.hub.effects)
+
+    def messages(self, path: str) -> list[Message]:
+        """The messages now in a mailbox, in order of arrival. KeyError when there is no such mailbox."""
+        return [self.hub.messages[number] for number in self.hub.paths[path].messages]
+
+    def payload(self, message: int | str) -> bytes:
+        """The content of a message by its id. KeyError when it is gone."""
+        return self.hub.messages[int(message)].document.payload
+
+    def deposit(self, path: str, name: str, payload: bytes) -> int:
+        """A partner drops a file into a mailbox (an acknowledgement, say). The message's id. KeyError without that mailbox."""
+        mailbox = self.hub.paths[path]
+        return self.hub.add_message(mailbox, name, self.hub.add_document(name, payload)).id
+
+    def consume(self, message: int | str) -> None:
+        """A routing rule takes a message away, as on a hub that processes what arrives. KeyError when it is gone."""
+        self.hub.remove_message(self.hub.messages[int(message)], "message.consumed")
+
+    def watch(self, callback: Callable[[Message], None]) -> None:
+        """Calls back, synchronously, with each message that arrives from now on."""
+        self.hub.watchers.append(callback)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[SterlingSimulator]:
+        """Serves until the block ends; held responses are released then."""
+        application = web.Application(client_max_size=self.switches.max_body)
+        application.router.add_route("*", "/{tail:.*}", self._handle)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", self._port)
+            await site.start()
+            self._port = runner.addresses[0][1]
+            self._describe()
+            base = (self.switches.location_base or self.origin) + self.switches.prefix
+            self._collections = {kind.name: kind(self.hub, self.switches, base) for kind in COLLECTIONS}
+            yield self
+        finally:
+            self.faults.clear()
+            await runner.cleanup()
+
+    def _describe(self) -> None:
+        """Sets ``environment``, the variables that point the shipped flows here, and ``summary``."""
+        oauth = self.switches.oauth
+        variables = {"STERLING_URL": self.url, "STERLING_SETTLE": SETTLE}
+        variables |= {"STERLING_USER": self._world.sterling_user, "STERLING_PASSWORD": self._world.sterling_password}
+        if oauth is not None:
+            variables |= {"STERLING_TOKEN_URL": self.origin + oauth.path}
+            variables |= {"STERLING_CLIENT_ID": oauth.client_id, "STERLING_CLIENT_SECRET": oauth.client_secret}
+        self.environment: Mapping[str, str] = variables
+        boxes = len(self.hub.mailboxes) - 1  # without the root
+        self.summary = f"Sterling B2B Integrator at {self.url}: {boxes} mailboxes, account {self._world.sterling_user}"
+
+    # --- one request ------------------------------------------------------------------------------------------------
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        line = request.method
+        try:
+            target = read_target(request.method, request.raw_path)
+            line = self._line(target)
+            faults = self.faults.take(line)
+            raw = await self._carry_out(request, target, faults)
+            self.requests.append((line, raw.status))
+            return await self._write(request, target, raw, faults)
+        except ApiError as error:
+            raw = render_error(error)
+        except _Dropped:
+            self.requests.append((line, 0))
+            return web.Response()  # goes nowhere
+        self.requests.append((line, raw.status))
+        return _response(raw, raw.body)
+
+    def _line(self, target: Target) -> str:
+        """What fault plans match: the method and the path below the prefix, the collection in lower case."""
+        below = self._below(target)
+        if below is None:
+            return (
+                f"{target.method} token" if self._is_token(target) else f"{target.method} /{'/'.join(target.segments)}"
+            )
+        return f"{target.method} {'/'.join([*(part.lower() for part in below[:1]), *below[1:]])}"
+
+    def _below(self, target: Target) -> tuple[str, ...] | None:
+        prefix = tuple(part for part in self.switches.prefix.split("/") if part)
+        inside = target.segments[: len(prefix)] == prefix
+        return target.segments[len(prefix) :] if inside else None
+
+    def _is_token(self, target: Target) -> bool:
+        oauth = self.switches.oauth
+        return oauth is not None and "/" + "/".join(target.segments) == oauth.path
+
+    async def _carry_out(self, request: web.Request, target: Target, faults: list[Fault]) -> Raw:
+        body = await self._body(request)
+        for fault in faults:
+            if not fault.after:
+                refused = await self._before(request, fault)
+                if refused is not None:
+                    return refused
+        raw = self._answer(request, target, body, faults)
+        for fault in faults:
+            raw = await self._after(request, fault, raw)
+        return raw
+
+    async def _body(self, request: web.Request) -> bytes:
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise ContainerError(413, "the request body is too large") from error
+
+    def _answer(self, request: web.Request, target: Target, body: bytes, faults: list[Fault]) -> Raw:
+        """The plain answer, refusals included. Synchronous: an effect happens as a whole or not at all."""
+        xml = False
+        try:
+            header = request.headers.get("Authorization")
+            content_type = target.query.get("_contentType") or request.headers.get("Content-Type") or ""
+            if self._is_token(target):
+                return self.sign_in.token(request.method, header, content_type, body)
+            below = self._below(target)
+            if below is None:
+                raise ContainerError(404, "no such application")
+            account = self.sign_in.account(header)
+            collection, rest = self._route(below)
+            accept = target.query.get("_accept")
+            xml = wants_xml([accept] if accept else request.headers.getall("Accept", []))
+            call = Call(target.method, rest, target.query, account, body, content_type)
+            self._bend(call, faults)
+            return render(collection.answer(call), xml=xml)
+        except ApiError as error:
+            return render_error(error, xml=xml)
+
+    def _route(self, below: tuple[str, ...]) -> tuple[Collection, tuple[str, ...]]:
+        if not below:
+            raise ContainerError(404, "no such resource")
+        spelled = (below[0], *below[2:])  # ids keep their case, collections and actions are matched without it
+        collection = self._collections.get(below[0].lower())
+        if collection is None or (self.switches.lower_case_only and any(part != part.lower() for part in spelled)):
+            raise ContainerError(404, "no such resource")
+        return collection, below[1:]
+
+    def _bend(self, call: Call, faults: list[Fault]) -> None:
+        """What a fault plan wishes of a list."""
+        for fault in faults:
+            if fault.kind == "hidden":
+                call.created_by = self._clock.now() - timedelta(seconds=fault.seconds)
+            elif fault.kind == "shifted":
+                call.shift = fault.rows
+            elif fault.kind == "repeated":
+                call.repeat = fault.rows
+
+    # --- faults -----------------------------------------------------------------------------------------------------
+
+    async def _before(self, request: web.Request, fault: Fault) -> Raw | None:
+        """Acts before the effect; an answer means that nothing will take effect."""
+        if fault.kind == "latency":
+            await self._clock.sleep(fault.seconds)
+        elif fault.kind == "reset":
+            raise _drop(request)
+        return _refusal(fault)
+
+    async def _after(self, request: web.Request, fault: Fault, raw: Raw) -> Raw:
+        """Acts between the effect and its answer."""
+        fault.reached.set()
+        if fault.on_effect is not None:
+            waiting = fault.on_effect()
+            if inspect.isawaitable(waiting):
+                await waiting
+        if fault.kind == "hold":
+            await fault.release.wait()
+        elif fault.after and fault.kind == "latency":
+            await self._clock.sleep(fault.seconds)
+        elif fault.after and fault.kind == "reset":
+            raise _drop(request)
+        elif fault.kind == "truncated":
+            raw.body = raw.body[: len(raw.body) // 2]
+        return (_refusal(fault) or raw) if fault.after else raw
+
+    async def _write(self, request: web.Request, target: Target, raw: Raw, faults: list[Fault]) -> web.StreamResponse:
+        if any(fault.kind == "cut" for fault in faults):
+            response = web.StreamResponse(status=raw.status, headers={"Content-Type": raw.content_type})
+            response.content_length = len(raw.body)
+            await response.prepare(request)
+            await response.write(raw.body[: len(raw.body) // 2])
+            raise _drop(request)
+        response = _response(raw, b"" if target.method == "HEAD" and request.method != "HEAD" else raw.body)
+        if self.switches.compress:
+            response.enable_compression()
+        return response
+
+
+def _response(raw: Raw, body: bytes) -> web.Response:
+    return web.Response(status=raw.status, body=body, headers={**raw.headers, "Content-Type": raw.content_type})
+
+
+def _drop(request: web.Request) -> _Dropped:
+    if request.transport is not None:
+        request.transport.abort()
+    return _Dropped()
+
+
+def _refusal(fault: Fault) -> Raw | None:
+    """The answer of the refusing kinds of fault; None for all others."""
+    if fault.kind == "null_pointer":
+        return render_error(ApiError(400, "java.lang.NullPointerException"))
+    if fault.kind == "unauthorized":
+        return render_error(unauthorized("authentication failed"))
+    if fault.kind == "throttled":
+        return render_error(
+            ContainerError(429, "too many requests", headers={"Retry-After": str(max(1, round(fault.seconds)))})
+        )
+    statuses = {"unavailable": 503, "server_error": fault.status or 500, "html": fault.status or 200}
+    status = statuses.get(fault.kind)
+    return None if status is None else Raw(status, html_page(status, "the page you get instead"), HTML_TYPE)

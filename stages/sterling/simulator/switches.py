@@ -1,0 +1,57 @@
+"""The switches of the simulated server: one for each point on which real installations differ or nothing public is known.
+
+The defaults are the awkward choice wherever a correct client must survive it anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class OAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway in front that hands out bearer tokens (client credentials). ``expires_in`` is seconds on the simulator's clock.
+
+    ``style`` is how the client must identify itself; ``basic_too`` keeps Basic working beside the tokens.
+    """
+
+    client_id: str
+    client_secret: str
+    path: str = "/oauth2/token"  # outside the prefix of the APIs, as with every gateway
+    expires_in: int = 3600
+    scope: str = ""  # demanded in the token request when not empty
+    audience: str = ""
+    style: Literal["header", "body", "either"] = "either"
+    basic_too: bool = True
+
+
+class Switches(msgspec.Struct, frozen=True, kw_only=True):
+    """How this server behaves. Build a variant with ``Switches(name_limit=100, ...)``."""
+
+    prefix: str = "/B2BAPIs/svc"
+    lower_case_only: bool = False  # 404 for collections and actions in any other spelling
+    location_base: str = (
+        ""  # what Location and href start with; "" = the real address. Gateways leave an internal host here
+    )
+    location_header: bool = True  # whether 201 carries the header next to the body
+    compress: bool = False  # gzip for clients that accept it
+    max_body: int = 64 * 1024 * 1024
+
+    max_rows: int = 1000  # widest `_range` window
+    default_rows: int = 1000  # the window when `_range` is absent
+    empty_is_404: frozenset[str] = frozenset({"routingchannels"})
+    newest_first: bool = False  # the order of message lists
+    search_ignores_case: bool = True  # database collation decides this on a real server
+
+    name_limit: int = 255  # of message names; 100 on one database
+    duplicate_names: Literal["allow", "replace"] = "allow"  # replace: the older message of that name is dropped first
+    batches_status: Literal[0, 404, 405] = 0  # what `messagebatches` answers on levels that lack it; 0: it works
+    document_name: str = "documentName"  # member names of a document's creation: not public, so a setting
+    document_payload: str = "payload"
+    clock_skew: float = 0.0  # seconds added to every timestamp shown
+
+    password_minimum: int = 6
+    dot_in_user_id: bool = True  # old levels refuse it
+
+    oauth: OAuth | None = None

@@ -1,0 +1,149 @@
+"""What the gateway's faults mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline import ConfigError, PermissionDenied, SessionError, StageError, ThrottledError, TransientError
+from stages.intacct.protocol.faults import (
+    Place,
+    UnknownField,
+    UnknownObject,
+    fault_error,
+    http_error,
+    scrub,
+    unreadable_error,
+)
+from stages.intacct.protocol.responses import Fault, Kind, Level, Unreadable
+
+PLACE = Place("api.intacct.com", "acme", "query of APBILL")
+AT_LOGIN = Place("api.intacct.com", "acme", "sign-in", "login")
+
+
+@pytest.mark.parametrize(
+    ("level", "number", "text", "expected"),
+    [
+        ("control", "XL03000006", "Incorrect Intacct XML Partner ID or password.", ConfigError),
+        ("control", "XL03000003", "Extra content at the end of the document", ConfigError),
+        ("control", "GW-0011", "Invalid Request", ConfigError),
+        ("control", "XMLGW_JPP0002", "Sign-in information is incorrect", ConfigError),
+        ("control", "invalidRequest", "Invalid credentials", ConfigError),
+        ("control", "GW-0010", "API rate limit exceeded", ThrottledError),
+        ("control", "GW-0003", "", TransientError),
+        ("control", "", "something new", ConfigError),
+        ("authentication", "XL03000006", "Invalid session kX3p....", SessionError),
+        ("authentication", "XL03000006", "Sign-in information is incorrect", SessionError),
+        ("authentication", "XL03000006", "The sender ID acme-ws is not authorized for this company", ConfigError),
+        ("authentication", "PL04000055", "This demo company has expired", ConfigError),
+        ("function", "GW-0010", "", ThrottledError),
+        ("function", "Query Failed", "API rate limit exceeded", ThrottledError),
+        ("function", "XL03000009", "The Service is Temporarily Off-line", TransientError),
+        ("function", "BL01001973", "", TransientError),
+        ("function", "PL04000005", "", PermissionDenied),
+        (
+            "function",
+            "XX",
+            "You do not have permission for API operation READ_BY_QUERY on objects of type podocument",
+            PermissionDenied,
+        ),
+        ("function", "XL03000006", "The following fields cannot be queried: FOO", UnknownField),
+        ("function", "XL03000010", "Field FOO does not exist on object APBILL", UnknownField),
+        ("function", "Invalid fields list FOO", "", UnknownField),
+        ("function", "XL03000009", "Object definition PODOCUMENT not found", UnknownObject),
+        ("function", "Query Failed", "Object PODOCUMENT does not exist", UnknownObject),
+        ("function", "DL02000001", "There was an error processing the request", ConfigError),
+    ],
+)
+def test_a_fault_means_one_error(level: Level, number: str, text: str, expected: type[StageError]) -> None:
+    error = fault_error(level, [Fault(number=number, text=text)], PLACE)
+    assert type(error) is expected
+
+
+def test_the_same_refusal_is_permanent_at_sign_in() -> None:
+    error = fault_error("authentication", [Fault(number="XL03000006", text="Invalid session")], AT_LOGIN)
+    assert type(error) is ConfigError
+    assert error.exit_code == 4
+
+
+def test_try_again_later_in_the_correction_is_passing() -> None:
+    error = fault_error("function", [Fault(number="BL03000018", text="x", correction="Please Try Again Later")], PLACE)
+    assert type(error) is TransientError
+
+
+def test_the_cause_beside_a_general_companion_decides() -> None:
+    faults = [Fault(number="BL01001973", text="Could not read"), Fault(text="You do not have permission for API")]
+    assert type(fault_error("function", faults, PLACE)) is PermissionDenied
+
+
+def test_an_error_has_four_parts_and_the_support_id() -> None:
+    error = fault_error("control", [Fault(number="XL03000006", text="Incorrect sender", support="ab%2Fc")], PLACE)
+    assert error.what
+    assert "query of APBILL at api.intacct.com, company acme, support id ab%2Fc" in error.where
+    assert "XL03000006: Incorrect sender" in error.why
+    assert "INTACCT_SENDER_ID" in error.mend
+    assert (error.owner, error.code) == ("IT", "MLC-INTACCT-0101")
+
+
+def test_the_asked_wait_is_kept() -> None:
+    error = fault_error("control", [Fault(number="GW-0010")], PLACE, retry_after=7.0)
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after == 7.0
+
+
+def test_a_refused_session_id_is_hidden_in_full_and_in_part() -> None:
+    faults = scrub([Fault(text="Invalid session kX3pQ...."), Fault(text="secret1 and kX3pQ0")], ["secret1", "kX3pQ0"])
+    assert [fault.text for fault in faults] == ["Invalid session ***", "*** and ***"]
+
+
+def test_hiding_a_session_leaves_plain_words_alone() -> None:
+    assert scrub([Fault(text="The session has expired")], [])[0].text == "The session has expired"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (302, ConfigError),
+        (400, ConfigError),
+        (401, ConfigError),
+        (403, ConfigError),
+        (404, ConfigError),
+        (408, TransientError),
+        (429, ThrottledError),
+        (500, TransientError),
+        (503, TransientError),
+        (524, TransientError),
+    ],
+)
+def test_a_status_means_one_error(status: int, expected: type[StageError]) -> None:
+    assert type(http_error(status, PLACE)) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "status", "place", "expected"),
+    [
+        ("empty", "", 200, PLACE, TransientError),
+        ("malformed", "", 200, PLACE, TransientError),
+        ("malformed", "", 200, AT_LOGIN, TransientError),
+        ("html", "Welcome", 200, PLACE, TransientError),
+        ("html", "Welcome", 200, AT_LOGIN, ConfigError),
+        ("html", "Just a moment...", 200, AT_LOGIN, TransientError),
+        ("html", "Attention Required! | Cloudflare", 403, PLACE, TransientError),
+        ("html", "Welcome", 403, PLACE, ConfigError),
+        ("html", "Error 404", 404, PLACE, ConfigError),
+        ("html", "502 Bad gateway", 502, AT_LOGIN, TransientError),
+        ("html", "", 429, PLACE, ThrottledError),
+        ("doctype", "", 200, PLACE, ConfigError),
+        ("foreign", "", 200, AT_LOGIN, ConfigError),
+        ("foreign", "", 200, PLACE, TransientError),
+    ],
+)
+def test_a_body_that_is_no_reply_means_one_error(
+    kind: Kind, detail: str, status: int, place: Place, expected: type[StageError]
+) -> None:
+    assert type(unreadable_error(Unreadable(kind, detail), status, place)) is expected
+
+
+def test_a_web_page_at_sign_in_is_named_as_such() -> None:
+    error = unreadable_error(Unreadable("html", "Welcome"), 200, AT_LOGIN)
+    assert error.what == "this is not the Intacct gateway: got an HTML page"
+    assert "Welcome" in error.why

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline import (
+    ConfigError,
+    PermissionDenied,
+    RefusedError,
+    Secret,
+    SessionError,
+    ThrottledError,
+    TransientError,
+)
+from stages.sterling.protocol.answer import Answer
+from stages.sterling.protocol.errors import Call, ExistsError, NotFoundError, judge
+
+NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
+READ = Call(doing="list things", where="GET things/ at b2b:5075")
+WRITE = Call(doing="make a thing", where="POST things/ at b2b:5075", writes=True)
+OAUTH = Call(doing="make a thing", where="POST things/ at b2b:5075", writes=True, oauth=True)
+PAGE = b"<html><body>An error page</body></html>"
+
+
+def own(status: int, text: str) -> Answer:
+    return Answer(status=status, body=json.dumps({"errorCode": status, "errorDescription": text}).encode())
+
+
+TABLE = [
+    # Sterling's own answers: definite.
+    ("already exists", own(400, "API000001: Mailbox already exists."), WRITE, ExistsError),
+    ("duplicate", own(400, "Duplicate RoutingRule X"), WRITE, ExistsError),
+    ("conflict", own(409, "Conflict."), WRITE, ExistsError),
+    ("not found in a 400", own(400, "API000464: User x could not be found."), WRITE, NotFoundError),
+    ("not found by code alone", own(400, "API000464"), WRITE, NotFoundError),
+    ("not found", own(404, ""), READ, NotFoundError),
+    ("bad data", own(400, "API000175: Could not save: API000452: User ID not valid."), WRITE, RefusedError),
+    ("server defect", own(400, "java.lang.NullPointerException"), WRITE, RefusedError),
+    ("too large", own(413, "Too large."), WRITE, RefusedError),
+    ("unprocessable", own(422, "No."), WRITE, RefusedError),
+    ("forbidden", own(403, "API000009: No."), WRITE, PermissionDenied),
+    ("forbidden read", own(403, "API000009: No."), READ, PermissionDenied),
+    ("throttled", own(429, "Slow down."), WRITE, ThrottledError),
+    ("own 500 with a code", own(500, "API000001: Oops."), WRITE, TransientError),
+    # Pages: somebody else may be speaking.
+    ("page 400", Answer(status=400, body=PAGE), WRITE, TransientError),
+    ("page 404 to a write", Answer(status=404, body=PAGE), WRITE, TransientError),
+    ("page 404 to a read", Answer(status=404, body=PAGE), READ, TransientError),
+    ("page 403 to a write", Answer(status=403, body=PAGE), WRITE, TransientError),
+    ("page 403 to a read", Answer(status=403, body=PAGE), READ, PermissionDenied),
+    ("page 413", Answer(status=413, body=PAGE), WRITE, TransientError),
+    ("empty 400", Answer(status=400), WRITE, TransientError),
+    ("foreign json 404", Answer(status=404, body=b'{"message": "no route"}'), WRITE, TransientError),
+    ("cut-off json 400", Answer(status=400, body=b'{"errorCode": 400, "errorDes'), WRITE, TransientError),
+    ("page 429", Answer(status=429, body=PAGE), WRITE, ThrottledError),
+    # Passing.
+    ("408", Answer(status=408), WRITE, TransientError),
+    ("500 page", Answer(status=500, body=PAGE), READ, TransientError),
+    ("502", Answer(status=502), READ, TransientError),
+    ("503", Answer(status=503), WRITE, TransientError),
+    ("504", Answer(status=504), WRITE, TransientError),
+    ("101", Answer(status=101), WRITE, TransientError),
+    # Signing in and redirects.
+    ("401 basic", Answer(status=401, body=PAGE), WRITE, ConfigError),
+    ("401 oauth", Answer(status=401, body=PAGE), OAUTH, SessionError),
+    ("407", Answer(status=407), WRITE, ConfigError),
+    ("302 to a read", Answer(status=302), READ, ConfigError),
+    ("307 to a write", Answer(status=307), WRITE, TransientError),
+]
+
+
+@pytest.mark.parametrize(("answer", "call", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_answer_becomes_the_error_of_its_row(answer, call, expected):
+    error = judge(answer, call, NOW)
+    assert type(error) is expected
+
+
+@pytest.mark.parametrize(("answer", "call"), [row[1:3] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_every_error_has_four_parts_and_a_code(answer, call):
+    error = judge(answer, call, NOW)
+    assert all((error.what, error.where, error.why, error.mend))
+    assert error.code.startswith("MLC-STL-0")
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_success_is_no_error(status):
+    assert judge(Answer(status=status, body=PAGE), WRITE, NOW) is None
+
+
+def test_chained_product_codes_and_the_root_cause_are_kept():
+    error = judge(own(400, "API000175: Could not save user account: API000452: User ID not valid."), WRITE, NOW)
+    assert "API000175" in error.why
+    assert "root cause API000452" in error.why
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("Wed, 31 Jan 2024 12:00:30 GMT", 30.0),
+        ("Wed, 31 Jan 2024 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(text, seconds):
+    assert judge(Answer(status=503, retry_after=text), WRITE, NOW).retry_after == seconds
+
+
+def test_far_side_text_is_bounded_to_one_line_without_control_characters():
+    error = judge(own(400, "a\x1b[31m\r\n" + "x" * 5000), WRITE, NOW)
+    assert len(error.why) < 700
+    assert error.why.isprintable()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 429, 500])
+def test_secret_echoed_by_the_server_is_struck_out(status):
+    call = Call(doing="x", where="y", writes=True, secrets=(Secret("canary-123"), Secret("")))
+    assert "canary" not in str(judge(own(status, "Password canary-123 is wrong"), call, NOW))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.sterling.protocol.paging import Incomplete, Listing
+
+
+def read(
+    listing: Listing, rows: list[dict[str, str]], meanwhile: Callable[[int], None] = lambda _: None, cap: int = 10**6
+) -> list[str]:
+    """Read ``rows`` as a server would show them, with ``meanwhile`` changing them between the requests."""
+    asked = 0
+    while not listing.done:
+        meanwhile(asked)
+        first, last = map(int, listing.window.split("-"))
+        listing.take(rows[first : last + 1][:cap])
+        asked += 1
+    return [row["_id"] for row in listing.rows]
+
+
+def listing(size: int, pages: int = 1000) -> Listing:
+    return Listing(lambda row: row["_id"], size=size, pages=pages)
+
+
+@given(count=st.integers(0, 60), size=st.integers(2, 12), cap=st.integers(2, 12))
+def test_still_list_is_read_whole_and_once_whatever_the_windows(count, size, cap):
+    rows = [{"_id": str(key)} for key in range(count)]
+    assert read(listing(size), rows, cap=cap) == [row["_id"] for row in rows]
+
+
+@given(
+    count=st.integers(1, 40),
+    size=st.integers(2, 8),
+    deaths=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 39)), max_size=6),
+    births=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 39)), max_size=6),
+)
+def test_row_that_stays_is_never_missed_while_others_come_and_go(count, size, deaths, births):
+    """The law `find` rests on. A row that lives through the whole reading is in the result, or the reading fails aloud."""
+    rows = [{"_id": f"old{key}"} for key in range(count)]
+    survivors = {row["_id"] for row in rows} - {f"old{key}" for _, key in deaths}
+
+    def change(asked: int) -> None:
+        for when, key in deaths:
+            if when == asked:
+                rows[:] = [row for row in rows if row["_id"] != f"old{key}"]
+        for number, (when, place) in enumerate(births):
+            if when == asked:
+                rows.insert(min(place, len(rows)), {"_id": f"new{number}"})
+
+    try:
+        found = read(listing(size), rows, change)
+    except Incomplete:
+        return
+    assert survivors <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_short_page_alone_does_not_end_the_list():
+    rows = [{"_id": str(key)} for key in range(9)]
+    assert len(read(listing(6), rows, cap=3)) == 9
+
+
+def test_list_that_never_stands_still_is_incomplete():
+    rows = [{"_id": str(key)} for key in range(3000)]
+
+    def change(asked: int) -> None:
+        del rows[:5]
+
+    with pytest.raises(Incomplete, match="moving"):
+        read(listing(100), rows, change)
+
+
+def test_more_pages_than_allowed_are_incomplete():
+    with pytest.raises(Incomplete, match="page_cap"):
+        read(listing(10, pages=3), [{"_id": str(key)} for key in range(100)])

@@ -1,0 +1,513 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import ssl
+import subprocess
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from pipeline import ConfigError, PermissionDenied, RefusedError, Secret, StageError, ThrottledError, TransientError
+from stages.sterling import ADAPTER
+from stages.sterling import client as client_module
+from stages.sterling.client import connect
+from stages.sterling.config import Auth, Basic, Duration, Header, OAuth2, SterlingConfig, Timeouts, Tls
+from stages.sterling.protocol.errors import NotSentError
+
+SELF = "/useraccounts/connector"
+
+
+async def test_every_call_carries_the_sign_in_and_asks_for_json(far, wire, connected, basic_header):
+    far.on("GET", "/things/", wire.range([{"_id": "1"}]))
+    async with connected() as client:
+        await client.rows("things/", "list things")
+    headers = far.seen[0]["headers"]
+    assert headers["Authorization"] == basic_header
+    assert headers["Accept"] == headers["Content-Type"] == "application/json"
+
+
+async def test_gateway_key_goes_into_its_header(far, wire, connected):
+    far.on("GET", "/things/", wire.range([]))
+    async with connected(auth=Auth(header=Header(name="X-Gateway-Key", value=Secret("k-1")))) as client:
+        await client.rows("things/", "list things")
+    assert far.seen[0]["headers"]["X-Gateway-Key"] == "k-1"
+    assert "Authorization" not in far.seen[0]["headers"]
+
+
+async def test_url_with_another_prefix_and_a_trailing_slash_works(far, wire, connected, settings):
+    config = msgspec.structs.replace(settings(), url=far.url.replace("/B2BAPIs/svc", "/sbi/rest/"))
+    far.on("GET", "/sbi/rest/things/", wire.range([]))
+    async with connected(config) as client:
+        assert await client.rows("things/", "list things") == []
+
+
+async def test_absent_object_is_none_only_by_sterlings_own_word(far, wire, connected):
+    far.on("GET", "/things/2", lambda _: wire.page(404))
+    async with connected() as client:
+        assert await client.read("things/1", "read a thing") is None
+        with pytest.raises(TransientError):
+            await client.read("things/2", "read a thing")
+
+
+async def test_page_in_place_of_json_is_no_answer(far, wire, connected):
+    far.on("GET", "/things/1", lambda _: wire.page(200))
+    async with connected() as client:
+        with pytest.raises(TransientError, match="page"):
+            await client.read("things/1", "read a thing")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_not_followed(far, wire, connected, status):
+    far.on("GET", "/things/1", lambda _: wire.page(status, Location=f"{far.url}/elsewhere"))
+    far.on("GET", "/elsewhere", {"fine": True})
+    async with connected() as client:
+        with pytest.raises(ConfigError, match="redirect"):
+            await client.read("things/1", "read a thing")
+    assert far.calls("GET", "/elsewhere") == []
+
+
+async def test_cookies_are_not_kept(far, wire, connected):
+    far.on("GET", "/things/1", lambda _: wire.page(200, "{}", **{"Set-Cookie": "a=b; Path=/"}))
+    async with connected() as client:
+        await client.read("things/1", "read")
+        await client.read("things/1", "read")
+    assert "Cookie" not in far.seen[1]["headers"]
+
+
+async def test_answer_beyond_the_limit_is_given_up(far, wire, connected, monkeypatch):
+    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1000)
+    far.on("GET", "/things/1", {"text": "x" * 2000})
+    async with connected() as client:
+        with pytest.raises(TransientError):
+            await client.read("things/1", "read a thing")
+
+
+async def test_no_more_calls_run_at_once_than_allowed(far, connected):
+    running, most, go = 0, 0, asyncio.Event()
+
+    async def slow(_):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if running == 2:
+            go.set()
+        await go.wait()
+        running -= 1
+        return {}
+
+    far.on("GET", "/things/1", slow)
+    async with connected(concurrency=2) as client, anyio.create_task_group() as tasks:
+        for _ in range(6):
+            tasks.start_soon(client.read, "things/1", "read a thing")
+    assert most == 2
+
+
+async def test_answer_that_does_not_come_in_time_is_transient(far, connected):
+    async def never(_):
+        await asyncio.sleep(30)
+
+    far.on("POST", "/things/", never)
+    quick = Timeouts(connect=Duration(1.0), read=Duration(5.0), total=Duration(0.05))
+    async with connected(timeouts=quick) as client:
+        with pytest.raises(TransientError, match="in time") as caught:
+            await client.write("POST", "things/", {}, "make a thing")
+    assert not isinstance(caught.value, ThrottledError)
+
+
+async def test_name_that_does_not_resolve_sent_nothing(connected):
+    auth = Auth(basic=Basic(user="connector", password=Secret("x")))
+    async with connected(SterlingConfig(url="https://no-such-host.invalid/x", auth=auth)) as client:
+        with pytest.raises(NotSentError):
+            await client.write("POST", "things/", {}, "make a thing")
+
+
+# The account.
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        {"groups": [{"name": "Sterling Integrator Admin"}]},
+        {"groups": "fg_sysadmin,other"},
+        {"permissions": [{"name": "UI Administrator"}]},
+    ],
+)
+async def test_administrator_account_is_refused(far, connected, rights):
+    far.on("GET", SELF, {"userId": "connector", **rights})
+    async with connected() as client:
+        with pytest.raises(ConfigError, match="administrator") as caught:
+            await client.ready()
+    assert "allow_administrator" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [{}, {"groups": [{"name": "AP"}], "permissions": [{"name": "APIUser"}, {"name": "/BADMINTON/In Mailbox"}]}],
+)
+async def test_ordinary_account_is_let_through_and_checked_once(far, connected, rights):
+    far.on("GET", SELF, {"userId": "connector", **rights})
+    async with connected() as client:
+        await client.ready()
+        await client.ready()
+    assert len(far.calls("GET", SELF)) == 1
+
+
+async def test_administrator_is_accepted_when_allowed(far, connected):
+    far.on("GET", SELF, {"groups": [{"name": "admin"}]})
+    async with connected(allow_administrator=True) as client:
+        await client.ready()
+
+
+async def test_what_makes_an_administrator_is_a_setting(far, connected):
+    far.on("GET", SELF, {"groups": [{"name": "Root"}]})
+    async with connected(administrator_groups="^Root$") as client:
+        with pytest.raises(ConfigError, match="Root"):
+            await client.ready()
+
+
+@pytest.mark.parametrize("answer", ["own 403", "own 404", "page 403", "page 404", "own 400"])
+async def test_account_that_may_not_read_itself_is_least_privilege(far, wire, connected, answer):
+    kind, status = answer.split()
+    text = "API000464: User account does not exist."
+    far.on("GET", SELF, lambda _: wire.error(int(status), text) if kind == "own" else wire.page(int(status)))
+    async with connected() as client:
+        await client.ready()
+
+
+async def test_failed_look_at_the_account_is_repeated_next_time(far, wire, connected):
+    far.on("GET", SELF, wire.turns(lambda: wire.page(503), lambda: {"groups": []}))
+    async with connected() as client:
+        with pytest.raises(TransientError):
+            await client.ready()
+        await client.ready()
+
+
+async def test_wrong_password_stops_and_says_so(far, wire, connected):
+    far.on("GET", SELF, lambda _: wire.page(401))
+    async with connected() as client:
+        with pytest.raises(ConfigError, match="sign-in"):
+            await client.ready()
+
+
+async def test_check_signs_in_and_looks_at_the_messages(far, wire, connected):
+    far.on("GET", "/mailboxmessages/", lambda _: wire.error(403, "API000009: Not allowed."))
+    async with connected() as client:
+        with pytest.raises(PermissionDenied):
+            await ADAPTER.connections[0].check(client)
+
+
+# OAuth2.
+
+
+class TokenServer:
+    def __init__(self):
+        self.asked = []
+        self.answer = lambda count: {
+            "access_token": f"canary-token-{count}",
+            "expires_in": 3600,
+            "token_type": "Bearer",
+        }
+
+    async def handle(self, request):
+        self.asked.append((dict(request.headers), dict(await request.post())))
+        answer = self.answer(len(self.asked))
+        return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
+
+
+@pytest.fixture
+async def tokens():
+    fake = TokenServer()
+    application = web.Application()
+    application.router.add_post("/token", fake.handle)
+    async with TestServer(application, host="127.0.0.1") as server:
+        fake.url = str(server.make_url("/token"))
+        yield fake
+
+
+@pytest.fixture
+def oauth(tokens):
+    def make(**members):
+        plain = OAuth2(token_url=tokens.url, client_id="c id", client_secret=Secret("canary-s3cr3t"), scope="AP")
+        return Auth(oauth2=msgspec.structs.replace(plain, **members))
+
+    return make
+
+
+async def test_token_is_fetched_once_and_used_by_all(far, connected, tokens, oauth):
+    far.on("GET", "/things/1", {})
+    async with connected(auth=oauth()) as client, anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(client.read, "things/1", "read a thing")
+    assert len(tokens.asked) == 1
+    assert {call["headers"]["Authorization"] for call in far.seen} == {"Bearer canary-token-1"}
+    headers, form = tokens.asked[0]
+    assert form == {"grant_type": "client_credentials", "scope": "AP"}
+    assert headers["Authorization"].startswith("Basic ")
+
+
+async def test_token_style_body_sends_id_and_secret_in_the_form(far, connected, tokens, oauth):
+    far.on("GET", "/things/1", {})
+    async with connected(auth=oauth(style="body", scope="")) as client:
+        await client.read("things/1", "read a thing")
+    headers, form = tokens.asked[0]
+    assert form == {"grant_type": "client_credentials", "client_id": "c id", "client_secret": "canary-s3cr3t"}
+    assert "Authorization" not in headers
+
+
+async def test_refused_token_is_refreshed_once_and_the_call_repeated(far, wire, connected, tokens, oauth):
+    def answer(request):
+        fresh = request.headers["Authorization"].endswith("-2")
+        return wire.created("things", "7") if fresh else wire.page(401)
+
+    far.on("POST", "/things/", answer)
+    async with connected(auth=oauth()) as client:
+        assert await client.create("things/", b"{}", "make a thing") == "7"
+    assert (len(tokens.asked), len(far.calls("POST", "/things/"))) == (2, 2)
+
+
+async def test_many_refused_at_once_cause_one_refresh(far, wire, connected, tokens, oauth):
+    far.on(
+        "GET", "/things/1", lambda request: {} if request.headers["Authorization"].endswith("-2") else wire.page(401)
+    )
+    async with connected(auth=oauth(), concurrency=8) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(client.read, "things/1", "read a thing")
+    assert len(tokens.asked) == 2
+
+
+async def test_fresh_token_refused_too_stops(far, wire, connected, tokens, oauth):
+    far.on("GET", "/things/1", lambda _: wire.page(401))
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(ConfigError, match="scope"):
+            await client.read("things/1", "read a thing")
+    assert len(far.calls("GET", "/things/1")) == 2
+
+
+async def test_token_is_renewed_before_it_ends(far, settings, context, tokens, oauth):
+    class Clock:
+        seconds = 0.0
+
+        def now(self):
+            return datetime(2024, 1, 1, tzinfo=UTC)
+
+        def monotonic(self):
+            return self.seconds
+
+    clock = Clock()
+    far.on("GET", "/things/1", {})
+    async with connect(settings(auth=oauth()), msgspec.structs.replace(context, clock=clock)) as client:
+        for clock.seconds in (0.0, 3500.0, 3571.0):
+            await client.read("things/1", "read a thing")
+    assert [call["headers"]["Authorization"][-1] for call in far.seen] == ["1", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (lambda _: web.json_response({"error": "invalid_client"}, status=401), ConfigError),
+        (lambda _: web.json_response({"error": "invalid_scope"}, status=400), ConfigError),
+        (lambda _: web.Response(status=503), NotSentError),
+        (lambda _: web.Response(text="<html>"), NotSentError),
+        (lambda _: {"token": "x"}, NotSentError),
+        (lambda _: {"access_token": "a\r\nX: y"}, NotSentError),
+        (lambda _: web.Response(status=302, headers={"Location": "/token"}), NotSentError),
+    ],
+    ids=["401", "400", "503", "page", "no token", "bad token", "302"],
+)
+async def test_token_server_that_gives_no_token_means_nothing_was_sent(far, connected, tokens, oauth, answer, expected):
+    tokens.answer = answer
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(expected) as caught:
+            await client.write("POST", "things/", {}, "make a thing")
+    assert far.seen == []
+    assert "canary" not in str(caught.value)
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize("failure", ["echo", "drop", "page", "401", "302", "timeout"])
+async def test_no_secret_is_in_any_error_or_its_history(far, wire, connected, oauth, caplog, failure):
+    caplog.set_level(logging.DEBUG)
+
+    async def answer(request):
+        secret = request.headers["Authorization"]
+        if failure == "timeout":
+            await asyncio.sleep(30)
+        return {
+            "echo": lambda: wire.error(400, f"Header {secret} was not understood"),
+            "drop": lambda: wire.drop(request),
+            "page": lambda: wire.page(400, f"<html>{secret}"),
+            "401": lambda: wire.page(401, secret),
+            "302": lambda: wire.page(302, Location=f"/x?token={secret.split()[1]}"),
+        }[failure]()
+
+    far.on("POST", "/things/", answer)
+    quick = Timeouts(connect=Duration(1.0), read=Duration(5.0), total=Duration(0.3))
+    async with connected(auth=oauth(), timeouts=quick) as client:
+        with pytest.raises(StageError) as caught:
+            await client.write("POST", "things/", {}, "make a thing")
+    error = caught.value
+    assert (
+        "canary"
+        not in f"{error} {error!r} {vars(error)} {error.__cause__!r} {error.__context__!r} {client!r} {caplog.text}"
+    )
+
+
+async def test_basic_header_echoed_by_the_server_is_struck_out(far, wire, connected, basic_header):
+    far.on("POST", "/things/", lambda request: wire.error(400, f"Bad header {request.headers['Authorization']}"))
+    async with connected() as client:
+        with pytest.raises(RefusedError) as caught:
+            await client.write("POST", "things/", {}, "make a thing")
+    assert basic_header.split()[1] not in str(caught.value)
+    assert wire.password not in str(caught.value)
+
+
+# TLS, against a real server with a private authority.
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A private authority with a server and a client certificate, made by the openssl command."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is missing, so no private authority can be made")
+    folder = tmp_path_factory.mktemp("authority")
+
+    def run(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def issue(name, extensions):
+        (folder / f"{name}.ext").write_text(extensions)
+        run(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
+        run(
+            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
+            *("-days", "2", "-out", f"{name}.pem", "-extfile", f"{name}.ext"),
+        )
+
+    run(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2"),
+        *("-subj", "/CN=Private Authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+    )
+    issue("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    issue("client", "extendedKeyUsage=clientAuth\n")
+    return folder
+
+
+@pytest.fixture
+def over_tls(far, authority, context, settings):
+    """``async with over_tls(server_options, **tls settings) as client``; files are named as in the authority's folder."""
+
+    @asynccontextmanager
+    async def make(*, ask_client=False, **tls):
+        server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server_context.load_cert_chain(authority / "server.pem", authority / "server.key")
+        if ask_client:
+            server_context.load_verify_locations(authority / "ca.pem")
+            server_context.verify_mode = ssl.CERT_REQUIRED
+        server = TestServer(application_of(far), host="127.0.0.1")
+        await server.start_server(ssl=server_context)
+        try:
+            config = settings(url=f"https://127.0.0.1:{server.port}/B2BAPIs/svc", tls=Tls(**tls))
+            async with connect(config, msgspec.structs.replace(context, folder=authority)) as client:
+                yield client
+        finally:
+            await server.close()
+
+    return make
+
+
+def application_of(far):
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", far.handle)
+    return application
+
+
+async def test_private_authority_is_trusted_when_named(far, over_tls):
+    far.on("GET", "/things/1", {"fine": True})
+    async with over_tls(ca_file="ca.pem") as client:
+        assert await client.read("things/1", "read a thing") == {"fine": True}
+
+
+async def test_unknown_authority_is_refused_with_a_mend(far, over_tls):
+    async with over_tls() as client:
+        with pytest.raises(ConfigError, match="ca_file"):
+            await client.read("things/1", "read a thing")
+    assert far.seen == []
+
+
+async def test_client_certificate_is_shown_when_asked_for(far, over_tls):
+    far.on("GET", "/things/1", {"fine": True})
+    pair = {"client_certificate": "client.pem", "client_key": "client.key"}
+    async with over_tls(ask_client=True, ca_file="ca.pem", **pair) as client:
+        assert await client.read("things/1", "read a thing") == {"fine": True}
+
+
+async def test_missing_client_certificate_is_an_error_not_a_hang(over_tls):
+    async with over_tls(ask_client=True, ca_file="ca.pem") as client:
+        with pytest.raises(TransientError):
+            await client.read("things/1", "read a thing")
+
+
+async def test_unverified_tls_is_logged_loudly(far, over_tls, caplog):
+    far.on("GET", "/things/1", {})
+    async with over_tls(verify=False) as client:
+        await client.read("things/1", "read a thing")
+    assert [record.levelname for record in caplog.records if "VERIFICATION IS OFF" in record.message] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    "tls", [Tls(ca_file="missing.pem"), Tls(client_certificate="junk.pem"), Tls(ca_file="junk.pem")]
+)
+async def test_unusable_tls_file_is_a_setting_to_mend(settings, context, tls):
+    (Path(context.folder) / "junk.pem").write_text("junk")
+    with pytest.raises(ConfigError, match="TLS file"):
+        async with connect(settings(tls=tls), context):
+            pass
+
+
+async def test_unsafe_settings_open_nothing(settings, context):
+    with pytest.raises(ConfigError):
+        async with connect(settings(url="http://b2b.example/B2BAPIs/svc"), context):
+            pass
+
+
+def test_adapter_offers_its_two_sinks_over_its_connection():
+    assert [(stage.name, stage.verb, stage.connection) for stage in ADAPTER.stages] == [
+        ("sterling.partners", "sink", "sterling"),
+        ("sterling.mailbox", "sink", "sterling"),
+    ]
+
+
+def test_settings_of_a_flow_file_convert():
+    def hook(kind, value):
+        return Duration.parse(value) if kind is Duration else kind(value)
+
+    text = {
+        "url": "https://b2b.example:5075/B2BAPIs/svc",
+        "auth": {"basic": {"user": "u", "password": "p"}, "oauth2": {"token_url": ""}},
+        "settle": "2s",
+        "timeouts": {"read": "5m"},
+    }
+    config = msgspec.convert(json.loads(json.dumps(text)), SterlingConfig, dec_hook=hook)
+    assert (config.settle, config.timeouts.read, config.scheme) == (2.0, 300.0, "basic")
