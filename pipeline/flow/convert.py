@@ -199,7 +199,7 @@ class _Walk:
             message = f"the key `{field}` is missing; it is one of {', '.join(by_tag)}"
             return self._fail(Problem(kind="missing", path=path, message=message))
         given = data[field]
-        if given not in by_tag:
+        if not isinstance(given, str) or given not in by_tag:
             message = f"expected one of {', '.join(by_tag)}, got {show(given)}"
             return self._fail(Problem(path=f"{path}.{field}", message=message, suggestion=did_you_mean(given, by_tag)))
         return self._struct(data, by_tag[given], path, parents)
@@ -274,8 +274,9 @@ class _Walk:
             return self._from_text(data, plain, path)
         if isinstance(data, Decimal) and plain is float:
             data = float(data)
+        native = (Decimal,) if isinstance(data, Decimal) else ()  # a text or a whole number still converts to one
         try:
-            return msgspec.convert(data, type_, strict=not (key or path in self.hidden), builtin_types=(Decimal, date))
+            return msgspec.convert(data, type_, strict=not (key or path in self.hidden), builtin_types=native)
         except msgspec.ValidationError as error:
             return self._fail(self._mismatch(data, type_, plain, path, str(error), key))
 
@@ -287,7 +288,9 @@ class _Walk:
         try:
             return _FROM_TEXT[type_](data)
         except ExpressionError as error:
-            return self._fail(Problem(path=path, message=error.message, offset=error.column - 1))
+            message = self._hidden_message(type_, path)
+            offset = 0 if message else error.column - 1
+            return self._fail(Problem(path=path, message=message or error.message, offset=offset))
         except ValueError as error:
             message = self._hidden_message(type_, path) or str(error)
             return self._fail(Problem(path=path, message=message))

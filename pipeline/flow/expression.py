@@ -163,9 +163,10 @@ def _field(value: Any, name: str, owner: str) -> Any:
 
 
 def _no_field(name: str, owner: str, known: list[str]) -> NoReturn:
+    known = sorted(set(known))
     close = difflib.get_close_matches(name, known, 3, 0.6)
     close = close or [key for key in known if key.lower() == name.lower()]
-    hint = f"; near names: {', '.join(close)}" if close else f"; it has {', '.join(sorted(known)[:12]) or 'no fields'}"
+    hint = f"; near names: {', '.join(close)}" if close else f"; it has {', '.join(known[:12]) or 'no fields'}"
     raise _Failed(f"{owner} has no field `{name}`{hint}")
 
 

@@ -366,8 +366,13 @@ _PLAIN_WORDS: tuple[tuple[str, str, str], ...] = (
     ),
     ("tab character", "a tab may not indent a line", "use spaces"),
     ("cannot start any token", "no value may start with this character", _QUOTE),
+    ("expected node content", "a value was expected here", "a bracket above may not be closed"),
     ("could not find expected ':'", "this line has no `: ` after its key", _QUOTE),
-    ("did not find expected key", "a key was expected here; this line is indented otherwise than those above", _INDENT),
+    (
+        "did not find expected key",
+        "a key was expected here; this line is indented otherwise than those above, or goes on after a closing quote",
+        _INDENT,
+    ),
     ("expected '-' indicator", "a list goes on here without its `- `", _INDENT),
     (
         "unknown escape character",

@@ -8,7 +8,7 @@ Money is `Decimal` in the transaction currency of the bill. Dates are the books'
 
 from __future__ import annotations
 
-from datetime import date
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -78,7 +78,7 @@ class PurchaseOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     number: str = ""
-    date: date | None = None
+    date: dt.date | None = None
     order: str = ""  # the order this document was converted from, when it names one
     source: dict[str, Any] = {}
 
@@ -91,9 +91,9 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     vendor: str  # VENDORID
     vendor_name: str = ""
     state: str = ""  # Posted, Paid, Draft ...
-    date: date
-    due: date | None = None
-    discount_date: date | None = None
+    date: dt.date
+    due: dt.date | None = None
+    discount_date: dt.date | None = None
     terms: str = ""
     description: str = ""
     reference: str = ""  # DOCNUMBER; many companies keep the PO number here

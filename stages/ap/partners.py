@@ -156,9 +156,12 @@ def partners_folder(setting: str, folder: Path, environment: Mapping[str, str]) 
 
 def load_partners(folder: Path) -> tuple[Partners | None, list[Finding]]:
     """The partners of a folder and everything to say about its files; None when any of it is an error."""
-    if not folder.is_dir():
-        return None, [_about(folder, NO_FOLDER, "there is no such folder of partner files", "error")]
-    trees, findings = _read(folder)
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        message = f"the folder of partner files cannot be read: {error.strerror}"
+        return None, [_about(folder, NO_FOLDER, message, "error")]
+    trees, findings = _read(paths)
     default = trees.pop(DEFAULT, None)
     files = [_File(tree, default) for tree in trees.values()]
     if not files and not findings:
@@ -177,10 +180,10 @@ def _about(folder: Path, code: str, message: str, severity: Literal["error", "no
     return Finding(code=code, file=str(folder), message=message, severity=severity)
 
 
-def _read(folder: Path) -> tuple[dict[str, Tree], list[Finding]]:
-    """The trees by file name, in the order of the names; what cannot be read is a finding."""
+def _read(paths: list[Path]) -> tuple[dict[str, Tree], list[Finding]]:
+    """The trees of the YAML files by file name; what cannot be read is a finding."""
     trees, findings = {}, []
-    for path in sorted(folder.iterdir()):
+    for path in paths:
         if path.suffix not in (".yaml", ".yml") or path.name.startswith("."):
             continue
         try:

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from pipeline import Secret
-from pipeline.flow.duration import Duration
+from pipeline import Duration, Secret
 from stages.intacct.protocol.endpoint import is_loopback, parse_url
 
 LARGEST_PAGE = 2000

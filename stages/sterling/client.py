@@ -50,7 +50,8 @@ class SterlingClient:
         self._clock = clock
         self._session = session
         basic = config.auth.basic
-        self._basic = Secret(aiohttp.encode_basic_auth(basic.user, basic.password.reveal()).removeprefix("Basic "))
+        header = aiohttp.encode_basic_auth(basic.user, basic.password.reveal()) if config.scheme == "basic" else ""
+        self._basic = Secret(header.removeprefix("Basic "))
         self._gate = anyio.Semaphore(config.concurrency)
         self._tokens = Tokens()
         self._token_lock = anyio.Lock()
@@ -153,6 +154,8 @@ class SterlingClient:
         if token is not None:
             call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
         failure = self._final(judge(answer, call, self._clock.now()), call)
+        if answer.status == 401 and call.writes and token is None and await self._signs_in():
+            failure = _odd_refusal(call)
         if failure is not None:
             raise failure
         return answer
@@ -169,6 +172,16 @@ class SterlingClient:
             mend="Check oauth2's scope and token_url, and that the gateway lets this client use the B2B APIs.",
             code="MLC-STL-0401",
         )
+
+    async def _signs_in(self) -> bool:
+        """Whether the account's sign-in is accepted a moment after it was refused."""
+        path = addresses.item("useraccounts", self.config.self_account or "self")
+        call = self._call("GET", path, "read its own account", writes=False)
+        try:
+            await self._judged(call, "GET", path, accept=(403, 404))
+        except StageError:
+            return False
+        return True
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         prefix = URL(self.config.url)
@@ -283,6 +296,16 @@ def _administrator(account: str, found: list[str], call: Call) -> ConfigError:
         why=f"It has {', '.join(found[:5])}. Administrators bypass mailbox permissions, so mistakes would not show.",
         mend="Use an account with APIUser and its mailboxes' permissions only, or set `allow_administrator: true`.",
         code="MLC-STL-0201",
+    )
+
+
+def _odd_refusal(call: Call) -> TransientError:
+    return TransientError(
+        f"Sterling refused the sign-in when asked to {call.doing}, and accepts it again",
+        where=call.where,
+        why="HTTP 401 to this call only; it may come from something in between, so the outcome is unknown.",
+        mend="It is looked up and tried again. If it repeats, ask about the directory server and gateways in between.",
+        code="MLC-STL-0499",
     )
 
 

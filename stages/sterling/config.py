@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from yarl import URL
 
-from pipeline import ConfigError, Secret
-from pipeline.flow.duration import Duration
+from pipeline import ConfigError, Duration, Secret
 
 Scheme = Literal["basic", "oauth2", "header"]
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -21,25 +19,27 @@ from pipeline import (
     Document,
     Evidence,
     Mark,
+    PermissionDenied,
     StageError,
     Undetermined,
 )
+from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient
 from stages.sterling.protocol import addresses, multipart
-from stages.sterling.protocol.errors import NotFoundError
-from stages.sterling.protocol.representations import Message, message, text_of
+from stages.sterling.protocol.errors import ForeignError, NotFoundError
+from stages.sterling.protocol.representations import Message
 
 DOCUMENT = "document"
 """The mark that keeps the id of the uploaded document."""
 
 
 class MailboxSink:
-    """Delivers to mailboxes. ``message_prefix`` is what its message names begin with; it must be ours alone in a mailbox."""
+    """Delivers to mailboxes. ``name_prefix`` is what the engine lets its message names begin with: ours alone in a mailbox."""
 
     def __init__(self, client: SterlingClient) -> None:
         self._client = client
         self.settle_seconds = float(client.config.settle)
-        self.message_prefix = client.config.message_prefix
+        self.name_prefix = client.config.message_prefix
 
     def destination(self, document: Document) -> Destination:
         return Destination(lane=document.partner, address=document.address)
@@ -54,30 +54,45 @@ class MailboxSink:
             else:
                 key = await self._document_and_message(name, mailbox, delivery, mark)
         except NotFoundError as error:
-            said = error.why
+            failure: StageError = _no_mailbox(delivery, mailbox, error.why)
+        except ForeignError as error:
+            failure = await self._explained(error, mailbox)
         else:
             # The answer names the message and tells neither its size nor a digest.
             return Evidence(id=key, name=name)
-        raise _no_mailbox(delivery, mailbox, said)
+        raise failure
 
     async def find(self, delivery: Delivery) -> list[Evidence]:
         """Every message in that mailbox with exactly that name or our document's id, the oldest first."""
         try:
             await self._client.ready()
             mailbox = addresses.mailbox_path(delivery.address, delivery.lane)
-            rows = await self._listed(mailbox)
-            found = [seen for seen in map(message, rows) if _is_ours(seen, delivery)]
+            seen = await mailbox_view.messages(self._client, mailbox)
         except (StageError, ValueError) as error:
             raise Undetermined(f"Mailbox {delivery.address} could not be read to its end: {error}") from None
-        here = [seen for seen in found if (seen.mailbox or "").rstrip("/") == mailbox]
+        found = [one for one in seen if _is_ours(one, delivery)]
+        here = [one for one in found if one.mailbox == mailbox]
         if found and not here:
-            places = ", ".join(sorted({seen.mailbox or "an unnamed mailbox" for seen in found}))
+            places = ", ".join(sorted({one.mailbox or "an unnamed mailbox" for one in found}))
             raise Undetermined(
                 f"{delivery.name} is not in {mailbox}, but in {places}: a routing rule may have moved it"
             )
-        return [_evidence(seen) for seen in sorted(here, key=lambda seen: (len(seen.id), seen.id))]
+        return [_evidence(one) for one in sorted(here, key=lambda one: (len(one.id), one.id))]
 
-    # Up.
+    async def _explained(self, error: ForeignError, mailbox: str) -> StageError:
+        """A page in place of Sterling's own answer leaves the outcome unknown, unless a second look explains it for sure.
+
+        The web server in front of the APIs refuses with pages too: mailboxes without permission, and collections it lacks.
+        """
+        try:
+            if error.status == 403 and await mailbox_view.forbidden(self._client, mailbox):
+                return _forbidden(mailbox)
+            batch = self._client.config.upload == "messagebatches"
+            if batch and error.status in (404, 405) and await mailbox_view.lacks_batches(self._client):
+                return _no_batches()
+        except StageError:
+            return error
+        return error
 
     async def _batch(self, name: str, mailbox: str, delivery: Delivery, mark: Mark) -> str:
         content_type, body = multipart.batch(name, mailbox, delivery.payload)
@@ -114,29 +129,6 @@ class MailboxSink:
             f"put {name} into mailbox {mailbox}",
         )
 
-    # Back.
-
-    async def _listed(self, mailbox: str) -> Iterable[Mapping[str, Any]]:
-        """All messages that could be ours. Not narrowed by ``searchFor``: what it searches is documented nowhere, and a
-        search that misses would read as absent and be sent twice."""
-        if self._client.config.list_by == "mailboxcontents":
-            return await self._contents(mailbox)
-        path = addresses.collection(self._client.config.mailboxmessages)
-        return await self._client.rows(path, "list mailbox messages")
-
-    async def _contents(self, mailbox: str) -> list[Mapping[str, Any]]:
-        """The messages of one mailbox, as rows that name it. Raises `ValueError` when the mailbox is not to be found."""
-        boxes = await self._client.rows(addresses.collection("mailboxes"), "look up a mailbox", {"path": mailbox})
-        ids = {
-            text_of(row.get("_id")) or text_of(row.get("id")) for row in boxes if text_of(row.get("path")) == mailbox
-        }
-        if len(ids) != 1:
-            raise ValueError("no single mailbox of that path is listed")
-        rows = await self._client.rows(
-            addresses.collection("mailboxcontents"), "list a mailbox", {"parentMailboxId": ids.pop(), "detail": "true"}
-        )
-        return [{**row, "mailboxPath": mailbox} for row in rows if text_of(row.get("type")) != "mailbox"]
-
 
 def _is_ours(seen: Message, delivery: Delivery) -> bool:
     document = delivery.marks.get(DOCUMENT)
@@ -148,6 +140,26 @@ def _evidence(seen: Message) -> Evidence:
     if seen.created is not None:
         detail["created"] = seen.created.isoformat()
     return Evidence(id=seen.id, name=seen.name, size=seen.size, detail=detail)
+
+
+def _forbidden(mailbox: str) -> PermissionDenied:
+    return PermissionDenied(
+        f"The account may not use mailbox {mailbox}",
+        where=f"mailbox {mailbox}",
+        why="Sterling lists the mailbox and refuses its contents (HTTP 403).",
+        mend=f"Ask Sterling's administrator to give the account the permission '{mailbox} Mailbox'.",
+        code="MLC-STL-0403",
+    )
+
+
+def _no_batches() -> ConfigError:
+    return ConfigError(
+        "This level of Sterling has no messagebatches",
+        where="the connection's `upload`",
+        why="The collection is missing, while the server's other APIs answer.",
+        mend="Set `upload: documents`, and the member names under `documents` as the server's own documentation has them.",
+        code="MLC-STL-0311",
+    )
 
 
 def _no_mailbox(delivery: Delivery, mailbox: str, said: str) -> ConfigError:

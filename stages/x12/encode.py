@@ -7,6 +7,7 @@ element by element, which finds every fault and makes every permitted substituti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -123,7 +124,7 @@ class Part:
         assert self.encoder is not None
         encode = self.encoder.plain
         ready: dict[Any, str] = {}
-        for word, code in {**source.table, "": source.blank, None: source.blank}.items():
+        for word, code in [*source.table.items(), ("", source.blank), (None, source.blank)]:
             try:
                 ready[word] = encode(code)
             except Doubt:
@@ -169,7 +170,9 @@ class CompiledRow(msgspec.Struct, frozen=True, kw_only=True):
                 child.write(scope, out, run)
         elif self.required:
             place = f"segment {self.key} ({self.segment.name})"
-            run.faults.append(Fault(REQUIRED, self.segment.name, place + run.line, f"`guide.require` names {self.required}"))
+            run.faults.append(
+                Fault(REQUIRED, self.segment.name, place + run.line, f"`guide.require` names {self.required}")
+            )
 
     def careful(self, scope: Mapping[str, Any], run: Rendering) -> str:
         """The segment element by element; every fault goes to ``run`` (and the result then does not matter)."""
@@ -254,6 +257,8 @@ def _quick(row: CompiledRow) -> Callable[[Mapping[str, Any]], str]:
         text = template % ()
         return lambda scope: text
     sources = variable + [part for _, part in row.pairs]
+    if len(sources) == len(variable) == 1 and len(sources[0].paths) == 1 and row.when is None:
+        return _quick_single(row, sources[0], template, bool(relations))
     fetch = fetcher(tuple(path for part in sources for path in part.paths))
     encoders = [part.plain() for part in sources]
     arguments = _arguments([len(part.paths) for part in sources])
@@ -285,6 +290,32 @@ def _quick(row: CompiledRow) -> Callable[[Mapping[str, Any]], str]:
         else:
             text = template % tuple(texts)
         return text.rstrip(mark) if text[-1] == mark else text
+
+    return quick
+
+
+def _quick_single(row: CompiledRow, part: Part, template: str, related: bool) -> Callable[[Mapping[str, Any]], str]:
+    """The plain way for the commonest segment: constants and one value."""
+    (path,) = part.paths
+    root, _, rest = path.partition(".")
+    attribute = attrgetter(rest)
+    encode, fits = part.plain(), row.alphabet.fits
+    before, after = (half.replace("%%", "%") for half in template.split("%s"))
+    always = row.needed
+
+    def quick(scope: Mapping[str, Any]) -> str:
+        try:
+            value = attribute(scope[root])
+        except (AttributeError, KeyError):
+            value = resolve(scope, path)
+        text = encode(value)
+        if text:
+            if fits(text):
+                return before + text + after
+            raise Doubt
+        if always or related:
+            raise Doubt
+        return ""
 
     return quick
 
@@ -340,7 +371,12 @@ def failure(
     listed = [f"{error.what} ({error.where.removeprefix(document + ', ')}): {error.why}" for error in others]
     also = "; also: " + "; ".join(listed) if listed else ""
     return DataError(
-        first.what, where=first.where or document, why=first.why + also, mend=first.mend, owner=first.owner, code=first.code
+        first.what,
+        where=first.where or document,
+        why=first.why + also,
+        mend=first.mend,
+        owner=first.owner,
+        code=first.code,
     )
 
 

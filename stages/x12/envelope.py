@@ -37,12 +37,18 @@ def build_envelope(
     problems = [
         *_isa_problems("us", *us_isa),
         *_isa_problems("them", *them_isa),
-        *(f"{who} gs id {id!r} must have 2 to 15 characters" for who, id in (("us", us_gs), ("them", them_gs)) if not 2 <= len(id) <= 15),
+        *(
+            f"{who} gs id {id!r} must have 2 to 15 characters"
+            for who, id in (("us", us_gs), ("them", them_gs))
+            if not 2 <= len(id) <= 15
+        ),
         *([] if usage in ("P", "T") else [f"usage {usage!r} must be P (production) or T (test)"]),
     ]
-    for id in (*us_isa, *them_isa, us_gs, them_gs):
-        if not (id.isascii() and id.isprintable()) or id != id.strip() or any(m in id for m in _marks(guide)):
-            problems.append(f"{id!r} holds a delimiter, outer spaces or a character that is not printable ASCII")
+    problems += [
+        f"{id!r} holds a delimiter, outer spaces or a character that is not printable ASCII"
+        for id in (*us_isa, *them_isa, us_gs, them_gs)
+        if not (id.isascii() and id.isprintable()) or id != id.strip() or any(m in id for m in _marks(guide))
+    ]
     if problems:
         raise ConfigError(
             "The partner's identity cannot be written in an X12 envelope",

@@ -21,7 +21,7 @@ OUR_ITEM_IDS = frozenset({"IN", "BP", "SK"})
 VENDOR_ITEM_IDS = frozenset({"VN", "VP", "VC"})
 """Product id qualifiers under which the vendor's item id may be sent."""
 
-CLOSED_CODES = frozenset({"248", "353", "455", "479", "640"})
+CLOSED_CODES = frozenset({"248", "455", "640"})
 """Elements whose code list is known in full, as far as partners use it: another value there is an error, not a warning."""
 
 _ELEMENT = re.compile(r"([A-Z][A-Z0-9]{1,2})(\d\d)")
@@ -164,7 +164,11 @@ def _lint_delimiters(guide: Guide) -> Iterator[str]:
 
 def _lint_text(guide: Guide) -> Iterator[str]:
     marks = msgspec.structs.asdict(guide.delimiters).values()
-    if len(guide.replacement) > 1 or any(mark in guide.replacement for mark in marks) or not guide.replacement.isprintable():
+    if (
+        len(guide.replacement) > 1
+        or any(mark in guide.replacement for mark in marks)
+        or not guide.replacement.isprintable()
+    ):
         yield f"replacement: {guide.replacement!r} must be one printable character that is no delimiter, or nothing"
     if guide.charset == "basic" and not guide.uppercase:
         yield "charset: basic has no lower-case letters; set `uppercase: true` too"

@@ -55,7 +55,7 @@ def fetcher(paths: tuple[str, ...]) -> Callable[[Scope], tuple[Any, ...]]:
             values = attributes(scope[root])
         except (AttributeError, KeyError):  # a None on the way, or a dict instead of a struct
             return slow(scope)
-        return (values,) if single else values  # type: ignore[no-any-return]
+        return (values,) if single else values
 
     return quick
 
@@ -79,7 +79,11 @@ def _canonical(value: Any) -> Any:
         case date():
             return value.isoformat()
         case _:
-            return _canonical(msgspec.to_builtins(value, builtin_types=(Decimal, date))) if _is_struct(value) else str(value)
+            return (
+                _canonical(msgspec.to_builtins(value, builtin_types=(Decimal, date)))
+                if _is_struct(value)
+                else str(value)
+            )
 
 
 def _is_struct(value: Any) -> bool:

@@ -52,7 +52,9 @@ class Plan:
         self._head = f"ST{marks.element}{definition.id}{marks.element}{CONTROL_PLACEHOLDER}"
         self._tail = f"SE{marks.element}%d{marks.element}{CONTROL_PLACEHOLDER}{self._end}"
 
-    def render(self, subject: Mapping[str, Any], purpose: str = "original", notes: dict[str, str] | None = None) -> bytes:
+    def render(
+        self, subject: Mapping[str, Any], purpose: str = "original", notes: dict[str, str] | None = None
+    ) -> bytes:
         """The set from ST to SE, with `CONTROL_PLACEHOLDER` for ST02 and SE02, in ASCII.
 
         ``purpose`` is original, replace or cancel. ``notes``, when given, is filled with every look-up used and every
@@ -129,20 +131,24 @@ class _Compiler:
 
     def compile(self) -> Plan:
         self._walker.step("ST")
-        rows = tuple(filter(None, (self._item(item) for item in self._mapping.rows)))
+        rows = tuple(row for row in map(self._item, self._mapping.rows) if row is not None)
         self._walk("SE")
         self.problems += [
             f"{missing.segment} is mandatory in set {self._definition.id} but is forbidden or not mapped"
             for missing in self._walker.finish()
         ]
         self.problems += [
-            f"require: {key} cannot be made from a bill" for key in self._guide.require if key not in self._produced
+            f"require: {key} cannot be made from a {self._mapping.subject}"
+            for key in self._guide.require
+            if key not in self._produced
         ]
         self.problems += [
             f"fixed: {key} is in no segment that is sent" for key in self._guide.fixed if key not in self._produced
         ]
         origins = "\n".join(self._origins)
-        return Plan(self._definition, self._mapping, rows, tuple(self._fields), origins, tuple(self._lookups), self._guide)
+        return Plan(
+            self._definition, self._mapping, rows, tuple(self._fields), origins, tuple(self._lookups), self._guide
+        )
 
     def _item(self, item: Row | Each) -> CompiledRow | CompiledEach | None:
         if isinstance(item, Row):
@@ -183,7 +189,7 @@ class _Compiler:
             required=required,
             alphabet=self._alphabet,
             element_mark=self._guide.delimiters.element,
-            children=tuple(filter(None, (self._row(child) for child in row.children))),
+            children=tuple(child for child in map(self._row, row.children) if child is not None),
         )
 
     def _parts(self, row: Row, segment: Segment, key: str) -> tuple[Part, ...]:
@@ -231,7 +237,9 @@ class _Compiler:
         name = element_key(segment.id, position)
         use = segment.elements[position - 1]
         required = name in self._guide.require
-        encoder = Encoder(use.element, use.mandatory, required, self._guide, self._alphabet, self._guide.limits.get(name))
+        encoder = Encoder(
+            use.element, use.mandatory, required, self._guide, self._alphabet, self._guide.limits.get(name)
+        )
         if isinstance(source, str):
             source = self._constant(source, encoder, name)
         part = self._part(source, encoder, name)

@@ -1,6 +1,6 @@
 """Reading interchanges piece by piece: bytes in any chunks, typed events out. Delimiters come from each ISA.
 
-Lenient where senders differ (line ends, blanks between segments, a missing last terminator), strict about the header.
+Lenient where senders differ: line ends, blanks between segments, a header whose padding was lost, a missing last terminator.
 What the segments mean is not judged here; see `stages.x12.validator`. No input/output.
 """
 
@@ -18,6 +18,7 @@ LONGEST_SEGMENT = 1 << 20
 """Bytes without a terminator after which this is no X12 any more."""
 
 _SEPARATORS_AT = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
+_LONGEST_HEADER = 256
 _BLANK = b" \t\r\n\x00\x1a"
 
 
@@ -102,18 +103,38 @@ class Reader:
             raise NotX12(f"an interchange starts with ISA, not with {bytes(self._buffer[:3])!r}", self._offset)
         if len(self._buffer) < ISA_LENGTH:
             return None
-        text = self._buffer[:ISA_LENGTH].decode("latin-1")
-        mark = text[3]
-        misplaced = next((at for at in _SEPARATORS_AT if text[at] != mark), None)
-        if misplaced is not None or text.count(mark) != len(_SEPARATORS_AT) or mark.isalnum() or text[105] == mark:
-            at = self._offset + (misplaced or 3)
-            raise NotX12("the interchange header does not have its fixed widths", at)
-        elements = tuple(text[:105].split(mark))[1:]
-        self._marks = Delimiters(element=mark, segment=text[105], component=text[104], repetition=_repetition(elements))
+        text = self._buffer[:_LONGEST_HEADER].decode("latin-1")
+        if text[3].isalnum():
+            raise NotX12(f"{text[3]!r} cannot separate elements", self._offset)
+        length = ISA_LENGTH if _has_fixed_widths(text) else self._loose_length(text)
+        if length is None:
+            return None
+        mark, component, terminator = text[3], text[length - 2], text[length - 1]
+        if terminator.isalnum() or len({mark, component, terminator}) < 3:
+            raise NotX12(
+                "the interchange header does not end with a component separator and a terminator", self._offset
+            )
+        elements = tuple(text[: length - 1].split(mark))[1:]
+        self._marks = Delimiters(
+            element=mark, segment=terminator, component=component, repetition=_repetition(elements)
+        )
         self._number, self._position = 1, 0
         header = ReadHeader("ISA", elements, 1, 0, self._offset, self._marks)
-        self._drop(ISA_LENGTH)
+        self._drop(length)
         return header
+
+    def _loose_length(self, text: str) -> int | None:
+        """Where a header that lost or gained padding ends: two characters after its last separator. None: not yet to be told."""
+        at = -1
+        for _ in _SEPARATORS_AT:
+            at = text.find(text[3], at + 1)
+            if at < 0:
+                break
+        if at >= 0 and at + 2 < len(text):
+            return at + 3
+        if len(text) < _LONGEST_HEADER:
+            return None
+        raise NotX12(f"the interchange header does not have {len(_SEPARATORS_AT)} elements", self._offset)
 
     def _segment(self, end: int, behind: int) -> Iterator[ReadSegment]:
         assert self._marks is not None
@@ -139,6 +160,10 @@ class Reader:
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
         self._offset += count
+
+
+def _has_fixed_widths(text: str) -> bool:
+    return text[:ISA_LENGTH].count(text[3]) == len(_SEPARATORS_AT) and all(text[at] == text[3] for at in _SEPARATORS_AT)
 
 
 def _repetition(isa: tuple[str, ...]) -> str:

@@ -172,7 +172,9 @@ class _Checker:
         self._compare(iea, 2, self._isa[13], "the control number of ISA", "I18/001")
         self._isa = self._gs = self._st = None
 
-    def _compare(self, at: ReadSegment, element: int, expected: str, what: str, standard: str, *, count: bool = False) -> None:
+    def _compare(
+        self, at: ReadSegment, element: int, expected: str, what: str, standard: str, *, count: bool = False
+    ) -> None:
         value = at[element]
         same = int(value) == int(expected) if count and value.isdigit() and expected.isdigit() else value == expected
         if not same:
@@ -196,7 +198,12 @@ class _Checker:
             where = f" in loop {problem.loop}" if problem.loop else ""
             match problem.problem:
                 case "missing":
-                    self._error(at, f"mandatory segment {problem.segment} is missing{where}", standard="720/3", segment=problem.segment)
+                    self._error(
+                        at,
+                        f"mandatory segment {problem.segment} is missing{where}",
+                        standard="720/3",
+                        segment=problem.segment,
+                    )
                 case "too_many":
                     self._error(at, f"more than {problem.limit} of {problem.segment}{where}", standard="720/5")
                 case "order":
@@ -253,7 +260,13 @@ Problem = tuple[int, str, str, str, Literal["error", "warning"]]  # position, me
 def _element_problems(segment: ReadSegment, known: Segment, tables: Release, marks: Delimiters) -> Iterator[Problem]:
     if len(segment.elements) > len(known.elements):
         extra = len(known.elements) + 1
-        yield extra, f"{segment.id} has {len(known.elements)} elements, not {len(segment.elements)}", "", "723/3", "error"
+        yield (
+            extra,
+            f"{segment.id} has {len(known.elements)} elements, not {len(segment.elements)}",
+            "",
+            "723/3",
+            "error",
+        )
     if segment.elements and not segment.elements[-1] and segment.id != "ISA":
         yield len(segment.elements), "trailing separators should be dropped", "", "", "warning"
     for position, use in enumerate(known.elements, start=1):

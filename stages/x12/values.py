@@ -47,18 +47,29 @@ class Rule(msgspec.Struct, frozen=True):
 
 MISSING = Rule("MLC-X12-0101", "is missing", "Enter it in the books and run again")
 TOO_LONG = Rule("MLC-X12-0102", "is longer than X12 allows", "Shorten it in the books; identifiers are never cut")
-OVER_LIMIT = Rule("MLC-X12-0103", "is longer than the partner allows", "Shorten it in the books, or agree on `guide.limits`", True)
-TEXT_TOO_LONG = Rule("MLC-X12-0104", "is longer than X12 allows", "Shorten it in the books, or set `guide.long_text: cut`", True)
+OVER_LIMIT = Rule(
+    "MLC-X12-0103", "is longer than the partner allows", "Shorten it in the books, or agree on `guide.limits`", True
+)
+TEXT_TOO_LONG = Rule(
+    "MLC-X12-0104", "is longer than X12 allows", "Shorten it in the books, or set `guide.long_text: cut`", True
+)
 TOO_SHORT = Rule("MLC-X12-0105", "is shorter than X12 allows", "Correct it in the books")
 WRONG_TYPE = Rule("MLC-X12-0106", "is not what X12 wants here", "Correct it in the books")
 TOO_FINE = Rule("MLC-X12-0107", "has more decimals than X12 can carry", "Round it in the books")
-CHARACTER = Rule("MLC-X12-0108", "holds a character the partner cannot read", "Correct the text, or widen the guide", True)
+CHARACTER = Rule(
+    "MLC-X12-0108", "holds a character the partner cannot read", "Correct the text, or widen the guide", True
+)
 DELIMITER = Rule(
-    "MLC-X12-0109", "holds a delimiter", "Correct the text, choose other `guide.delimiters`, or `on_delimiter: replace`", True
+    "MLC-X12-0109",
+    "holds a delimiter",
+    "Correct the text, choose other `guide.delimiters`, or `on_delimiter: replace`",
+    True,
 )
 NOT_LISTED = Rule("MLC-X12-0110", "has no X12 code in the partner's guide", "Add the word to the partner's guide", True)
 NOTE = Rule("MLC-X12-0111", "breaks a rule between elements", "Fill in what is missing, or forbid the segment", True)
-REQUIRED = Rule("MLC-X12-0112", "is required by the partner's guide", "Enter it in the books, or correct `guide.require`", True)
+REQUIRED = Rule(
+    "MLC-X12-0112", "is required by the partner's guide", "Enter it in the books, or correct `guide.require`", True
+)
 UNUSABLE = Rule("MLC-X12-0113", "cannot be sent", "Correct it in the books")
 TOO_MANY = Rule("MLC-X12-0114", "occurs more often than the set allows", "Split the bill")
 
@@ -82,16 +93,8 @@ class Alphabet:
             used.append(marks.repetition)
         self.delimiters = "".join(used)
         self._guide = guide
-        self._extended = guide.charset == "extended"
-
-    def fits(self, data: str) -> bool:
+        self.fits = _fits(self.delimiters, guide.charset == "extended")
         """Whether all of these characters may be sent as they are."""
-        if not (data.isascii() and data.isprintable()):
-            return False
-        for mark in self.delimiters:
-            if mark in data:
-                return False
-        return self._extended or _BASIC.issuperset(data)
 
     def bring_in(self, text: str) -> tuple[str, str]:
         """The text in this alphabet, and a note on what was substituted ("" when nothing was). Raises `Broken`."""
@@ -104,7 +107,9 @@ class Alphabet:
         written = self._without_delimiters(written, text)
         if not self.fits(written):
             bad = next(c for c in written if not self.fits(c))
-            raise Broken(CHARACTER, f"{shown(text)} holds {bad!r}, which is not in the {self._guide.charset} character set")
+            raise Broken(
+                CHARACTER, f"{shown(text)} holds {bad!r}, which is not in the {self._guide.charset} character set"
+            )
         return written.strip(), f"{text!r} written as {written.strip()!r}"
 
     def _without_delimiters(self, written: str, text: str) -> str:
@@ -114,6 +119,25 @@ class Alphabet:
                     raise Broken(DELIMITER, f"{shown(text)} holds {mark!r}, a delimiter of this partner")
                 written = written.replace(mark, self._guide.replacement)
         return written
+
+
+def _fits(delimiters: str, extended: bool) -> Callable[[str], bool]:
+    element, segment, component, *others = delimiters
+
+    def fits(data: str) -> bool:
+        return (
+            data.isascii()
+            and data.isprintable()
+            and element not in data
+            and segment not in data
+            and component not in data
+            and (not others or others[0] not in data)
+        )
+
+    def fits_basic(data: str) -> bool:
+        return fits(data) and _BASIC.issuperset(data)
+
+    return fits if extended else fits_basic
 
 
 def transliterate(text: str) -> str:
@@ -189,7 +213,7 @@ class Encoder:
             if not self._cut:
                 raise Broken(self._length_rule(), f"{shown(text)} has {length} characters; the maximum is {self.max}")
             cut = cut_at_word(text, self.max)
-            return cut, f"{text!r} cut to {cut!r}"
+            return cut, f"{note}; cut to {cut!r}" if note else f"{text!r} cut to {cut!r}"
         if length < self.min:
             return self._filled(text, length), note
         return text, note

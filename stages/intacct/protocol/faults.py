@@ -233,6 +233,10 @@ _OTHERWISE = Rule(
 )
 
 
+_TELLING = 8  # this many first characters of a secret are as bad as all
+_QUOTED_SESSION = re.compile(r"(?i)\b(invalid session(?: id)?[ :=]+)\S+")
+
+
 def fault_error(level: Level, faults: Iterable[Fault], place: Place, *, retry_after: float | None = None) -> StageError:
     """The error these faults mean. The cause often stands beside a general companion: the first fault with a row of its own decides."""
     faults = tuple(faults)
@@ -277,25 +281,16 @@ def _where(place: Place, faults: tuple[Fault, ...] = ()) -> str:
 
 
 def scrub(faults: Iterable[Fault], secrets: Iterable[str]) -> tuple[Fault, ...]:
-    """The faults without anything secret: the gateway quotes the session id it refuses, and could quote more."""
-    hidden = sorted((secret for secret in secrets if len(secret) > 2), key=len, reverse=True)
-    return tuple(
-        msgspec.structs.replace(
-            fault,
-            number=_masked(fault.number, hidden),
-            text=_masked(fault.text, hidden),
-            correction=_masked(fault.correction, hidden),
-            support=_masked(fault.support, hidden),
-            cause=_masked(fault.cause, hidden),
-        )
-        for fault in faults
-    )
+    """The faults without anything secret: the gateway quotes the session id it refuses, whole or shortened, and could quote more."""
+    patterns = [re.compile(rf"{re.escape(secret[:_TELLING])}\S*") for secret in secrets if len(secret) > 2]
+    names = ("number", "text", "correction", "support", "cause")
+    return tuple(Fault(**{name: _masked(getattr(fault, name), patterns) for name in names}) for fault in faults)
 
 
-def _masked(text: str, hidden: list[str]) -> str:
-    for secret in hidden:
-        text = text.replace(secret, "***")
-    return re.sub(r"(?i)\b(session(?: id)?[ :=]+)(?!id\b|is\b|has\b|was\b|timed\b|expired\b|not\b)\S+", r"\1***", text)
+def _masked(text: str, patterns: list[re.Pattern[str]]) -> str:
+    for pattern in patterns:
+        text = pattern.sub("***", text)
+    return _QUOTED_SESSION.sub(r"\1***", text)
 
 
 def http_error(status: int, place: Place, *, retry_after: float | None = None, detail: str = "") -> StageError:

@@ -59,7 +59,7 @@ def step_back(wall: datetime, overlap: timedelta, zone: ZoneInfo) -> datetime:
     In autumn 01:10 comes twice. A row saved in the second 01:10 sorts before a cursor of the first 01:50, so plain overlap loses it.
     """
     begin = wall - overlap
-    return min(begin, *(candidate - overlap - _repeat(candidate, zone) for candidate in (wall, begin)))
+    return begin - max(_repeat(wall, zone), _repeat(begin, zone))
 
 
 def _repeat(wall: datetime, zone: ZoneInfo) -> timedelta:

@@ -16,7 +16,7 @@ from lxml import etree
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, elements, flag, number, text
 from stages.intacct.simulator.errors import IDENTITY, NO_FIELD, NO_OBJECT, FunctionRefused, schema_violation
-from stages.intacct.simulator.filters import OPERATORS, Group, Node, Operator, Predicate, Comparison, compiled, spans
+from stages.intacct.simulator.filters import OPERATORS, Comparison, Group, Node, Operator, Predicate, compiled, spans
 from stages.intacct.simulator.model import Getter, Kind, ObjectType, parse, show
 from stages.intacct.simulator.rows import Row
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stages.intacct.simulator.errors import FunctionRefused
-from stages.intacct.simulator.filters import Group, Node, Operator, Comparison, opposite
+from stages.intacct.simulator.filters import Comparison, Group, Node, Operator, opposite
 from stages.intacct.simulator.model import Field, Getter, Kind, ObjectType, parse, show
 
 FAILED = "Query Failed"

@@ -37,6 +37,14 @@ class NotFoundError(RefusedError):
     """The far side itself says that what the request names is not there."""
 
 
+class ForeignError(TransientError):
+    """A 4xx without the server's own error object: perhaps a proxy's, so it says nothing about the effect of a write."""
+
+    def __init__(self, what: str, *, status: int, **parts: str) -> None:
+        super().__init__(what, **parts)  # type: ignore[arg-type]
+        self.status = status
+
+
 class NotSentError(ThrottledError):
     """Nothing was sent: no connection could be made, or no token was to be had. So nothing can be in doubt."""
 
@@ -129,12 +137,13 @@ def _foreign(call: Call, status: int) -> StageError:
         405: "If this server has no messagebatches, set `upload: documents`.",
         413: "A proxy in between may limit the size of uploads: raise its limit.",
     }.get(status, "Look for a proxy, gateway or sign-on page between here and Sterling.")
-    return TransientError(
+    return ForeignError(
         f"Something other than Sterling answered when asked to {call.doing}",
         where=call.where,
         why=f"HTTP {status} without Sterling's own error text; the request may or may not have reached Sterling.",
         mend=hint,
         code="MLC-STL-0499",
+        status=status,
     )
 
 

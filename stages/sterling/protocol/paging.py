@@ -1,8 +1,8 @@
 """Reading a list to its proven end through ``_range`` windows, without totals, links or cursors, while rows come and go.
 
-Windows overlap by one row, the anchor. When the anchor is not where the next window begins to look, rows before it went
-away and others may have been skipped, so the pass starts again. The list has ended when a window brings nothing beyond
-its anchor: a short page alone proves nothing, since a server or gateway may cap pages below what was asked.
+Windows overlap by one row, the anchor. When the anchor is not in the next window, rows before it went away and others may have
+been skipped, so the pass starts again. The list has ended when a window holds its anchor and nothing else: a short page alone
+proves nothing, since a server or gateway may cap pages below what was asked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ Row = Mapping[str, Any]
 MOST_PASSES = 8
 """A list that shifts under every one of this many passes cannot be read now."""
 
+FAR = 1_000_000_000
+"""A window no list reaches: a server that answers it with rows heeds no windows and gives the whole list each time."""
+
 
 class Incomplete(Exception):
     """The list could not be read to a proven end. The reason is its text."""
@@ -23,16 +26,18 @@ class Incomplete(Exception):
 class Listing:
     """The state of one listing. Ask `window`, pass the rows to `take`, until `done`; then `rows` holds each row once.
 
-    ``key`` gives a row's identity. ``pages`` bounds the requests in all. Rows of earlier passes stay in `rows`: a row that has
-    been seen was there.
+    ``key`` gives a row's identity, ``size`` is the rows of a window (at least 2), ``pages`` bounds the requests in all. Rows of
+    earlier passes stay in `rows`: a row that has been seen was there.
     """
 
     def __init__(self, key: Callable[[Row], str], *, size: int, pages: int) -> None:
         self._key, self._size, self._pages_left = key, size, pages
-        self._start, self._anchor = 0, ""
-        self._passes = 1
         self._rows: dict[str, Row] = {}
-        self._pass_keys: set[str] = set()
+        self._passes = 0
+        self._vanished: set[str] | None = None
+        self._page: list[str] = []
+        self._seen: set[str] = set()
+        self._start, self._anchor, self._probing = 0, "", False
         self.done = False
 
     @property
@@ -42,33 +47,45 @@ class Listing:
     @property
     def window(self) -> str:
         """The next ``_range``, zero-based and inclusive: ``0-999``, then ``999-1998``."""
-        return f"{self._start}-{self._start + self._size - 1}"
+        first = FAR if self._probing else self._start
+        return f"{first}-{first + self._size - 1}"
 
     def take(self, rows: Sequence[Row]) -> None:
         """Take the rows of the window just asked for; an empty list stands for 404 too. Raises `Incomplete`."""
         self._pages_left -= 1
-        keys = [self._key(row) for row in rows]
-        if self._anchor and self._anchor not in keys:
-            self._again()
+        page = {self._key(row): row for row in rows}
+        keys = list(page)
+        self._rows.update(page)
+        if self._probing:
+            self._probing, self.done = False, bool(keys)
+        elif self._anchor and self._anchor not in keys:
+            self._lost_anchor(keys)
+        elif not keys or keys == [self._anchor]:
+            self.done = True
         else:
-            self._advance(rows, keys)
+            self._advance(keys)
         if not self.done and self._pages_left <= 0:
             raise Incomplete("the list is longer than the connection's page_cap allows")
 
-    def _advance(self, rows: Sequence[Row], keys: list[str]) -> None:
-        fresh = [key for key in keys if key not in self._pass_keys]
-        self._rows.update(zip(keys, rows, strict=True))
-        self._pass_keys.update(keys)
-        if not fresh:
-            self.done = True
-            return
-        # A server that ignores _range gives all rows at once: the next window then ends the listing, as it brings nothing new.
-        self._start += len(rows) - 1
-        self._anchor = keys[-1]
+    def _advance(self, keys: list[str]) -> None:
+        self._probing = keys == self._page  # the same page for another window: does the server heed windows at all?
+        self._page, self._anchor = keys, keys[-1]
+        self._start += len(keys) - 1
+        self._seen.update(keys)
 
-    def _again(self) -> None:
+    def _lost_anchor(self, keys: list[str]) -> None:
+        """Start again, unless the server only ever answers its first window.
+
+        An empty window where ``n`` rows were just read means that one of them is gone. Rows do not come back, so reading the same
+        ``n`` rows and the same emptiness again shows that the list is fine and the server's windows are not.
+        """
+        if not keys and len(self._seen) == self._start + 1:
+            if self._vanished == self._seen:
+                self.done = True
+                return
+            self._vanished = self._seen
         self._passes += 1
-        if self._passes > MOST_PASSES:
+        if self._passes >= MOST_PASSES:
             raise Incomplete("rows kept moving while the list was read")
         self._start, self._anchor = 0, ""
-        self._pass_keys.clear()
+        self._page, self._seen = [], set()

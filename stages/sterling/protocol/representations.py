@@ -86,7 +86,7 @@ def message(row: Mapping[str, Any]) -> Message:
     key, name = text_of(row.get("id")) or text_of(row.get("_id")), text_of(row.get("name"))
     if not key or not name:
         raise ValueError("a listed message has no id or no name")
-    path, size = text_of(row.get("mailboxPath")), text_of(row.get("size"))
+    path, size = text_of(row.get("mailboxPath")).rstrip("/"), text_of(row.get("size"))
     return Message(
         id=key,
         name=name,

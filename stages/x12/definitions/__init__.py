@@ -151,7 +151,9 @@ def release(version: str) -> Release:
     elements = {row["element"]: _element(row) for row in _rows(folder / "elements.csv")}
     composites = {row["composite"]: row for row in _rows(folder / "composites.csv")}
     segments = {
-        row["segment"]: Segment(row["segment"], row["name"], _uses(row["elements"], elements, composites), _notes(row["notes"]))
+        row["segment"]: Segment(
+            row["segment"], row["name"], _uses(row["elements"], elements, composites), _notes(row["notes"])
+        )
         for row in _rows(folder / "segments.csv")
     }
     codes: dict[str, dict[str, str]] = {}
@@ -172,7 +174,9 @@ def _element(row: Mapping[str, str]) -> Element:
     return Element(row["element"], row["name"], row["type"], int(row["min"]), int(row["max"]))
 
 
-def _uses(text: str, elements: Mapping[str, Element], composites: Mapping[str, Mapping[str, str]]) -> tuple[ElementUse, ...]:
+def _uses(
+    text: str, elements: Mapping[str, Element], composites: Mapping[str, Mapping[str, str]]
+) -> tuple[ElementUse, ...]:
     def use(word: str) -> ElementUse:
         ref, mandatory = word.rstrip("!"), word.endswith("!")
         if (composite := composites.get(ref)) is None:

@@ -221,10 +221,13 @@ def test_a_file_that_is_no_mapping_is_a_finding(write: Callable[..., Path]) -> N
     assert text.startswith("a.yaml:1:1: MLC-PART-0001 $: expected a mapping with the keys partner, name, vendors")
 
 
-def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    partners, (finding,) = load_partners(tmp_path / "nowhere")
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "No such file or directory"), ("file", "Not a directory")])
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "file").touch()
+    partners, (finding,) = load_partners(tmp_path / name)
     assert partners is None
     assert (finding.code, finding.severity) == ("MLC-PART-0002", "error")
+    assert finding.message == f"the folder of partner files cannot be read: {why}"
 
 
 def test_a_folder_without_partners_is_worth_a_note(write: Callable[..., Path]) -> None:

@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.ap.seed import DUPLICATE, PLANTED, SeedBill, World, build_world
 
@@ -48,6 +50,21 @@ def test_totals_are_the_sum_of_the_user_lines(world: World) -> None:
     for bill in exact:
         assert bill.total == sum((line.amount for line in bill.lines if not line.generated), Decimal(0)), bill.record
     assert len(exact) == len(world.bills) - 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), bills=st.integers(0, 130))
+def test_whatever_the_seed_the_books_are_sound(seed: int, bills: int) -> None:
+    world = build_world(seed=seed, bills=bills)
+    vendors = {vendor.id: vendor for vendor in world.vendors}
+    off = [
+        world.planted.get(bill.record)
+        for bill in world.bills
+        if bill.total != sum((line.amount for line in bill.lines if not line.generated), Decimal(0))
+    ]
+    assert off == (["total differs from lines"] if bills >= 100 else [])
+    assert all(bill.currency == vendors[bill.vendor].currency for bill in world.bills)
+    assert [bill.record for bill in world.bills] == sorted(bill.record for bill in world.bills)
 
 
 def test_amounts_are_exact_to_the_cent(world: World) -> None:

@@ -151,6 +151,7 @@ class Gateway:
             f'<data listtype="{name}" totalcount="{len(rows)}" offset="0" count="{len(page)}" '
             f'numremaining="{len(rows) - len(page)}">{"".join(parts)}</data>',
             "query",
+            timeout=self.timeout,
         )
 
     def functions(self, kind: str = "query", name: str = "") -> list[etree._Element]:
@@ -232,7 +233,7 @@ def context(clock: ManualClock) -> Context:
         clock=clock,
         ids=_Counting(),
         rng=random.Random(1),
-        offload=offload,  # fmt: skip
+        offload=offload,
     )
 
 

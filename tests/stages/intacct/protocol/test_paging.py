@@ -1,5 +1,7 @@
 """Paging by key: nothing is lost, whatever shares a second or has no stamp."""
 
+# ruff: noqa: DTZ001, DTZ007 - wall times have no zone by definition
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta

@@ -1,8 +1,7 @@
-"""A small hand-made world, a clock that stands still, and a wire that sends literal XML to a simulator over a socket."""
+"""A small hand-made world, a manual clock, and a wire that sends literal XML to a simulator over a socket."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +12,7 @@ import aiohttp
 import pytest
 from lxml import etree
 
+from pipeline.testing import ManualClock
 from stages.ap.seed import SeedBill, SeedContact, SeedEntity, SeedLine, SeedPurchase, SeedVendor, World
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator
 
@@ -35,23 +35,6 @@ ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 </request>"""
 
 LOGIN = "<login><userid>sync</userid><companyid>acme</companyid><password>user-pass</password></login>"
-
-
-class StillClock:
-    """Time that moves only when told; ``sleep`` moves it, after letting others run."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0.005)
-        self.time += timedelta(seconds=seconds)
 
 
 class Wire:
@@ -117,8 +100,8 @@ Wired = Callable[..., AbstractAsyncContextManager[Wire]]
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> ManualClock:
+    return ManualClock(NOON, autojump=True)
 
 
 def _vendor(record: int, id: str, name: str, **more: Any) -> SeedVendor:
@@ -144,11 +127,29 @@ def _bill(record: int, number: str, vendor: str, state: str, total: str, minutes
 
 
 def _world() -> World:
-    contact = SeedContact(name="O'Hara, Pat", company="Riverbend", phone="555 0100", line1="1 Dock St", city="Astoria", state="OR")
+    contact = SeedContact(
+        name="O'Hara, Pat", company="Riverbend", phone="555 0100", line1="1 Dock St", city="Astoria", state="OR"
+    )
     pay_to = SeedContact(name="Riverbend Remit", company="Riverbend", line1="PO Box 9", city="Salem", state="OR")
     ordered = (
-        SeedLine(number=1, amount=Decimal("30.00"), description="Limes", quantity=Decimal("2.5"), unit="Case", price=Decimal(12), item="LIME"),
-        SeedLine(number=2, amount=Decimal("12.40"), description="Mint", quantity=Decimal(4), unit="Bunch", price=Decimal("3.1"), item="MINT"),
+        SeedLine(
+            number=1,
+            amount=Decimal("30.00"),
+            description="Limes",
+            quantity=Decimal("2.5"),
+            unit="Case",
+            price=Decimal(12),
+            item="LIME",
+        ),
+        SeedLine(
+            number=2,
+            amount=Decimal("12.40"),
+            description="Mint",
+            quantity=Decimal(4),
+            unit="Bunch",
+            price=Decimal("3.1"),
+            item="MINT",
+        ),
     )
     taxed = (
         SeedLine(number=1, amount=Decimal("100.50"), description="Crates"),
@@ -168,7 +169,17 @@ def _world() -> World:
             _vendor(13, "V-3", "Northern Dairy", entity="NORTH", currency="CAD"),
         ),
         bills=(
-            _bill(101, "INV-1", "V-1", "Posted", "100.50", 50, lines=taxed, description="50% off_season", reference="PO-77"),
+            _bill(
+                101,
+                "INV-1",
+                "V-1",
+                "Posted",
+                "100.50",
+                50,
+                lines=taxed,
+                description="50% off_season",
+                reference="PO-77",
+            ),
             _bill(102, "INV-2", "V-1", "Paid", "5900.00", 40),
             _bill(103, "INV-3", "V-2", "Draft", "7", 30, posted=None),
             _bill(104, "INV-4", "V-1", "Posted", "42.40", 20, purchase="Vendor Invoice-VI-1", lines=ordered),
@@ -208,12 +219,19 @@ def new_bill() -> Callable[..., SeedBill]:
 
 
 @pytest.fixture
-def wired(world: World, clock: StillClock) -> Wired:
+def wired(world: World, clock: ManualClock) -> Wired:
     """``async with wired(faults=..., ...behaviour) as wire``: a simulator of the small world, and a wire to it."""
 
     @asynccontextmanager
-    async def enter(*, faults: list[Fault] | None = None, of: World = world, seed: int = 1, **behaviour: Any) -> AsyncIterator[Wire]:
-        simulator = IntacctSimulator(of, clock, faults=faults or (), behaviour=Behaviour(**behaviour), seed=seed)
+    async def enter(
+        *,
+        faults: list[Fault] | None = None,
+        of: World = world,
+        by: ManualClock = clock,
+        seed: int = 1,
+        **behaviour: Any,
+    ) -> AsyncIterator[Wire]:
+        simulator = IntacctSimulator(of, by, faults=faults or (), behaviour=Behaviour(**behaviour), seed=seed)
         async with simulator, aiohttp.ClientSession() as http:
             yield Wire(simulator, http)
 

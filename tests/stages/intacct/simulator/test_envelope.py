@@ -25,11 +25,17 @@ REFUSED = {
     "another root": (f"<response>{CONTROL}{OPERATION}</response>", "'request' is expected"),
     "no control": (f"<request>{OPERATION}</request>", "missing child element 'control'"),
     "control out of order": (
-        GOOD.replace("<senderid>acme-ws</senderid><password>sender-pass</password>", "<password>sender-pass</password><senderid>acme-ws</senderid>"),
+        GOOD.replace(
+            "<senderid>acme-ws</senderid><password>sender-pass</password>",
+            "<password>sender-pass</password><senderid>acme-ws</senderid>",
+        ),
         "'senderid' is not expected here",
     ),
     "control repeated element": (GOOD.replace("</senderid>", "</senderid><senderid>x</senderid>"), "not expected here"),
-    "control unknown element": (GOOD.replace("<controlid>", "<colour>red</colour><controlid>"), "'colour' is not expected"),
+    "control unknown element": (
+        GOOD.replace("<controlid>", "<colour>red</colour><controlid>"),
+        "'colour' is not expected",
+    ),
     "no senderid": (GOOD.replace("<senderid>acme-ws</senderid>", ""), "missing child element 'senderid'"),
     "no sender password": (GOOD.replace("<password>sender-pass</password>", ""), "missing child element 'password'"),
     "no controlid": (GOOD.replace("<controlid>c-1</controlid>", ""), "missing child element 'controlid'"),
@@ -38,7 +44,10 @@ REFUSED = {
     "no dtdversion": (GOOD.replace("<dtdversion>3.0</dtdversion>", ""), "missing child element 'dtdversion'"),
     "dtdversion 2.1": (GOOD.replace("3.0", "2.1"), "'2.1' is not served here"),
     "wrong sender": (GOOD.replace("acme-ws", "Acme-ws"), "Incorrect Intacct XML Partner ID or password"),
-    "wrong sender password": (GOOD.replace("sender-pass", "Sender-pass"), "Incorrect Intacct XML Partner ID or password"),
+    "wrong sender password": (
+        GOOD.replace("sender-pass", "Sender-pass"),
+        "Incorrect Intacct XML Partner ID or password",
+    ),
     "a transport policy": (GOOD.replace("</dtdversion>", "</dtdversion><policyid>p</policyid>"), "transport policy"),
     "no operation": (f"<request>{CONTROL}</request>", "missing child element 'operation'"),
     "something beside operation": (GOOD.replace("</request>", "<extra/></request>"), "'extra' is not expected"),
@@ -49,7 +58,9 @@ REFUSED = {
     "no credentials": (GOOD.replace(LOGIN, ""), "either login or sessionid"),
     "both credentials": (GOOD.replace(LOGIN, f"{LOGIN}<sessionid>x</sessionid>"), "either login or sessionid"),
     "login out of order": (
-        GOOD.replace("<userid>sync</userid><companyid>acme</companyid>", "<companyid>acme</companyid><userid>sync</userid>"),
+        GOOD.replace(
+            "<userid>sync</userid><companyid>acme</companyid>", "<companyid>acme</companyid><userid>sync</userid>"
+        ),
         "'userid' is not expected here",
     ),
     "login without company": (GOOD.replace("<companyid>acme</companyid>", ""), "missing child element 'companyid'"),

@@ -15,7 +15,7 @@ from pipeline import (
     TransientError,
 )
 from stages.sterling.protocol.answer import Answer
-from stages.sterling.protocol.errors import Call, ExistsError, NotFoundError, judge
+from stages.sterling.protocol.errors import Call, ExistsError, ForeignError, NotFoundError, judge
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 READ = Call(doing="list things", where="GET things/ at b2b:5075")
@@ -45,15 +45,15 @@ TABLE = [
     ("throttled", own(429, "Slow down."), WRITE, ThrottledError),
     ("own 500 with a code", own(500, "API000001: Oops."), WRITE, TransientError),
     # Pages: somebody else may be speaking.
-    ("page 400", Answer(status=400, body=PAGE), WRITE, TransientError),
-    ("page 404 to a write", Answer(status=404, body=PAGE), WRITE, TransientError),
-    ("page 404 to a read", Answer(status=404, body=PAGE), READ, TransientError),
-    ("page 403 to a write", Answer(status=403, body=PAGE), WRITE, TransientError),
+    ("page 400", Answer(status=400, body=PAGE), WRITE, ForeignError),
+    ("page 404 to a write", Answer(status=404, body=PAGE), WRITE, ForeignError),
+    ("page 404 to a read", Answer(status=404, body=PAGE), READ, ForeignError),
+    ("page 403 to a write", Answer(status=403, body=PAGE), WRITE, ForeignError),
     ("page 403 to a read", Answer(status=403, body=PAGE), READ, PermissionDenied),
-    ("page 413", Answer(status=413, body=PAGE), WRITE, TransientError),
-    ("empty 400", Answer(status=400), WRITE, TransientError),
-    ("foreign json 404", Answer(status=404, body=b'{"message": "no route"}'), WRITE, TransientError),
-    ("cut-off json 400", Answer(status=400, body=b'{"errorCode": 400, "errorDes'), WRITE, TransientError),
+    ("page 413", Answer(status=413, body=PAGE), WRITE, ForeignError),
+    ("empty 400", Answer(status=400), WRITE, ForeignError),
+    ("foreign json 404", Answer(status=404, body=b'{"message": "no route"}'), WRITE, ForeignError),
+    ("cut-off json 400", Answer(status=400, body=b'{"errorCode": 400, "errorDes'), WRITE, ForeignError),
     ("page 429", Answer(status=429, body=PAGE), WRITE, ThrottledError),
     # Passing.
     ("408", Answer(status=408), WRITE, TransientError),

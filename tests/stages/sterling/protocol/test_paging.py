@@ -77,3 +77,21 @@ def test_list_that_never_stands_still_is_incomplete():
 def test_more_pages_than_allowed_are_incomplete():
     with pytest.raises(Incomplete, match="page_cap"):
         read(listing(10, pages=3), [{"_id": str(key)} for key in range(100)])
+
+
+@given(count=st.integers(0, 30), size=st.integers(2, 12))
+def test_server_that_heeds_no_window_is_read_whole(count, size):
+    rows = [{"_id": str(key)} for key in range(count)]
+    reading = listing(size, pages=10)
+    while not reading.done:
+        reading.take(rows)
+    assert len(reading.rows) == count
+
+
+@given(count=st.integers(0, 12))
+def test_server_that_answers_its_first_window_only_is_read_whole(count):
+    rows = [{"_id": str(key)} for key in range(count)]
+    reading = listing(12, pages=10)
+    while not reading.done:
+        reading.take(rows if reading.window.startswith("0-") else [])
+    assert len(reading.rows) == count
