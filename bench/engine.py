@@ -13,7 +13,7 @@ import anyio
 from bench.measure import Ratio, best_of, seconds
 from pipeline import Expression, Page, Record, SystemClock
 from pipeline.engine.edge import Edge
-from pipeline.engine.nodes import FilterNode, MapNode, Node, close_all, emit
+from pipeline.engine.nodes import FilterNode, MapNode, Node, close_all, emit, predicate
 from pipeline.engine.receipt import Receipt
 from pipeline.flow.model import MAIN, Input, Stage
 
@@ -82,7 +82,7 @@ async def engine(all_pages: list[Page]) -> int:
     ]
     nodes: list[Node] = [
         MapNode(stages[0], edges[0], {MAIN: [edges[1]]}, shape),
-        FilterNode(stages[1], edges[1], {MAIN: [edges[2]]}),
+        FilterNode(stages[1], edges[1], {MAIN: [edges[2]]}, predicate(KEEP)),
         MapNode(stages[2], edges[2], {MAIN: [edges[3]]}, label),
         Settle(stages[3], edges[3], {}),
     ]

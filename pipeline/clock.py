@@ -50,4 +50,4 @@ class RandomIds:
 
 def system_random() -> random.Random:
     """A generator for jitter, seeded by the operating system. Never for secrets."""
-    return random.Random()  # noqa: S311
+    return random.Random()

@@ -37,7 +37,14 @@ class ConnectorError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(
-        self, what: str, *, where: str = "", why: str = "", mend: str = "", owner: Owner = "IT", code: str = "MLC-INT-0000"
+        self,
+        what: str,
+        *,
+        where: str = "",
+        why: str = "",
+        mend: str = "",
+        owner: Owner = "IT",
+        code: str = "MLC-INT-0000",
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -152,7 +159,9 @@ class Excluded(Exception):
 class Held(Exception):
     """Raised by a stage: this record waits for an operator. The four parts say why and what to do."""
 
-    def __init__(self, what: str, *, where: str = "", why: str = "", mend: str = "", owner: Owner = "AP", code: str) -> None:
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", mend: str = "", owner: Owner = "AP", code: str
+    ) -> None:
         super().__init__(what)
         self.what, self.where, self.why, self.mend = what, where, why, mend
         self.owner: Owner = owner

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
 from pipeline.errors import ConnectorError
-from pipeline.flow.convert import near
 from pipeline.stage import Adapter, ConnectionSpec, StageSpec
 
 S = TypeVar("S", StageSpec, ConnectionSpec)
@@ -46,7 +46,8 @@ class Registry:
         """The name of a stage that ``name`` was probably meant to be: nearly the same, or the same in another adapter."""
         last = name.rpartition(".")[2]
         same = [known for known in sorted(self._stages) if known.rpartition(".")[2] == last]
-        return near(name, self._stages) or (same[0] if same else None)
+        close = difflib.get_close_matches(name, self._stages, 1)
+        return next(iter([*close, *same]), None)
 
 
 def load_registry() -> Registry:

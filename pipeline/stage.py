@@ -166,5 +166,3 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[ConnectionSpec, ...] = ()
     simulator: SimulatorSpec | None = None
     readable: Callable[[bytes], list[str] | None] | None = None
-
-

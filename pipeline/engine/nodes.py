@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.engine.edge import Edge
 from pipeline.errors import ConnectorError, DataError, Excluded, Held, StageError
+from pipeline.flow.expression import Expression
 from pipeline.flow.model import MAIN, Stage
 from pipeline.record import Document, Record
 from pipeline.store.rows import Problem
@@ -136,15 +137,21 @@ class MapNode(Node):
 
 
 class FilterNode(Node):
-    """Keeps the records for which the flow's expression holds; the rest are excluded by the rule's name."""
+    """Keeps the records for which the predicate holds; the rest are excluded by the rule's name.
+
+    The predicate is the flow's expression, or a component: a function of a record that tells whether to keep it.
+    """
+
+    def __init__(self, stage: Stage, source: Edge, outputs: Outputs, keeps: Callable[[Record], bool]) -> None:
+        super().__init__(stage, source, outputs)
+        self._keeps = keeps
 
     async def handle(self, chunk: list[Record]) -> None:
-        expression, rule = self.stage.expression, self.stage.rule
-        assert expression is not None
+        keeps, rule = self._keeps, self.stage.rule
         out = []
         for record in chunk:
             try:
-                kept = expression.holds({record.kind: record.body})
+                kept = keeps(record)
             except Exception as signal:  # noqa: BLE001  becomes this record's outcome
                 self.settle(record, signal)
                 continue
@@ -153,6 +160,12 @@ class FilterNode(Node):
             else:
                 record.receipt.exclude(record.row, rule)
         await self.emit(out)
+
+
+def predicate(expression: Expression) -> Callable[[Record], bool]:
+    """The expression over a record, whose body it knows by the record's kind."""
+    holds = expression.holds
+    return lambda record: holds({record.kind: record.body})
 
 
 class BranchNode(Node):

@@ -16,7 +16,7 @@ import msgspec
 
 from pipeline.engine.edge import Edge, EdgeStatistics
 from pipeline.engine.lanes import Lanes
-from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs
+from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs, predicate
 from pipeline.engine.report import RunReport
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.sources import PageCommitter, SourceReader
@@ -220,7 +220,7 @@ def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:
         case "map":
             return MapNode(stage, source, outputs, component)
         case "filter":
-            return FilterNode(stage, source, outputs)
+            return FilterNode(stage, source, outputs, predicate(stage.expression) if stage.expression else component)
         case "branch":
             return BranchNode(stage, source, outputs)
         case "encode":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from stages.intacct.protocol.endpoint import accept_endpoint
 from stages.intacct.protocol.faults import UNKNOWN_FAULT, Form, Place, fault_error, http_error, scrub, unreadable_error
 from stages.intacct.protocol.query import Query
 from stages.intacct.protocol.responses import Data, Definition, Outcome, Reply, Unreadable, read_reply
-from stages.intacct.session import Grant, Session, SessionKey, Sessions, lifetime
+from stages.intacct.session import Grant, Session, SessionKey, Sessions, lifetime, moment
 
 OFFLOAD_BYTES = 256 * 1024
 """Replies larger than this are parsed off the event loop: the parser frees the interpreter while it works."""
@@ -37,11 +37,11 @@ class ReplyTooLarge(ConfigError):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A readable reply, the scrubbing done, and the server's own time when it was sent."""
+    """A readable reply, the scrubbing done. ``life`` is how long the session lasts from now, None when it does not say."""
 
     status: int
     reply: Reply
-    server_now: datetime
+    life: timedelta | None
     retry_after: float | None
 
 
@@ -113,7 +113,7 @@ class IntacctClient:
         place = self._place(about, "session", URL(session.endpoint).host)
         answer = await self._post(URL(session.endpoint), session.id, function, place)
         self._raise_level(answer, place)
-        self._sessions.extend(self._key, session.generation, lifetime(answer.reply.session_timeout, answer.server_now))
+        self._sessions.extend(self._key, session.generation, answer.life)
         return self._outcome(answer, place)
 
     async def _grant(self) -> Grant:
@@ -129,7 +129,7 @@ class IntacctClient:
                 code="MLC-INTACCT-0113",
             )  # fmt: skip
         endpoint = self._endpoint(row[0].get("ENDPOINT"))
-        return Grant(Secret(session_id), endpoint, lifetime(answer.reply.session_timeout, answer.server_now))
+        return Grant(Secret(session_id), endpoint, answer.life)
 
     def _endpoint(self, text: str | None) -> str:
         """The endpoint to go on with. None named means the one we have."""
@@ -176,7 +176,10 @@ class IntacctClient:
             raise http_error(status, place, retry_after=retry_after)
         if status == 429 or (status >= 500 and not reply.faults):
             raise http_error(status, place, retry_after=retry_after)
-        return Answer(status, reply, _http_date(headers.get("Date")) or self._clock.now(), retry_after)
+        life = lifetime(
+            reply.session_timeout, self._clock.now(), _http_date(headers.get("Date")), moment(reply.session_timestamp)
+        )
+        return Answer(status, reply, life, retry_after)
 
     async def _parse(self, content: bytes) -> Reply:
         if len(content) <= OFFLOAD_BYTES:

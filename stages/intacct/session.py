@@ -109,18 +109,23 @@ class Sessions:
         return self._clock.now() + life - min(life / _MARGIN_SHARE, _LARGEST_MARGIN)
 
 
-def lifetime(timeout: str, server_now: datetime) -> timedelta | None:
-    """How long from now until ``timeout`` (ISO 8601 with offset), on the server's own clock. None when that says nothing.
-
-    A deadline already past at the moment of the reply means clocks that disagree, not a dead session.
+def lifetime(timeout: str, *beginnings: datetime | None) -> timedelta | None:
+    """How long until ``timeout`` (ISO 8601 with offset), counted from the latest beginning before it: the clocks of the server, of what
+    stands in front of it and our own need not agree, and to renew early costs less than to be refused. None when nothing says.
     """
+    deadline = moment(timeout)
+    if deadline is None:
+        return None
+    return min((deadline - start for start in beginnings if start is not None and start < deadline), default=None)
+
+
+def moment(text: str) -> datetime | None:
+    """The time an ISO 8601 text with offset names, else None."""
     try:
-        deadline = datetime.fromisoformat(timeout)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if deadline.tzinfo is None or deadline <= server_now:
-        return None
-    return deadline - server_now
+    return time if time.tzinfo is not None else None
 
 
 def _again(error: ConfigError) -> ConfigError:

@@ -109,9 +109,13 @@ class SterlingClient:
         return made
 
     async def check(self) -> None:
-        """Sign in and look at the message listing, for `check --live`."""
+        """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.
+
+        A wrong url shows here: something other than Sterling answers.
+        """
         await self.ready()
-        await self.read(addresses.collection(self.config.mailboxmessages), "list mailbox messages", {"_range": "0-0"})
+        name = "mailboxes" if self.config.list_by == "mailboxcontents" else self.config.mailboxmessages
+        await self.read(addresses.collection(name), f"list {name}", {"_range": "0-0"})
 
     # One call.
 

@@ -172,7 +172,7 @@ def _total(layout: Layout, body: Sequence[ReadSegment]) -> Iterator[str]:
         total = f"{Decimal(stated[-1][position]).scaleb(-decimals):,.2f}"
     except InvalidOperation:
         total = stated[-1][position]
-    yield f"    {'Total':<43}{total:>19}  {currency}".rstrip()
+    yield f"    {'Total':<43}{total:>16}  {currency}".rstrip()
 
 
 # -- segment by segment -----------------------------------------------------------------------------------------------

@@ -117,6 +117,11 @@ async def test_a_sign_in_that_failed_in_passing_is_tried_again(clock: ManualCloc
     assert sign_in.count == 2
 
 
+def test_the_shortest_sensible_lifetime_counts() -> None:
+    beginnings = (NOW, NOW + timedelta(minutes=30), NOW + timedelta(hours=5), None)
+    assert lifetime("2026-01-05T07:00:00+00:00", *beginnings) == timedelta(minutes=30)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import ssl
@@ -17,6 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline import ConfigError, PermissionDenied, RefusedError, Secret, StageError, ThrottledError, TransientError
+from pipeline.flow.convert import convert
 from stages.sterling import ADAPTER
 from stages.sterling import client as client_module
 from stages.sterling.client import connect
@@ -500,14 +500,23 @@ def test_adapter_offers_its_two_sinks_over_its_connection():
 
 
 def test_settings_of_a_flow_file_convert():
-    def hook(kind, value):
-        return Duration.parse(value) if kind is Duration else kind(value)
-
     text = {
         "url": "https://b2b.example:5075/B2BAPIs/svc",
-        "auth": {"basic": {"user": "u", "password": "p"}, "oauth2": {"token_url": ""}},
+        "auth": {"basic": {"user": "u", "password": "p"}, "oauth2": {"token_url": "", "style": "body"}},
         "settle": "2s",
         "timeouts": {"read": "5m"},
+        "concurrency": 2,
+        "documents": {"message": {"extractableCount": 1}},
     }
-    config = msgspec.convert(json.loads(json.dumps(text)), SterlingConfig, dec_hook=hook)
-    assert (config.settle, config.timeouts.read, config.scheme) == (2.0, 300.0, "basic")
+    config, problems = convert(text, SterlingConfig)
+    assert problems == []
+    assert (config.settle, config.timeouts.read, config.scheme, config.concurrency) == (2.0, 300.0, "basic", 2)
+
+
+@pytest.mark.parametrize(
+    "change", [{"concurrency": 0}, {"window": 1001}, {"upload": "ftp"}, {"message_prefix": "a b"}, {"setle": "1s"}]
+)
+def test_settings_out_of_bounds_are_problems(change):
+    config, problems = convert({"url": "https://b2b.example/x", **change}, SterlingConfig)
+    assert config is None
+    assert len(problems) == 1
