@@ -7,13 +7,14 @@ from contextlib import AbstractAsyncContextManager
 from pipeline import Adapter, ConnectionSpec, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.protocol.query import Query
 from stages.intacct.sources import BillsSettings, VendorsSettings, bills_source, vendors_source
 
 
 async def _check(client: IntacctClient) -> None:
-    """Signs in, and asks what a bill looks like: the smallest question that needs the rights a flow needs."""
+    """Signs in and reads one vendor: every flow reads vendors, so this shows the rights too."""
     await client.sign_in()
-    await client.lookup("APBILL")
+    await client.query(Query(object="VENDOR", fields=("RECORDNO",), page_size=1))
 
 
 def _simulate(options: SimulatorOptions) -> AbstractAsyncContextManager[Simulation]:

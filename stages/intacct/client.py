@@ -152,7 +152,7 @@ class IntacctClient:
         body = requests.envelope(self._sender, self._ids.new(), authentication, function)
         async with self._gate:
             status, headers, content = await self._exchange(url, body, place)
-        retry_after = _retry_after(headers.get("Retry-After"), self._clock.now())
+        retry_after = _retry_after(headers.get("Retry-After"), _http_date(headers.get("Date")) or self._clock.now())
         if status != 200 and not (content.strip() and b"<" in content[:_LONGEST_RETRY_AFTER_TEXT]):
             raise http_error(status, place, retry_after=retry_after)
         try:
@@ -297,13 +297,13 @@ def _retry_after(text: str | None, now: datetime) -> float | None:
     text = text.strip()[:_LONGEST_RETRY_AFTER_TEXT]
     if text.isascii() and text.isdigit():
         return float(text)
-    moment = _http_date(text)
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    when = _http_date(text)
+    return None if when is None else max(0.0, (when - now).total_seconds())
 
 
 def _http_date(text: str | None) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(text or "")
+        when = parsedate_to_datetime(text or "")
     except (ValueError, TypeError, IndexError):
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)

@@ -42,6 +42,7 @@ class Reader:
         self._wish = wish
         self._extra = tuple(name.upper() for name in extra)
         self._needed = tuple(needed)
+        self._names = tuple(dict.fromkeys((*wish.required, *wish.optional, *wish.alternatives, *needed, *self._extra)))
         self._page_size = page_size or client.config.page_size
         self._selection: Selection | None = None
         self._learning = anyio.Lock()
@@ -78,11 +79,13 @@ class Reader:
         parts = await concurrently([lambda part=part: self._slice(field, part, filters) for part in slices(values)])  # type: ignore[misc]
         return [row for part in parts for row in part]
 
-    def source(self, row: Row) -> Source:
-        """The row with its types: every field that was wished for, None where the company has none. Raises `DataError`."""
+    def source(self, row: Row, names: Iterable[str] | None = None) -> Source:
+        """The row with its types: every field that was wished for (or those named), None where the company has none.
+
+        Raises `DataError`.
+        """
         assert self._selection is not None, "a row comes from a page, and a page from a selection"
-        names = dict.fromkeys((*self._wish.required, *self._wish.optional, *self._selection.fields, *self._extra))
-        return typed(self._wish.object, row, names, self._selection.types)
+        return typed(self._wish.object, row, self._names if names is None else names, self._selection.types)
 
     async def _slice(self, field: str, values: tuple[str, ...], filters: tuple[Filter, ...]) -> list[Row]:
         rows: list[Row] = []

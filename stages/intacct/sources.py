@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import anyio.lowlevel
 import msgspec
 
 from pipeline import Context, DataError, Held, Page, PermissionDenied, Record, Window
@@ -26,6 +27,7 @@ from stages.intacct.reader import Reader, Rows
 T = TypeVar("T")
 MADE_BY_PURCHASING = "9.PO"
 _LARGEST_CACHE = 20_000
+_SHARE = 50
 
 
 class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -189,9 +191,14 @@ class BillsSource:
 
     async def _records(self, rows: list[Row]) -> list[Record]:
         parts = await self._gather(rows)
-        await self._settle(parts)
+        pass
         await self._remit.learn(parts.headers.values())
-        return [self._record(number, row, parts) for number, row in parts.headers.items()]
+        records: list[Record] = []
+        for number, row in parts.headers.items():
+            if len(records) % _SHARE == 0:
+                await anyio.lowlevel.checkpoint()  # a large page must not keep the loop from deliveries
+            records.append(self._record(number, row, parts))
+        return records
 
     async def _gather(self, rows: list[Row]) -> _BillParts:
         parts = _BillParts({row["RECORDNO"] or "": row for row in rows})
@@ -224,8 +231,11 @@ class BillsSource:
         if row.get("MODULEKEY") == MADE_BY_PURCHASING and number not in parts.purchases:
             return True
         try:
-            total = objects.bill_total(self._bills.source(row))
-            lines = [(line, objects.line_amount(self._lines.source(line))) for line in parts.lines.get(number, [])]
+            total = objects.bill_total(self._bills.source(row, objects.MONEY))
+            lines = [
+                (line, objects.line_amount(self._lines.source(line, objects.LINE_MONEY)))
+                for line in parts.lines.get(number, [])
+            ]
         except DataError:
             return False  # it does not read, and says so itself when it becomes a record
         user = sum((amount for line, amount in lines if objects.is_user_line(line)), Decimal())
@@ -252,27 +262,23 @@ class BillsSource:
             )
         except DataError as error:
             return self._wrap(key, row, error)
-        record = self._wrap(key, row, bill)
-        return record.replace(
-            amount=bill.total,
-            currency=bill.currency,
-            digest=objects.digest(header, [line.source for line in bill.lines], purchase, remit_to),
-        )
+        digest = objects.digest(header, [line.source for line in bill.lines], purchase, remit_to)
+        return self._wrap(key, row, bill, digest)
 
     def _entries_of(self, documents: list[Row], parts: _BillParts) -> list[Row]:
         return parts.entries.get(documents[0]["RECORDNO"] or "", []) if documents else []
 
-    def _wrap(self, key: str, row: Row, body: object) -> Record:
+    def _wrap(self, key: str, row: Row, body: object, digest: str = "") -> Record:
         """A record; its amount and currency as far as the header reads, so that the books tie for what is held or dead too."""
         amount, currency = self._money(row)
         return Record(
             key=key, kind="bill", body=body, company=self._client.config.company, object="APBILL", amount=amount,
-            currency=currency, label=row.get("RECORDID") or "", digest=objects.digest(row) if row else "",
+            currency=currency, label=row.get("RECORDID") or "", digest=digest or objects.digest(row),
         )  # fmt: skip
 
     def _money(self, row: Row) -> tuple[Decimal | None, str]:
         try:
-            header = self._bills.source(row) if row else None
+            header = self._bills.source(row, objects.MONEY) if row else None
             total = None if header is None else objects.bill_total(header)
         except DataError:
             return None, ""

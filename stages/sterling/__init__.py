@@ -6,13 +6,13 @@ from contextlib import AbstractAsyncContextManager
 
 from pipeline import Adapter, ConnectionSpec, Context, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
 from stages.sterling.client import SterlingClient, connect
-from stages.sterling.config import PartnerSettings, SterlingConfig
+from stages.sterling.config import PartnerSettings, SterlingConfig, checked_partners
 from stages.sterling.mailbox_sink import MailboxSink
 from stages.sterling.partner_sink import PartnerSink
 
 
 def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
-    return PartnerSink(context.connection, settings or PartnerSettings(), context.ids)
+    return PartnerSink(context.connection, checked_partners(settings or PartnerSettings()), context.ids)
 
 
 def _mailbox(settings: None, context: Context) -> MailboxSink:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,12 +19,13 @@ from yarl import URL
 
 from pipeline import Clock, ConfigError, Context, Secret, SessionError, StageError, TransientError
 from stages.sterling.auth import Token, Tokens, client_credentials, token_form, token_refused
-from stages.sterling.config import SterlingConfig, Tls, checked
+from stages.sterling.config import SterlingConfig, checked
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
 from stages.sterling.protocol.errors import Call, NotFoundError, NotSentError, judge, unreadable
 from stages.sterling.protocol.paging import Incomplete, Listing
 from stages.sterling.protocol.representations import names, row_key
+from stages.sterling.transport import broken, tls_context
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes. A window of 1,000 partners is about 3 MB."""
@@ -92,15 +91,19 @@ class SterlingClient:
             return listing.rows
         raise unreadable(self._call("GET", path, doing, writes=False), problem)
 
-    async def write(self, method: str, path: str, body: Any, doing: str, secrets: tuple[Secret, ...] = ()) -> Answer:
-        """POST or PUT of a JSON body. ``secrets`` are those the body holds, so that no echo of them gets into an error."""
-        call = self._call(method, path, doing, writes=True, secrets=secrets)
-        return await self._judged(call, method, path, body=msgspec.json.encode(body))
+    async def update(self, path: str, body: Any, doing: str) -> Any:
+        """PUT of a JSON body; the answer as parsed JSON, None for an empty 204. Any other success is a `TransientError`."""
+        call = self._call("PUT", path, doing, writes=True)
+        answer = await self._judged(call, "PUT", path, body=msgspec.json.encode(body))
+        return None if answer.status == 204 else self._parsed(answer, call)
 
     async def create(
         self, path: str, body: bytes, doing: str, content_type: str = JSON, secrets: tuple[Secret, ...] = ()
     ) -> str:
-        """POST that creates something; its id. A success that names no id is a `TransientError`: what happened is unknown."""
+        """POST that creates something; its id. A success that names no id is a `TransientError`: what happened is unknown.
+
+        ``secrets`` are those the body holds, so that no echo of them gets into an error.
+        """
         call = self._call("POST", path, doing, writes=True, secrets=secrets)
         answer = await self._judged(call, "POST", path, body=body, content_type=content_type)
         made = created_id(answer)
@@ -221,7 +224,7 @@ class SterlingClient:
                         retry_after=response.headers.get("Retry-After", ""),
                     )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _transport(error, call)
+            failure = broken(error, call)
         raise failure
 
     # Signing in.
@@ -323,52 +326,6 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
     return bytes(body)
 
 
-def _transport(error: Exception, call: Call) -> StageError:
-    """What went wrong below HTTP. Only the kind of the exception and the system's own words get into the text."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return ConfigError(
-            "The server's certificate is not trusted",
-            where=call.where,
-            why=_certificate_reason(error),
-            mend="Put the certificate of Sterling's authority into tls.ca_file, and use the host name it was issued for.",
-            code="MLC-STL-0105",
-        )
-    why = _reason(error)
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return NotSentError(
-            "No connection could be made, so nothing was sent",
-            where=call.where,
-            why=why,
-            mend="It is tried again later. Check that the server runs and that its address and port are right.",
-            code="MLC-STL-0700",
-        )
-    return TransientError(
-        f"The connection failed when Sterling was asked to {call.doing}",
-        where=call.where,
-        why=why,
-        mend="It is tried again later. If it repeats, look at the network and at timeouts in between.",
-        code="MLC-STL-0701",
-    )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "No answer in time."
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "The host's name was not found."
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ssl.SSLError) and cause.reason:
-        return f"TLS: {cause.reason}."
-    if isinstance(cause, OSError) and isinstance(cause.strerror, str):
-        return f"{cause.strerror}."
-    return f"{type(error).__name__}."
-
-
-def _certificate_reason(error: aiohttp.ClientConnectorCertificateError) -> str:
-    cause = error.certificate_error
-    return str(cause.verify_message) if isinstance(cause, ssl.SSLCertVerificationError) else type(cause).__name__
-
-
 def _no_token(call: Call, why: str) -> NotSentError:
     return NotSentError(
         "The token server gave no token, so nothing was sent",
@@ -376,34 +333,6 @@ def _no_token(call: Call, why: str) -> NotSentError:
         why=why,
         mend="It is tried again later. If it repeats, check oauth2's token_url and ask whoever runs the token server.",
         code="MLC-STL-0121",
-    )
-
-
-def tls_context(tls: Tls, folder: Path) -> ssl.SSLContext:
-    """The client's TLS: 1.2 or newer, host names checked, the files of the settings. Raises `ConfigError` for unusable files."""
-    try:
-        context = ssl.create_default_context(cafile=str(folder / tls.ca_file) if tls.ca_file else None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.client_certificate:
-            key = str(folder / tls.client_key) if tls.client_key else None
-            # Without a password callback OpenSSL would stop and ask on the terminal.
-            context.load_cert_chain(str(folder / tls.client_certificate), key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        reason = _reason(error)
-    else:
-        if not tls.verify:
-            log.warning(
-                "sterling: TLS VERIFICATION IS OFF (tls.verify: false): anyone in between can read and change everything"
-            )
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-    raise ConfigError(
-        "A TLS file cannot be used",
-        where="tls.ca_file, tls.client_certificate, tls.client_key",
-        why=reason,
-        mend="Give existing PEM files; the key must not need a passphrase.",
-        code="MLC-STL-0105",
     )
 
 

@@ -152,6 +152,16 @@ def checked(config: SterlingConfig) -> SterlingConfig:
     return config
 
 
+def checked_partners(settings: PartnerSettings) -> PartnerSettings:
+    """The same settings, unless ``create`` holds what decides identity or must not be in a file. Raises `ConfigError`."""
+    wrong = sorted({"partnerName", "code", "password"} & settings.create.keys())
+    if wrong:
+        raise _wrong(
+            "A new partner's member cannot be set", f"create.{wrong[0]}", "Remove it; it is made here.", "0107"
+        )
+    return settings
+
+
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine by its literal name; names are not looked up, since look-ups can change."""
     if host == "localhost":

@@ -32,7 +32,6 @@ from stages.ap.partner import TradingPartner
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import PartnerSettings
 from stages.sterling.protocol import addresses, partner
-from stages.sterling.protocol.answer import Unreadable, parse_json
 from stages.sterling.protocol.errors import ExistsError, NotFoundError
 from stages.sterling.protocol.representations import text_of
 
@@ -196,15 +195,14 @@ class PartnerSink:
         name = _name(row)
         await mark(COMMIT_POINT)
         try:
-            answer = await self._client.write(
-                "PUT",
+            said = await self._client.update(
                 addresses.item(partner.COLLECTION, name),
                 partner.update(changes, row),
                 f"update trading partner {name}",
             )
         except NotFoundError:
-            answer = None
-        if answer is None or _rows_affected(answer.body) == 0:
+            said = {"rowsAffected": 0}
+        if isinstance(said, Mapping) and said.get("rowsAffected") == 0:
             self._client.partners = None
             raise _gone(name)
         return _evidence(row, delivery, action="updated", fields=", ".join(sorted(changes)))
@@ -231,16 +229,6 @@ def _name(row: Row) -> str:
 
 def _evidence(row: Row, delivery: Delivery, **detail: str) -> Evidence:
     return Evidence(id=_name(row), name=delivery.name, detail=detail)
-
-
-def _rows_affected(body: bytes) -> int | None:
-    """What a PUT says it changed; None when it says nothing we know, which is no reason for doubt after a 200."""
-    try:
-        answer = parse_json(body)
-    except Unreadable:
-        return None
-    count = answer.get("rowsAffected") if isinstance(answer, Mapping) else None
-    return count if isinstance(count, int) else None
 
 
 def _ambiguous(wanted: TradingPartner, names: list[str]) -> RefusedError:

@@ -24,6 +24,11 @@ from stages.intacct.protocol.times import read_date
 
 Source = dict[str, Any]
 
+MONEY = ("RECORDNO", "TRX_TOTALENTERED", "TOTALENTERED", "CURRENCY", "BASECURR")
+"""What `bill_total` and `bill_currency` need of a header."""
+LINE_MONEY = ("RECORDNO", "TRX_AMOUNT", "AMOUNT")
+"""What `line_amount` needs of a line."""
+
 _AMOUNT = re.compile(r"[+-]?(\d{1,25}(\.\d{0,12})?|\.\d{1,12})")
 _FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _GENERATED_LINE = {"false", "f", "no", "n", "0"}
@@ -194,7 +199,7 @@ def _purchase(document: Source) -> PurchaseOrder:
         id=_must(document, "DOCID"),
         number=document["DOCNO"] or "",
         date=document["WHENCREATED"],
-        order=document["CREATEDFROM"] or document["PONUMBER"] or "",
+        order=document["PONUMBER"] or document["CREATEDFROM"] or "",  # the number people know, else the document's id
         source=document,
     )
 
@@ -269,7 +274,7 @@ def _canonical(value: Any) -> Any:
         return format(value.normalize() + 0, "f")  # + 0: no negative zero
     if isinstance(value, date):
         return value.isoformat()
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
 
 
 def _must(source: Source, name: str) -> Any:

@@ -74,22 +74,18 @@ def api_codes(text: str) -> list[str]:
 
 
 def created_id(answer: Answer) -> str | None:
-    """The id of what a POST made: from the body's ``Location``, else from the header. Never the host in it.
+    """The id of what a POST made: from the body's ``Location``, else from the header; None when the body is some page.
 
     Behind a gateway the host is an internal one, so only the last path segment is used.
     """
-    return _body_id(answer.body) or _last_segment(answer.location) or None
-
-
-def _body_id(body: bytes) -> str:
+    if not answer.body.strip():
+        return _last_segment(answer.location) or None
     try:
-        parsed = parse_json(body)
+        parsed = parse_json(answer.body)
     except Unreadable:
-        return ""
-    if not isinstance(parsed, Mapping):
-        return ""
-    location = parsed.get("Location") or parsed.get("location")
-    return _last_segment(location) if isinstance(location, str) else ""
+        return None
+    location = (parsed.get("Location") or parsed.get("location")) if isinstance(parsed, Mapping) else None
+    return _last_segment(location if isinstance(location, str) else answer.location) or None
 
 
 def _last_segment(location: str) -> str:

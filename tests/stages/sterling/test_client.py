@@ -2,12 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import ssl
-import subprocess
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import anyio
 import msgspec
@@ -20,7 +15,7 @@ from pipeline.flow.convert import convert
 from stages.sterling import ADAPTER
 from stages.sterling import client as client_module
 from stages.sterling.client import connect
-from stages.sterling.config import Auth, Basic, Duration, Header, OAuth2, SterlingConfig, Timeouts, Tls
+from stages.sterling.config import Auth, Basic, Duration, Header, OAuth2, SterlingConfig, Timeouts
 from stages.sterling.protocol.errors import NotSentError
 
 SELF = "/useraccounts/connector"
@@ -119,7 +114,7 @@ async def test_answer_that_does_not_come_in_time_is_transient(far, connected):
     quick = Timeouts(connect=Duration(1.0), read=Duration(5.0), total=Duration(0.05))
     async with connected(timeouts=quick) as client:
         with pytest.raises(TransientError, match="in time") as caught:
-            await client.write("POST", "things/", {}, "make a thing")
+            await client.create("things/", b"{}", "make a thing")
     assert not isinstance(caught.value, ThrottledError)
 
 
@@ -127,7 +122,7 @@ async def test_name_that_does_not_resolve_sent_nothing(connected):
     auth = Auth(basic=Basic(user="connector", password=Secret("x")))
     async with connected(SterlingConfig(url="https://no-such-host.invalid/x", auth=auth)) as client:
         with pytest.raises(NotSentError):
-            await client.write("POST", "things/", {}, "make a thing")
+            await client.create("things/", b"{}", "make a thing")
 
 
 # The account.
@@ -328,7 +323,7 @@ async def test_token_server_that_gives_no_token_means_nothing_was_sent(far, conn
     tokens.answer = answer
     async with connected(auth=oauth()) as client:
         with pytest.raises(expected) as caught:
-            await client.write("POST", "things/", {}, "make a thing")
+            await client.create("things/", b"{}", "make a thing")
     assert far.seen == []
     assert "canary" not in str(caught.value)
 
@@ -356,7 +351,7 @@ async def test_no_secret_is_in_any_error_or_its_history(far, wire, connected, oa
     quick = Timeouts(connect=Duration(1.0), read=Duration(5.0), total=Duration(0.3))
     async with connected(auth=oauth(), timeouts=quick) as client:
         with pytest.raises(StageError) as caught:
-            await client.write("POST", "things/", {}, "make a thing")
+            await client.create("things/", b"{}", "make a thing")
     error = caught.value
     assert (
         "canary"
@@ -368,122 +363,9 @@ async def test_basic_header_echoed_by_the_server_is_struck_out(far, wire, connec
     far.on("POST", "/things/", lambda request: wire.error(400, f"Bad header {request.headers['Authorization']}"))
     async with connected() as client:
         with pytest.raises(RefusedError) as caught:
-            await client.write("POST", "things/", {}, "make a thing")
+            await client.create("things/", b"{}", "make a thing")
     assert basic_header.split()[1] not in str(caught.value)
     assert wire.password not in str(caught.value)
-
-
-# TLS, against a real server with a private authority.
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """A private authority with a server and a client certificate, made by the openssl command."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl command is missing, so no private authority can be made")
-    folder = tmp_path_factory.mktemp("authority")
-
-    def run(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    def issue(name, extensions):
-        (folder / f"{name}.ext").write_text(extensions)
-        run(
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.csr",
-            "-subj",
-            f"/CN={name}",
-        )
-        run(
-            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
-            *("-days", "2", "-out", f"{name}.pem", "-extfile", f"{name}.ext"),
-        )
-
-    run(
-        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2"),
-        *("-subj", "/CN=Private Authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-    )
-    issue("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
-    issue("client", "extendedKeyUsage=clientAuth\n")
-    return folder
-
-
-@pytest.fixture
-def over_tls(far, authority, context, settings):
-    """``async with over_tls(server_options, **tls settings) as client``; files are named as in the authority's folder."""
-
-    @asynccontextmanager
-    async def make(*, ask_client=False, **tls):
-        server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        server_context.load_cert_chain(authority / "server.pem", authority / "server.key")
-        if ask_client:
-            server_context.load_verify_locations(authority / "ca.pem")
-            server_context.verify_mode = ssl.CERT_REQUIRED
-        server = TestServer(application_of(far), host="127.0.0.1")
-        await server.start_server(ssl=server_context)
-        try:
-            config = settings(url=f"https://127.0.0.1:{server.port}/B2BAPIs/svc", tls=Tls(**tls))
-            async with connect(config, msgspec.structs.replace(context, folder=authority)) as client:
-                yield client
-        finally:
-            await server.close()
-
-    return make
-
-
-def application_of(far):
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", far.handle)
-    return application
-
-
-async def test_private_authority_is_trusted_when_named(far, over_tls):
-    far.on("GET", "/things/1", {"fine": True})
-    async with over_tls(ca_file="ca.pem") as client:
-        assert await client.read("things/1", "read a thing") == {"fine": True}
-
-
-async def test_unknown_authority_is_refused_with_a_mend(far, over_tls):
-    async with over_tls() as client:
-        with pytest.raises(ConfigError, match="ca_file"):
-            await client.read("things/1", "read a thing")
-    assert far.seen == []
-
-
-async def test_client_certificate_is_shown_when_asked_for(far, over_tls):
-    far.on("GET", "/things/1", {"fine": True})
-    pair = {"client_certificate": "client.pem", "client_key": "client.key"}
-    async with over_tls(ask_client=True, ca_file="ca.pem", **pair) as client:
-        assert await client.read("things/1", "read a thing") == {"fine": True}
-
-
-async def test_missing_client_certificate_is_an_error_not_a_hang(over_tls):
-    async with over_tls(ask_client=True, ca_file="ca.pem") as client:
-        with pytest.raises(TransientError):
-            await client.read("things/1", "read a thing")
-
-
-async def test_unverified_tls_is_logged_loudly(far, over_tls, caplog):
-    far.on("GET", "/things/1", {})
-    async with over_tls(verify=False) as client:
-        await client.read("things/1", "read a thing")
-    assert [record.levelname for record in caplog.records if "VERIFICATION IS OFF" in record.message] == ["WARNING"]
-
-
-@pytest.mark.parametrize(
-    "tls", [Tls(ca_file="missing.pem"), Tls(client_certificate="junk.pem"), Tls(ca_file="junk.pem")]
-)
-async def test_unusable_tls_file_is_a_setting_to_mend(settings, context, tls):
-    (Path(context.folder) / "junk.pem").write_text("junk")
-    with pytest.raises(ConfigError, match="TLS file"):
-        async with connect(settings(tls=tls), context):
-            pass
 
 
 async def test_unsafe_settings_open_nothing(settings, context):

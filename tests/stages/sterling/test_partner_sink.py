@@ -16,6 +16,7 @@ from pipeline import (
     Undetermined,
 )
 from stages.ap.partner import TradingPartner
+from stages.sterling import ADAPTER
 from stages.sterling.config import PartnerSettings
 from stages.sterling.partner_sink import PartnerSink
 
@@ -337,6 +338,21 @@ async def test_update_that_touched_no_row_is_tried_again(far, connected, upsert,
     async with connected() as client:
         with pytest.raises(TransientError):
             await sink(client).send(upsert(), marks)
+
+
+async def test_page_in_place_of_the_answer_to_an_update_leaves_a_doubt(far, wire, connected, upsert, hold, marks):
+    hold(present(city="Portland"))
+    far.on("PUT", f"{PARTNERS}V_1014", lambda _: wire.page(200))
+    async with connected() as client:
+        with pytest.raises(TransientError):
+            await sink(client).send(upsert(), marks)
+    assert marks.keys == [COMMIT_POINT]
+
+
+@pytest.mark.parametrize("member", ["partnerName", "code", "password"])
+def test_create_settings_may_not_replace_identity_or_password(context, member):
+    with pytest.raises(ConfigError, match=member):
+        ADAPTER.stages[0].build(PartnerSettings(create={member: "canary"}), context)
 
 
 async def test_payload_that_is_no_partner_is_a_data_error(connected, delivery, marks):

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from pipeline import ConfigError, TransientError
+from stages.sterling.client import connect
+from stages.sterling.config import Tls
+
+# TLS, against a real server with a private authority.
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A private authority with a server and a client certificate, made by the openssl command."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is missing, so no private authority can be made")
+    folder = tmp_path_factory.mktemp("authority")
+
+    def run(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def issue(name, extensions):
+        (folder / f"{name}.ext").write_text(extensions)
+        run(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
+        run(
+            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
+            *("-days", "2", "-out", f"{name}.pem", "-extfile", f"{name}.ext"),
+        )
+
+    run(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2"),
+        *("-subj", "/CN=Private Authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+    )
+    issue("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    issue("client", "extendedKeyUsage=clientAuth\n")
+    return folder
+
+
+@pytest.fixture
+def over_tls(far, authority, context, settings):
+    """``async with over_tls(server_options, **tls settings) as client``; files are named as in the authority's folder."""
+
+    @asynccontextmanager
+    async def make(*, ask_client=False, **tls):
+        server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server_context.load_cert_chain(authority / "server.pem", authority / "server.key")
+        if ask_client:
+            server_context.load_verify_locations(authority / "ca.pem")
+            server_context.verify_mode = ssl.CERT_REQUIRED
+        server = TestServer(application_of(far), host="127.0.0.1")
+        await server.start_server(ssl=server_context)
+        try:
+            config = settings(url=f"https://127.0.0.1:{server.port}/B2BAPIs/svc", tls=Tls(**tls))
+            async with connect(config, msgspec.structs.replace(context, folder=authority)) as client:
+                yield client
+        finally:
+            await server.close()
+
+    return make
+
+
+def application_of(far):
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", far.handle)
+    return application
+
+
+async def test_private_authority_is_trusted_when_named(far, over_tls):
+    far.on("GET", "/things/1", {"fine": True})
+    async with over_tls(ca_file="ca.pem") as client:
+        assert await client.read("things/1", "read a thing") == {"fine": True}
+
+
+async def test_unknown_authority_is_refused_with_a_mend(far, over_tls):
+    async with over_tls() as client:
+        with pytest.raises(ConfigError, match="ca_file"):
+            await client.read("things/1", "read a thing")
+    assert far.seen == []
+
+
+async def test_client_certificate_is_shown_when_asked_for(far, over_tls):
+    far.on("GET", "/things/1", {"fine": True})
+    pair = {"client_certificate": "client.pem", "client_key": "client.key"}
+    async with over_tls(ask_client=True, ca_file="ca.pem", **pair) as client:
+        assert await client.read("things/1", "read a thing") == {"fine": True}
+
+
+async def test_missing_client_certificate_is_an_error_not_a_hang(over_tls):
+    async with over_tls(ask_client=True, ca_file="ca.pem") as client:
+        with pytest.raises(TransientError):
+            await client.read("things/1", "read a thing")
+
+
+async def test_unverified_tls_is_logged_loudly(far, over_tls, caplog):
+    far.on("GET", "/things/1", {})
+    async with over_tls(verify=False) as client:
+        await client.read("things/1", "read a thing")
+    assert [record.levelname for record in caplog.records if "VERIFICATION IS OFF" in record.message] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    "tls", [Tls(ca_file="missing.pem"), Tls(client_certificate="junk.pem"), Tls(ca_file="junk.pem")]
+)
+async def test_unusable_tls_file_is_a_setting_to_mend(settings, context, tls):
+    (Path(context.folder) / "junk.pem").write_text("junk")
+    with pytest.raises(ConfigError, match="TLS file"):
+        async with connect(settings(tls=tls), context):
+            pass
