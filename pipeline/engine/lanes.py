@@ -10,18 +10,20 @@ A retry or a doubt at the head blocks its lane; dead and held release it. Other 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
+from pipeline.engine.faults import explained
 from pipeline.engine.services import Services, Stopping
 from pipeline.errors import ConfigError, ConnectorError, DataError, StageError, TransientError, Undetermined
 from pipeline.flow.model import Stage
-from pipeline.record import Counter, Delivery, Destination, Evidence
-from pipeline.retry import decide
+from pipeline.record import Delivery, Destination, Evidence, Stored
+from pipeline.retry import Wait, decide
 from pipeline.stage import COMMIT_POINT, Encode, Finds
 from pipeline.store.deliveries import Seal
 from pipeline.store.ledger import Ledger
@@ -137,8 +139,8 @@ class Lanes:
     async def _seal(self, lane: str, batch: list[Waiting]) -> None:
         try:
             await self._deliveries.seal(self._sealing(lane, batch))
-        except ConnectorError as error:
-            await self._bury_unpackable(lane, batch, error)
+        except _Unpackable as error:
+            await self._bury_unpackable(lane, batch, error.why)
 
     def _sealing(self, lane: str, batch: list[Waiting]) -> Seal:
         destination = Destination(lane, batch[0].address)
@@ -156,10 +158,10 @@ class Lanes:
                 _state_name(batch[0]),
             )
         encoder = self._encoders[batch[0].encoder]
-        counters: list[Counter] = list(encoder.counters(documents))
+        with _packing(batch):
+            counters = list(encoder.counters(documents))
         return Seal(
-            self._flow, self.stage.name, self._run, destination, batch, counters,
-            lambda numbers, now: encoder.pack(documents, numbers, now),
+            self._flow, self.stage.name, self._run, destination, batch, counters, _pack(encoder, batch, documents),
             _message_name(getattr(self._sink, "name_prefix", "mlc"), lane),
         )  # fmt: skip
 
@@ -168,11 +170,11 @@ class Lanes:
         now = self._services.clock.now()
         bad: list[tuple[Waiting, ConnectorError]] = []
         for waiting in batch if len(batch) > 1 else []:
-            seal = self._sealing(lane, [waiting])
             try:
+                seal = self._sealing(lane, [waiting])
                 seal.pack({counter.name: 1 for counter in seal.counters}, now)
-            except ConnectorError as own:
-                bad.append((waiting, own))
+            except _Unpackable as own:
+                bad.append((waiting, own.why))
         for waiting, why in bad or [(batch[0], error)]:
             await self._deliveries.document_dies(waiting, Problem.of(why), self._flow, self.stage.name, self._run)
 
@@ -262,8 +264,7 @@ class Lanes:
             problem = Problem(
                 "transient", "MLC-DLV-0003", "IT", "Sent again: this sink cannot say whether the first one arrived"
             )
-            await self._deliveries.waits(delivery, "retry", problem, next_at=None, ended=False)
-            return True
+            return await self._send_again(delivery, problem)
         settle = float(self._sink.settle_seconds)
         if head.last_end is not None:
             early = settle - (self._services.clock.now() - head.last_end).total_seconds()
@@ -277,6 +278,8 @@ class Lanes:
         except ConnectorError as error:
             self.stopped.append(error)
             return False
+        except Exception as error:  # noqa: BLE001  a fault of the sink proves nothing
+            return await self._cannot_tell(head, f"{type(error).__name__}: {error}"[:300])
         return await self._decide(head, matches, settle)
 
     async def _decide(self, head: OpenDelivery, matches: list[Evidence], settle: float) -> bool:
@@ -293,7 +296,7 @@ class Lanes:
             problem = Problem(
                 "transient", "MLC-DLV-0004", "IT", "Proved absent twice: sent again, with the same bytes and name"
             )
-            await self._deliveries.waits(delivery, "retry", problem, next_at=None, ended=False)
+            return await self._send_again(delivery, problem)
         else:
             until = self._services.clock.now() + timedelta(seconds=settle / 6)
             problem = Problem("transient", "MLC-DLV-0005", "IT", "Not on the far side at the first look")
@@ -301,6 +304,16 @@ class Lanes:
                 delivery, "in_doubt", problem, next_at=until, absences=head.absences + 1, ended=False
             )
         return True
+
+    async def _send_again(self, delivery: Delivery, problem: Problem) -> bool:
+        """It had no effect: sent again, within the retry budget of this run. False when that is used up."""
+        tried = self._tried.get(delivery.id, 0)
+        again = (
+            decide(TransientError(problem.what), tried, self.stage.retry, self._services.rng) if tried else Wait(0.0)
+        )
+        until = None if again == "stop" else self._services.clock.now() + timedelta(seconds=again.seconds)
+        await self._deliveries.waits(delivery, "retry", problem, next_at=until, ended=False)
+        return again != "stop"
 
     async def _cannot_tell(self, head: OpenDelivery, why: str) -> bool:
         problem = Problem(
@@ -319,7 +332,7 @@ class Lanes:
             return
         try:
             matches = await self._sink.find(delivery)
-        except (Undetermined, ConnectorError):
+        except Exception:  # noqa: BLE001
             return  # it is delivered; only the second look is missing
         if len(matches) > 1:
             await self._hold(delivery, "MLC-DLV-0011", "The far side has this delivery more than once", matches)
@@ -341,6 +354,37 @@ class Lanes:
             return False
         self._waited[head.delivery.id] = waited + seconds
         return await self._stopping.sleep(self._services.clock, seconds)
+
+
+class _Unpackable(Exception):
+    """An encoder could not pack; ``why`` is for people."""
+
+    def __init__(self, why: ConnectorError) -> None:
+        super().__init__(why.what)
+        self.why = why
+
+
+@contextmanager
+def _packing(batch: list[Waiting]) -> Iterator[None]:
+    """Tells an encoder's failure, whatever it is, from one of the ledger."""
+    try:
+        yield
+    except Exception as error:  # becomes the outcome of the documents that cannot be packed
+        first = batch[0]
+        raise _Unpackable(explained(error, first.encoder, f"{first.stored.set} {first.label or first.key}")) from error
+
+
+def _pack(
+    encoder: Encode, batch: list[Waiting], documents: Sequence[Stored]
+) -> Callable[[Mapping[str, int], datetime], bytes]:
+    def pack(numbers: Mapping[str, int], now: datetime) -> bytes:
+        with _packing(batch):
+            packed: object = encoder.pack(documents, numbers, now)
+            if not isinstance(packed, bytes):
+                raise TypeError(f"pack returns bytes, not {type(packed).__name__}")
+            return packed
+
+    return pack
 
 
 def _batch(queue: list[Waiting], limit: int) -> list[Waiting]:

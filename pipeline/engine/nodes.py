@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from pipeline.engine.edge import Edge
-from pipeline.errors import ConnectorError, DataError, Excluded, Held, StageError
+from pipeline.engine.faults import explained
+from pipeline.errors import Excluded, Held, StageError
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import MAIN, Stage
 from pipeline.record import Document, Record
@@ -70,7 +71,8 @@ def settle(record: Record, signal: Exception, stage: str) -> None:
     if isinstance(signal, Excluded):
         record.receipt.exclude(record.row, signal.rule)
         return
-    problem = Problem.of(signal if isinstance(signal, ConnectorError | Held) else _stage_bug(signal, record, stage))
+    subject = f"{record.kind} {record.label or record.key}"
+    problem = Problem.of(signal if isinstance(signal, Held) else explained(signal, stage, subject))
     if not isinstance(signal, StageError | Held):
         problem = msgspec.structs.replace(problem, failure="data")
     record.receipt.fail(record.row, problem, stage, partner_of(record.body))
@@ -80,20 +82,6 @@ def partner_of(body: Any) -> str:
     """The partner's code where the body knows one."""
     partner = getattr(body, "partner", "")
     return partner if isinstance(partner, str) else ""
-
-
-def _stage_bug(error: Exception, record: Record, stage: str) -> DataError:
-    """A stage raised something that is no signal: a fault of the stage, told without the record's content."""
-    frames = inspect.trace()
-    place = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown place"
-    return DataError(
-        f"The stage {stage} failed on this record",
-        where=f"{record.kind} {record.label or record.key}, {place}",
-        why=f"{type(error).__name__}: {error}"[:300],
-        mend="mend the stage, then replay this record",
-        owner="developer",
-        code="MLC-STG-0001",
-    )
 
 
 class MapNode(Node):
@@ -113,15 +101,15 @@ class MapNode(Node):
             except Exception as signal:  # noqa: BLE001  becomes this record's outcome
                 self.settle(record, signal)
                 continue
-            if type(result) is Record:
+            if type(result) is Record and result.receipt is not None:
                 out.append(result)
             else:
                 self._take(record, result, out)
         await self.emit(out)
 
     def _take(self, record: Record, result: object, out: list[Record]) -> None:
-        records = result if isinstance(result, list) else [] if result is None else None
-        if records is None or not all(type(item) is Record for item in records):
+        records: list[Any] = result if isinstance(result, list) else [] if result is None else [result]
+        if not all(type(item) is Record for item in records):
             self.settle(
                 record, TypeError(f"a map returns a Record, a list of them or None, not {type(result).__name__}")
             )
@@ -204,7 +192,7 @@ class EncodeNode(Node):
         out: list[Record] = []
         for record in chunk:
             try:
-                documents = self._render(record)
+                documents = _documents(self._render(record))
             except Exception as signal:  # noqa: BLE001  becomes this record's outcome
                 self.settle(record, signal)
                 continue
@@ -214,6 +202,13 @@ class EncodeNode(Node):
             record.receipt.split(record.row, len(documents) - 1)
             out.extend(record.replace(body=Encoded(self.stage.name, document)) for document in documents)
         await self.emit(out)
+
+
+def _documents(rendered: object) -> list[Document]:
+    documents = [] if rendered is None else rendered
+    if not isinstance(documents, list | tuple) or not all(isinstance(item, Document) for item in documents):
+        raise TypeError(f"an encoder renders a list of documents, not {type(rendered).__name__}")
+    return list(documents)
 
 
 class Encoded(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from pipeline.engine.faults import explained
 from pipeline.engine.receipt import DEAD, HELD, Receipt
-from pipeline.errors import ConnectorError
 from pipeline.record import Destination, Document, Record
 from pipeline.store.ledger import Identity
 from pipeline.store.rows import RANK, Fate, NewDocument, Previous, Problem
@@ -49,7 +49,11 @@ class Settlement:
         if row in receipt.problems:
             fate.problem, fate.stage, fate.partner = receipt.problems[row]
         for sink, encoder, document in receipt.documents.get(row, ()):
-            self._document(fate, sink, encoder, document)
+            try:
+                self._document(fate, sink, encoder, document)
+            except Exception as error:  # noqa: BLE001  becomes this record's outcome
+                problem = Problem.of(explained(error, encoder or sink, f"{record.kind} {record.label or record.key}"))
+                _fails(fate, problem, sink, document.partner)
         return fate
 
     def _document(self, fate: Fate, sink: str, encoder: str, document: Document) -> None:
@@ -63,13 +67,9 @@ class Settlement:
         if before is not None and fingerprint(before.fields) == before.fields_digest:
             _stands(fate, before)
             return
-        try:
-            if before is not None:
-                document = self._amend(encoder, document, before.version + 1)
-            destination = self._destine(sink, document)
-        except ConnectorError as error:
-            _fails(fate, Problem.of(error), sink, document.partner)
-            return
+        if before is not None:
+            document = self._amend(encoder, document, before.version + 1)
+        destination = self._destine(sink, document)
         new = NewDocument(document, sink, encoder, destination.lane, destination.address, fingerprint(document.fields))
         if before is not None:
             new.version, new.replaces = before.version + 1, before.id

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -22,6 +22,8 @@ from pipeline.stage import Settles
 from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Totals
 from pipeline.store.rows import PageCommit, millionths
+
+T = TypeVar("T")
 
 PAGES_IN_FLIGHT = 4
 """How many pages of one source may be read and not yet settled: this bounds memory, whatever the size of a backfill."""
@@ -61,12 +63,15 @@ class SourceReader:
                 close_all(self._outputs)
 
     async def _read_pages(self) -> None:
-        cursor = (
-            await self._ledger.cursor(self._committer.flow, self.stage.name, self._scope) if self._window.live else None
-        )
+        cursor: dict[str, str] | None = None
+        if self._window.live:
+            cursor = await self._ledger.cursor(self._committer.flow, self.stage.name, self._scope)
         number = 0
         while not self._stopping.requested:
-            page = await read_page(self._source, self._window, cursor, self.stage.retry, self._services, self._stopping)
+            at = cursor
+            page: Page | None = await tried(
+                lambda: self._source.read(self._window, at), self.stage.retry, self._services, self._stopping
+            )
             if page is None:
                 return
             number += 1
@@ -124,8 +129,15 @@ class SourceReader:
             self._open.popleft()
             self._notify()
             if isinstance(self._source, Settles):
-                await self._source.settled(receipt.page)
+                await self._tell_settled(self._source, receipt.page)
             self._services.observe("settled", len(receipt.page.records))
+
+    async def _tell_settled(self, source: Settles, page: Page) -> None:
+        """What fails here is the run's problem; the outcomes are durable, and the pages behind go on."""
+        try:
+            await tried(lambda: source.settled(page), self.stage.retry, self._services, self._stopping)
+        except ConnectorError as error:
+            self.problem = self.problem or error
 
 
 class PageCommitter:
@@ -173,21 +185,15 @@ def _reads(records: Sequence[Record]) -> list[tuple[str, int, int]]:
     return [(currency, count, amount) for currency, (count, amount) in found.items()]
 
 
-async def read_page(
-    source: Any,
-    window: Window,
-    cursor: dict[str, str] | None,
-    policy: RetryPolicy,
-    services: Services,
-    stopping: Stopping,
-) -> Page | None:
-    """One page, tried again as the policy allows. A stop while waiting ends reading."""
+async def tried(
+    call: Callable[[], Awaitable[T]], policy: RetryPolicy, services: Services, stopping: Stopping
+) -> T | None:
+    """The call's result, tried again as the policy allows. None when a stop was requested while waiting."""
     attempt = 0
     while True:
         attempt += 1
         try:
-            page: Page | None = await source.read(window, cursor)
-            return page
+            return await call()
         except TransientError as error:
             decision = decide(error, attempt, policy, services.rng)
             if decision == "stop":

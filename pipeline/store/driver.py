@@ -92,6 +92,16 @@ def _read_only(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=ro"
 
 
+def _unusable(error: sqlite3.Error) -> StoreError:
+    """A full disk, a lock that never ends, a broken rule of the schema: never a fault of the stage that waits for the commit."""
+    return StoreError(
+        "The ledger cannot be written",
+        why=f"{type(error).__name__}: {error}",
+        mend="see that its disk has room and no other program holds it, then run again",
+        code="MLC-STO-0005",
+    )
+
+
 class ThreadedDriver:
     """SQLite on worker threads. Open with `open`; the writer belongs to one task at a time (`pipeline.store.writer`)."""
 
@@ -122,6 +132,9 @@ class ThreadedDriver:
         except StopIteration as done:
             outcomes: list[Outcome] = done.value
             return outcomes
+        except sqlite3.Error as error:
+            await self._rollback()
+            raise _unusable(error) from error
         except BaseException:
             await self._rollback()
             raise
@@ -162,9 +175,11 @@ class InlineDriver:
         except StopIteration as done:
             outcomes: list[Outcome] = done.value
             return outcomes
-        except BaseException:
+        except BaseException as error:
             if self._connection.in_transaction:
                 self._connection.rollback()
+            if isinstance(error, sqlite3.Error):
+                raise _unusable(error) from error
             raise
 
     def _perform(self, operation: Operation) -> list[Row]:

@@ -5,6 +5,7 @@ Every verb that writes returns only when what it wrote is durable.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
@@ -55,15 +56,14 @@ async def open_ledger(
     migrate(path)
     opened: Driver = await ThreadedDriver.open(path) if driver == "threaded" else InlineDriver(path)
     writer = Writer(opened, clock)
+    # A plain task: a task group would wrap what the caller raises into a group, and a cancelled caller would stop the writer.
+    work = asyncio.create_task(writer.work())
     try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(writer.work)
-            try:
-                yield Ledger(opened, writer, clock, path)
-            finally:
-                writer.close()
+        yield Ledger(opened, writer, clock, path)
     finally:
+        writer.close()
         with anyio.CancelScope(shield=True):
+            await work
             await opened.close()
 
 

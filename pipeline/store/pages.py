@@ -24,11 +24,11 @@ class _PageWriter:
     def __init__(self, page: PageCommit, now: str, heads: Heads, open_letters: list[Row]) -> None:
         self.page, self.now, self.heads = page, now, heads
         self.letters = {
-            (company, object_, key, stage, code): id_ for id_, company, object_, key, stage, code in open_letters
+            (company, object_, key, stage, code): id_ for id_, company, object_, key, stage, code, _ in open_letters
         }
-        self.letters_of: dict[tuple[str, str, str], list[int]] = {}
-        for id_, company, object_, key, _, _ in open_letters:
-            self.letters_of.setdefault((company, object_, key), []).append(id_)
+        self.letters_of: dict[tuple[str, str, str], list[tuple[int, int | None]]] = {}  # (dead letter, its document)
+        for id_, company, object_, key, _, _, document in open_letters:
+            self.letters_of.setdefault((company, object_, key), []).append((id_, document))
         self.records: list[Row] = []
         self.links: list[Row] = []
         self.documents: list[Row] = []
@@ -83,7 +83,8 @@ class _PageWriter:
         """Opens a dead letter, counts a repeated one, or closes those that the record has outgrown."""
         record = fate.record
         identity = (record.company, record.object, record.key)
-        standing = self.letters_of.pop(identity, [])
+        # A document that still stands for the record keeps its letter: reading it again mends nothing.
+        standing = [id_ for id_, document in self.letters_of.pop(identity, []) if document not in fate.links]
         if fate.problem is not None:
             same = self.letters.get((*identity, fate.stage, fate.problem.code))
             if same is None:

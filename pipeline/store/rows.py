@@ -32,8 +32,7 @@ def millionths(amount: Decimal | None) -> int | None:
     """An amount as the ledger writes it. More than six decimals or a trillion is refused rather than rounded."""
     if amount is None:
         return None
-    scaled = amount * MILLIONTHS
-    if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(amount) >= LARGEST_AMOUNT:
+    if not _exact(amount):
         raise DataError(
             "The amount cannot be kept exactly",
             why=f"{amount} has more than six decimals, or a trillion or more",
@@ -41,7 +40,16 @@ def millionths(amount: Decimal | None) -> int | None:
             owner="AP",
             code="MLC-STO-0010",
         )
-    return int(scaled)
+    return int(amount * MILLIONTHS)
+
+
+def _exact(amount: Decimal) -> bool:
+    """Decided on the digits: arithmetic would round a very long amount first, and trap on a very large one."""
+    if not amount.is_finite() or amount.copy_abs() >= LARGEST_AMOUNT:
+        return False
+    _, digits, exponent = amount.as_tuple()
+    beyond = -6 - int(exponent)
+    return beyond <= 0 or not any(digits[-beyond:])
 
 
 def amount_text(value: int) -> str:

@@ -191,7 +191,7 @@ class BillsSource:
 
     async def _records(self, rows: list[Row]) -> list[Record]:
         parts = await self._gather(rows)
-        pass
+        await self._settle(parts)
         await self._remit.learn(parts.headers.values())
         records: list[Record] = []
         for number, row in parts.headers.items():

@@ -10,6 +10,7 @@ import msgspec
 from pipeline import ConfigError, Secret
 from stages.sterling.config import OAuth2
 from stages.sterling.protocol.answer import Unreadable, parse_json
+from stages.sterling.protocol.errors import NotSentError
 
 MARGIN_SECONDS = 30.0
 """A token is renewed this long before it ends, so that none ends on the wire."""
@@ -88,4 +89,26 @@ def token_refused(oauth: OAuth2, where: str, status: int) -> ConfigError:
         why=f"HTTP {status} for client {oauth.client_id!r}.",
         mend="Check oauth2's client_id, client_secret, scope and style with whoever runs the token server.",
         code="MLC-STL-0120",
+    )
+
+
+def tokens_refused(where: str) -> ConfigError:
+    """A token fetched a moment ago was refused too: it will not get better by itself."""
+    return ConfigError(
+        "Sterling does not accept the tokens of the token server",
+        where=where,
+        why="A token fetched a moment ago was refused with HTTP 401.",
+        mend="Check oauth2's scope and token_url, and that the gateway lets this client use the B2B APIs.",
+        code="MLC-STL-0401",
+    )
+
+
+def no_token(where: str, why: str) -> NotSentError:
+    """No token now, perhaps later."""
+    return NotSentError(
+        "The token server gave no token, so nothing was sent",
+        where=where,
+        why=why,
+        mend="It is tried again later. If it repeats, check oauth2's token_url and ask whoever runs the token server.",
+        code="MLC-STL-0121",
     )

@@ -7,9 +7,10 @@ turns every failure into an error of ours that holds no secret and no exception 
 from __future__ import annotations
 
 import logging
-import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,14 +19,14 @@ import msgspec
 from yarl import URL
 
 from pipeline import Clock, ConfigError, Context, Secret, SessionError, StageError, TransientError
-from stages.sterling.auth import Token, Tokens, client_credentials, token_form, token_refused
-from stages.sterling.config import SterlingConfig, checked
+from stages.sterling.auth import Token, Tokens, client_credentials, no_token, token_form, token_refused, tokens_refused
+from stages.sterling.config import SterlingConfig, Tls, checked
 from stages.sterling.protocol import addresses
+from stages.sterling.protocol.account import administrator, administrator_rights
 from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
-from stages.sterling.protocol.errors import Call, NotFoundError, NotSentError, judge, unreadable
+from stages.sterling.protocol.errors import Call, NotFoundError, NotSentError, judge, odd_refusal, unreadable
 from stages.sterling.protocol.paging import Incomplete, Listing
-from stages.sterling.protocol.representations import names, row_key
-from stages.sterling.transport import broken, tls_context
+from stages.sterling.protocol.representations import row_key
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes. A window of 1,000 partners is about 3 MB."""
@@ -56,9 +57,8 @@ class SterlingClient:
         self._token_lock = anyio.Lock()
         self._ready_lock = anyio.Lock()
         self._ready = False
-        self.partners: dict[str, list[str]] | None = (
-            None  # code -> partner names; the partner sink's, for all its lanes
-        )
+        # Names of trading partners by code, None until listed: the partner sink keeps it here for all its lanes.
+        self.partners: dict[str, list[str]] | None = None
         self.partners_lock = anyio.Lock()
 
     async def ready(self) -> None:
@@ -162,7 +162,7 @@ class SterlingClient:
             call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
         failure = self._final(judge(answer, call, self._clock.now()), call)
         if answer.status == 401 and call.writes and token is None and await self._signs_in():
-            failure = _odd_refusal(call)
+            failure = odd_refusal(call)
         if failure is not None:
             raise failure
         return answer
@@ -172,13 +172,7 @@ class SterlingClient:
         """A fresh token refused as well will not get better by itself."""
         if not isinstance(failure, SessionError):
             return failure
-        return ConfigError(
-            "Sterling does not accept the tokens of the token server",
-            where=call.where,
-            why="A token fetched a moment ago was refused with HTTP 401.",
-            mend="Check oauth2's scope and token_url, and that the gateway lets this client use the B2B APIs.",
-            code="MLC-STL-0401",
-        )
+        return tokens_refused(call.where)
 
     async def _signs_in(self) -> bool:
         """Whether the account's sign-in is accepted a moment after it was refused."""
@@ -224,7 +218,7 @@ class SterlingClient:
                         retry_after=response.headers.get("Retry-After", ""),
                     )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = broken(error, call)
+            failure = _broken(error, call)
         raise failure
 
     # Signing in.
@@ -246,16 +240,16 @@ class SterlingClient:
         try:
             answer = await self._exchange(call, "POST", url, headers, token_form(oauth))
         except TransientError as error:
-            raise _no_token(call, error.why) from None
+            raise no_token(call.where, error.why) from None
         if answer.status in (400, 401, 403):
             raise token_refused(oauth, call.where, answer.status)
         if not answer.ok:
-            raise _no_token(call, f"HTTP {answer.status}.")
+            raise no_token(call.where, f"HTTP {answer.status}.")
         try:
             return self._tokens.granted(answer.body, self._clock.monotonic())
         except ValueError as reason:
             problem = str(reason)
-        raise _no_token(call, problem)
+        raise no_token(call.where, problem)
 
     async def _refuse_administrator(self) -> None:
         """Administrators bypass mailbox permissions: tests pass, production fails, and a leak gives everything away.
@@ -274,9 +268,9 @@ class SterlingClient:
             return
         if not answer.ok:
             return
-        found = _administrator_rights(self._parsed(answer, call), self.config.administrator_groups)
+        found = administrator_rights(self._parsed(answer, call), self.config.administrator_groups)
         if found:
-            raise _administrator(account, found, call)
+            raise administrator(account, found, call.where)
 
 
 def _page_rows(page: Any) -> list[Mapping[str, Any]]:
@@ -288,51 +282,93 @@ def _page_rows(page: Any) -> list[Mapping[str, Any]]:
     return page
 
 
-def _administrator_rights(account: Any, pattern: str) -> list[str]:
-    """Group and permission names that make an administrator. A mailbox's permission is named after its path: not looked at."""
-    if not isinstance(account, Mapping):
-        return []
-    permissions = [name for name in names(account.get("permissions")) if not name.endswith(" Mailbox")]
-    return [name for name in names(account.get("groups")) + permissions if re.search(pattern, name)]
-
-
-def _administrator(account: str, found: list[str], call: Call) -> ConfigError:
-    return ConfigError(
-        f"The account {account} is an administrator",
-        where=call.where,
-        why=f"It has {', '.join(found[:5])}. Administrators bypass mailbox permissions, so mistakes would not show.",
-        mend="Use an account with APIUser and its mailboxes' permissions only, or set `allow_administrator: true`.",
-        code="MLC-STL-0201",
-    )
-
-
-def _odd_refusal(call: Call) -> TransientError:
-    return TransientError(
-        f"Sterling refused the sign-in when asked to {call.doing}, and accepts it again",
-        where=call.where,
-        why="HTTP 401 to this call only; it may come from something in between, so the outcome is unknown.",
-        mend="It is looked up and tried again. If it repeats, ask about the directory server and gateways in between.",
-        code="MLC-STL-0499",
-    )
-
-
 async def _bounded(stream: aiohttp.StreamReader) -> bytes:
-    """The body up to `LARGEST_ANSWER`. Raises `ValueError` beyond."""
+    """The body up to `LARGEST_ANSWER`. Raises `_TooLarge` beyond."""
     body = bytearray()
     async for chunk in stream.iter_any():
         body += chunk
         if len(body) > LARGEST_ANSWER:
-            raise ValueError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+            raise _TooLarge(f"The answer is larger than {LARGEST_ANSWER} bytes.")
     return bytes(body)
 
 
-def _no_token(call: Call, why: str) -> NotSentError:
-    return NotSentError(
-        "The token server gave no token, so nothing was sent",
+class _TooLarge(ValueError):
+    """An answer beyond what is read. Its text is for people."""
+
+
+def _broken(error: Exception, call: Call) -> StageError:
+    """What went wrong below HTTP. Only the kind of the exception and the system's own words get into the text."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ConfigError(
+            "The server's certificate is not trusted",
+            where=call.where,
+            why=_certificate_reason(error),
+            mend="Put the certificate of Sterling's authority into tls.ca_file, and use the host name it was issued for.",
+            code="MLC-STL-0105",
+        )
+    why = _reason(error)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return NotSentError(
+            "No connection could be made, so nothing was sent",
+            where=call.where,
+            why=why,
+            mend="It is tried again later. Check that the server runs and that its address and port are right.",
+            code="MLC-STL-0700",
+        )
+    return TransientError(
+        f"The connection failed when Sterling was asked to {call.doing}",
         where=call.where,
         why=why,
-        mend="It is tried again later. If it repeats, check oauth2's token_url and ask whoever runs the token server.",
-        code="MLC-STL-0121",
+        mend="It is tried again later. If it repeats, look at the network and at timeouts in between.",
+        code="MLC-STL-0701",
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _TooLarge):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "No answer in time."
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "The host's name was not found."
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, ssl.SSLError) and cause.reason:
+        return f"TLS: {cause.reason}."
+    if isinstance(cause, OSError) and isinstance(cause.strerror, str):
+        return f"{cause.strerror}."
+    return f"{type(error).__name__}."
+
+
+def _certificate_reason(error: aiohttp.ClientConnectorCertificateError) -> str:
+    cause = error.certificate_error
+    return str(cause.verify_message) if isinstance(cause, ssl.SSLCertVerificationError) else type(cause).__name__
+
+
+def tls_context(tls: Tls, folder: Path) -> ssl.SSLContext:
+    """The client's TLS: 1.2 or newer, host names checked, the files of the settings. Raises `ConfigError` for unusable files."""
+    try:
+        context = ssl.create_default_context(cafile=str(folder / tls.ca_file) if tls.ca_file else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls.client_certificate:
+            key = str(folder / tls.client_key) if tls.client_key else None
+            # Without a password callback OpenSSL would stop and ask on the terminal.
+            context.load_cert_chain(str(folder / tls.client_certificate), key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+    else:
+        if not tls.verify:
+            log.warning(
+                "sterling: TLS VERIFICATION IS OFF (tls.verify: false): anyone in between can read and change everything"
+            )
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+    raise ConfigError(
+        "A TLS file cannot be used",
+        where="tls.ca_file, tls.client_certificate, tls.client_key",
+        why=reason,
+        mend="Give existing PEM files; the key must not need a passphrase.",
+        code="MLC-STL-0105",
     )
 
 

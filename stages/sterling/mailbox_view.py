@@ -24,11 +24,18 @@ async def messages(client: SterlingClient, mailbox: str) -> list[Message]:
     searches is documented nowhere, and a search that misses would read as absent and be sent twice.
     """
     if client.config.list_by == "mailboxcontents":
-        return await _contents(client, mailbox)
+        return _named(await _contents(client, mailbox))
     path = addresses.collection(client.config.mailboxmessages)
-    seen = [message(row) for row in await client.rows(path, "list mailbox messages")]
+    seen = _named([message(row) for row in await client.rows(path, "list mailbox messages")])
     if not any(one.mailbox == mailbox for one in seen) and await forbidden(client, mailbox):
         raise ValueError(f"the account may not read {mailbox}")
+    return seen
+
+
+def _named(seen: list[Message]) -> list[Message]:
+    """A message without a name is not ours; a listing without any names tells nothing."""
+    if seen and not any(one.name for one in seen):
+        raise ValueError("the listing names no message")
     return seen
 
 

@@ -122,7 +122,8 @@ class Alphabet:
 
 
 def _fits(delimiters: str, extended: bool) -> Callable[[str], bool]:
-    element, segment, component, *others = delimiters
+    element, segment, component = delimiters[0], delimiters[1], delimiters[2]
+    others = delimiters[3:]
 
     def fits(data: str) -> bool:
         return (

@@ -22,7 +22,7 @@ select d.guard, d.company, d.object, d.key, d.partner, d.set_code, d.id
 from json_each(?) as g join documents d on d.guard = g.value where d.flow = ?;
 
 -- name: open_dead_letters
-select x.id, x.company, x.object, x.key, x.stage, x.code from json_each(?) as k
+select x.id, x.company, x.object, x.key, x.stage, x.code, x.document from json_each(?) as k
 join dead_letters x on x.flow = ? and x.object = k.value ->> 1 and x.key = k.value ->> 2 and x.company = k.value ->> 0
 where x.state = 'open' and x.delivery is null;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any, cast
+from xml.sax.saxutils import escape
 
 import msgspec
 from lxml import etree
@@ -16,6 +17,7 @@ _CONTROL = ("senderid", "password", "controlid", "uniqueid", "dtdversion", "poli
 _LOOSE = "showadditionalerrorinfo"  # newer than the published schema, which leaves its place in the sequence open
 _LOGIN = ("userid", "companyid", "password", "clientid", "locationid")
 _LONGEST_ID = 256
+_SPECIAL = re.compile("[^\t\n !-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # illegal, or one of & < > and CR
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -193,6 +195,18 @@ def add(parent: etree._Element, name: str, value: str = "") -> etree._Element:
     except ValueError:
         child.text = _ILLEGAL.sub("", value)
     return child
+
+
+def records(name: str, names: list[str], cells: list[list[str]]) -> etree._Element:
+    """A ``data`` of equal records. Written as text and parsed, which costs a third of adding a million elements one by one."""
+    template = f"<{name}>{''.join(f'<{each}>%s</{each}>' for each in names)}</{name}>"
+    rows = [template % tuple(row if _SPECIAL.search("".join(row)) is None else map(_escaped, row)) for row in cells]
+    parser = etree.XMLParser(resolve_entities=False, huge_tree=True)
+    return cast(etree._Element, etree.fromstring(f"<data>{''.join(rows)}</data>", parser))
+
+
+def _escaped(value: str) -> str:
+    return escape(_ILLEGAL.sub("", value)).replace("\r", "&#13;")
 
 
 def add_errors(parent: etree._Element, errors: Iterable[GatewayError]) -> None:

@@ -12,7 +12,7 @@ from lxml import etree
 
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, elements, number, text
-from stages.intacct.simulator.envelope import add
+from stages.intacct.simulator.envelope import add, records
 from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused, schema_violation
 from stages.intacct.simulator.filters import compiled, spans
 from stages.intacct.simulator.model import Field, ObjectType, show
@@ -77,18 +77,15 @@ class Functions:
     def _query(self, element: etree._Element, session: Session, now: datetime) -> Answer:
         query = read_query(element, self._books)
         page = run(query, self._books, session.location, self._rng)
-        data = etree.Element(
-            "data",
-            listtype=query.type.name,
-            totalcount=str(page.total),
-            offset=str(page.offset),
-            count=str(len(page.cells)),
-            numremaining=str(page.remaining),
-        )
-        for cells in page.cells:
-            record = etree.SubElement(data, query.type.name)
-            for name, cell in zip(page.names, cells, strict=True):
-                add(record, name, cell)
+        data = records(query.type.name, page.names, page.cells)
+        for name, value in (
+            ("listtype", query.type.name),
+            ("totalcount", page.total),
+            ("offset", page.offset),
+            ("count", len(page.cells)),
+            ("numremaining", page.remaining),
+        ):
+            data.set(name, str(value))
         return Answer(data=data, facts=_facts(query.type, len(page.cells), page.total, offset=page.offset))
 
     # readByQuery and readMore
@@ -145,18 +142,16 @@ class Functions:
         remaining = len(found.rows) - found.at
         if not remaining:
             del self._sets[key]
-        data = etree.Element(
-            "data",
-            listtype=found.type.name.lower(),
-            count=str(len(rows)),
-            totalcount=str(len(found.rows)),
-            numremaining=str(remaining),
-            resultId=key if remaining else "",
-        )
-        for row in rows:
-            record = etree.SubElement(data, found.type.name.lower())
-            for field in found.fields:
-                add(record, field.id, show(field.take(row)))
+        cells = [[show(field.take(row)) for field in found.fields] for row in rows]
+        data = records(found.type.name.lower(), [field.id for field in found.fields], cells)
+        for name, value in (
+            ("listtype", found.type.name.lower()),
+            ("count", len(rows)),
+            ("totalcount", len(found.rows)),
+            ("numremaining", remaining),
+            ("resultId", key if remaining else ""),
+        ):
+            data.set(name, str(value))
         return Answer(data=data, facts=_facts(found.type, len(rows), len(found.rows)))
 
     # read

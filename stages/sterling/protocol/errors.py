@@ -95,6 +95,17 @@ def unreadable(call: Call, reason: str) -> TransientError:
     )
 
 
+def odd_refusal(call: Call) -> TransientError:
+    """A 401 to one write, while the same sign-in is accepted a moment later: whoever refused it, the outcome is unknown."""
+    return TransientError(
+        f"Sterling refused the sign-in when asked to {call.doing}, and accepts it again",
+        where=call.where,
+        why="HTTP 401 to this call only; it may come from something in between, so the outcome is unknown.",
+        mend="It is looked up and tried again. If it repeats, ask about the directory server and gateways in between.",
+        code="MLC-STL-0499",
+    )
+
+
 def _own(call: Call, status: int, text: str) -> StageError:
     why = _why(status, text)
     if status == 403:

@@ -71,7 +71,7 @@ def timestamp(text: str) -> datetime | None:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One mailbox message. ``mailbox`` is None where the listing does not say, ``size`` (bytes) likewise."""
+    """One mailbox message. Where the listing does not say, ``mailbox`` and ``size`` (bytes) are None and ``name`` is empty."""
 
     id: str
     name: str
@@ -82,14 +82,14 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def message(row: Mapping[str, Any]) -> Message:
-    """A row of ``mailboxmessages`` or ``mailboxcontents``. Raises `ValueError` for a row without id or name: it tells nothing."""
-    key, name = text_of(row.get("id")) or text_of(row.get("_id")), text_of(row.get("name"))
-    if not key or not name:
-        raise ValueError("a listed message has no id or no name")
+    """A row of ``mailboxmessages`` or ``mailboxcontents``. Raises `ValueError` for a row without id."""
+    key = text_of(row.get("id")) or text_of(row.get("_id"))
+    if not key:
+        raise ValueError("a listed message has no id")
     path, size = text_of(row.get("mailboxPath")).rstrip("/"), text_of(row.get("size"))
     return Message(
         id=key,
-        name=name,
+        name=text_of(row.get("name")),
         mailbox=path or None,
         document=text_of(row.get("documentId")),
         size=int(size) if size.isdecimal() else None,

@@ -10,7 +10,17 @@ import anyio
 import pytest
 
 from pipeline.engine.edge import Edge
-from pipeline.engine.nodes import AdmitNode, BranchNode, Encoded, EncodeNode, FilterNode, MapNode, Node, state_document
+from pipeline.engine.nodes import (
+    AdmitNode,
+    BranchNode,
+    Encoded,
+    EncodeNode,
+    FilterNode,
+    MapNode,
+    Node,
+    predicate,
+    state_document,
+)
 from pipeline.engine.receipt import Receipt
 from pipeline.errors import DataError, Excluded, Held, RefusedError
 from pipeline.flow.expression import Expression
@@ -156,22 +166,35 @@ async def test_fan_out_makes_one_branch_per_reader() -> None:
     assert bench.receipt.open == 6
 
 
-def filter_stage(text: str) -> Stage:
-    return Stage(name="payable", verb="filter", component="", expression=Expression(text), rule="not posted")
+def posted(bench: Bench, keeps: Callable[[Record], bool] | None = None) -> FilterNode:
+    stage = Stage(name="payable", verb="filter", component="", rule="not posted")
+    return FilterNode(stage, bench.input, bench.edges, keeps or predicate(Expression("bill.STATE == 'Posted'")))
 
 
 async def test_a_filter_keeps_what_holds_and_excludes_the_rest_by_its_rule() -> None:
     bench = Bench(record("bill", STATE="Posted"), record("bill", STATE="Draft"), record("bill", STATE=None))
-    await bench.run(FilterNode(filter_stage("bill.STATE == 'Posted'"), bench.input, bench.edges))
+    await bench.run(posted(bench))
     assert [one.row for one in await bench.out()] == [0]
     assert bench.receipt.reasons == {1: "not posted", 2: "not posted"}
 
 
 async def test_a_filter_that_cannot_tell_makes_that_record_dead() -> None:
     bench = Bench(record("bill", STATE=5), record("bill", STATE="Posted"))
-    await bench.run(FilterNode(filter_stage("bill.STATE == 'Posted'"), bench.input, bench.edges))
+    await bench.run(posted(bench))
     assert [one.row for one in await bench.out()] == [1]
     assert bench.receipt.ranks == {0: RANK["dead"]}
+
+
+async def test_a_filter_may_be_a_component_and_may_exclude_by_a_rule_of_its_own() -> None:
+    def keeps(one: Record) -> bool:
+        if one.key == "own":
+            raise Excluded("too old")
+        return one.key == "kept"
+
+    bench = Bench(record(key="kept"), record(key="dropped"), record(key="own"))
+    await bench.run(posted(bench, keeps))
+    assert [one.key for one in await bench.out()] == ["kept"]
+    assert bench.receipt.reasons == {1: "not posted", 2: "too old"}
 
 
 def branch_stage(otherwise: str | None) -> Stage:

@@ -328,6 +328,18 @@ async def test_the_sliding_deadline_of_the_server_is_kept(gateway: Any, clock: M
     assert gateway.logins == 2
 
 
+async def test_a_later_reply_can_bring_the_deadline_forward(
+    gateway: Any, clock: ManualClock, open_client: Open
+) -> None:
+    async with open_client() as client:
+        await client.sign_in()
+        gateway.timeout = "2026-01-05T06:10:00+00:00"
+        await client.query(VENDORS)
+        await clock.advance(9.5 * 60)
+        await client.query(VENDORS)
+    assert gateway.logins == 2
+
+
 async def test_a_lookup_without_fields_is_an_error(gateway: Any, answers: Any, open_client: Open) -> None:
     gateway.script.append(answers.reply("<data/>", "lookup"))
     async with open_client() as client:

@@ -520,3 +520,13 @@ async def test_vendors_have_no_posting_date(open_client: Open) -> None:
 def test_a_page_size_out_of_bounds_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="page_size"):
         BillsSettings(page_size=size)
+
+
+async def test_the_next_run_sees_a_changed_address(gateway: Any, open_client: Open) -> None:
+    gateway.tables["VENDOR"][0] |= PAY_TO
+    async with open_client() as client:
+        source = BillsSource(client, BillsSettings())
+        _, cursor = await read_all(source)
+        gateway.tables["VENDOR"][0]["PAYTO.MAILADDRESS.CITY"] = "York"
+        records, _ = await read_all(source, cursor=cursor)
+    assert records[0].body.remit_to.address.city == "York"

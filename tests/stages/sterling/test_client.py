@@ -82,7 +82,7 @@ async def test_answer_beyond_the_limit_is_given_up(far, wire, connected, monkeyp
     monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1000)
     far.on("GET", "/things/1", {"text": "x" * 2000})
     async with connected() as client:
-        with pytest.raises(TransientError):
+        with pytest.raises(TransientError, match="larger than 1000 bytes"):
             await client.read("things/1", "read a thing")
 
 

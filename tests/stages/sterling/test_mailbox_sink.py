@@ -306,18 +306,36 @@ async def test_server_that_ignores_the_window_ends_the_listing(far, connected, d
         lambda wire: wire.error(503, "Busy."),
         lambda wire: wire.page(302, Location="http://127.0.0.1:1/"),
         lambda wire: {"rows": []},
-        lambda wire: [{"_id": "1", "name": "no mailbox; fine"}, {"_id": "2"}],
+        lambda wire: [{"_id": "1"}, {"_id": "2", "name": ""}],
         lambda wire: ["text"],
         lambda wire: wire.page(200, '[{"_id": "1", "na'),
         lambda wire: wire.page(200, ""),
     ],
-    ids=["page", "page 404", "400", "403", "503", "302", "no list", "nameless row", "no rows", "cut off", "empty body"],
+    ids=[
+        "page",
+        "page 404",
+        "400",
+        "403",
+        "503",
+        "302",
+        "no list",
+        "nameless rows",
+        "no rows",
+        "cut off",
+        "empty body",
+    ],
 )
 async def test_unclear_listing_is_undetermined_never_absent(far, wire, connected, delivery, answer):
     far.on("GET", MESSAGES, lambda _: answer(wire))
     async with connected() as client:
         with pytest.raises(Undetermined):
             await MailboxSink(client).find(delivery)
+
+
+async def test_nameless_message_of_somebody_else_is_no_hindrance(far, wire, connected, delivery):
+    far.on("GET", MESSAGES, wire.range([row(1, ""), row(2, delivery.name)]))
+    async with connected() as client:
+        assert [seen.id for seen in await MailboxSink(client).find(delivery)] == ["2"]
 
 
 async def test_error_on_a_later_page_is_undetermined(far, wire, connected, delivery):

@@ -157,7 +157,7 @@ def test_what_was_written_is_read_back_and_data_never_holds_a_delimiter(
     marks: list[str],
 ) -> None:
     delimiters = Delimiters(element=marks[0], segment=marks[1], component=marks[2], repetition=marks[3])
-    guide = {"delimiters": delimiters, "on_delimiter": "replace"}
+    guide: dict[str, Any] = {"delimiters": delimiters, "on_delimiter": "replace"}
     try:
         body = plan(**guide).render(subject(us={"name": name, "id": "HV01"}, line={"text": words}))
     except DataError:

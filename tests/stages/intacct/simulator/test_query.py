@@ -429,3 +429,26 @@ async def test_entities_and_terms_can_be_listed(wired):
         terms = await wire.column(_query(object="APTERM", select="<field>NAME</field>"), "NAME")
 
     assert (entities, terms) == (["WEST", "NORTH"], ["Net 30"])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Fish & Chips <b>", "Fish & Chips <b>"),
+        ("a ]]> b", "a ]]> b"),
+        ("bell\x07 and null\x00", "bell and null"),
+        ("\ufffe and \ud800", " and "),
+        ("two\nlines\r\n", "two\nlines\r\n"),
+        ("100% of %s", "100% of %s"),
+        ("Crème 𝄞 'brûlée'", "Crème 𝄞 'brûlée'"),
+    ],
+)
+async def test_texts_arrive_as_they_are_but_for_what_xml_cannot_carry(wired, new_bill, text, shown):
+    select = "<field>DESCRIPTION</field>"
+    async with wired() as wire:
+        wire.simulator.add_bill(new_bill(150, "ODD", "V-1", "Posted", "3", 5, description=text))
+        queried = await wire.column(_query(_test("equalto", "RECORDNO", "150"), select=select), "DESCRIPTION")
+        read = await wire.call("<read><object>APBILL</object><keys>150</keys><fields>DESCRIPTION</fields></read>")
+
+    assert queried == [shown]
+    assert read.findtext("data/APBILL/DESCRIPTION") == shown
