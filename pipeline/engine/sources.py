@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -68,10 +69,8 @@ class SourceReader:
             cursor = await self._ledger.cursor(self._committer.flow, self.stage.name, self._scope)
         number = 0
         while not self._stopping.requested:
-            at = cursor
-            page: Page | None = await tried(
-                lambda: self._source.read(self._window, at), self.stage.retry, self._services, self._stopping
-            )
+            read = partial(self._source.read, self._window, cursor)
+            page: Page | None = await tried(read, self.stage.retry, self._services, self._stopping)
             if page is None:
                 return
             number += 1
@@ -135,7 +134,7 @@ class SourceReader:
     async def _tell_settled(self, source: Settles, page: Page) -> None:
         """What fails here is the run's problem; the outcomes are durable, and the pages behind go on."""
         try:
-            await tried(lambda: source.settled(page), self.stage.retry, self._services, self._stopping)
+            await tried(partial(source.settled, page), self.stage.retry, self._services, self._stopping)
         except ConnectorError as error:
             self.problem = self.problem or error
 

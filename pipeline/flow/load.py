@@ -38,7 +38,7 @@ def load_flow(
     """
     try:
         text = read_text(path)
-        tree = parse_tree(text, shown(path))
+        tree = parse_tree(text, shown(path), lenient=True)
     except FlowError as error:
         return None, [finding for finding in error.findings if isinstance(finding, Finding)]
     report = Report(tree, path.parent, environment, live=live)

@@ -25,7 +25,7 @@ class Report:
         self.folder = folder
         self.environment = environment
         self.live = live
-        self._found: list[Finding] = []
+        self._found: list[Finding] = list(tree.findings)
 
     @property
     def failed(self) -> bool:

@@ -54,11 +54,15 @@ class _Node:
 
 
 class Tree:
-    """The data of one file, and where each value stands. Made by `read_tree` and `parse_tree`."""
+    """The data of one file, and where each value stands. Made by `read_tree` and `parse_tree`.
 
-    def __init__(self, file: str, root: _Node) -> None:
+    ``findings`` are those that leave a tree to look further in (a key that stands twice, a tag); only a lenient reader sees them.
+    """
+
+    def __init__(self, file: str, root: _Node, findings: list[Finding]) -> None:
         self.file = file
         self.data: Any = root.value
+        self.findings = findings
         self._root = root
 
     def finding(
@@ -153,9 +157,9 @@ def _step(node: _Node, rest: str) -> str:
     return max(fits, key=len, default="")
 
 
-def read_tree(path: Path) -> Tree:
-    """The tree of a UTF-8 file, named as the user would type it. Raises `FlowError` with findings."""
-    return parse_tree(read_text(path), shown(path))
+def read_tree(path: Path, *, lenient: bool = False) -> Tree:
+    """The tree of a UTF-8 file, named as the user would type it. Raises `FlowError` with findings; see `parse_tree`."""
+    return parse_tree(read_text(path), shown(path), lenient=lenient)
 
 
 def read_text(path: Path) -> str:
@@ -175,8 +179,11 @@ def read_text(path: Path) -> str:
         _refuse(file, codes.UNREADABLE, f"the file cannot be read: {reason}")
 
 
-def parse_tree(text: str, file: str) -> Tree:
-    """The tree of a text. Raises `FlowError` whose findings say in plain words what is wrong and where."""
+def parse_tree(text: str, file: str, *, lenient: bool = False) -> Tree:
+    """The tree of a text. Raises `FlowError` whose findings say in plain words what is wrong and where.
+
+    A lenient reader gets the tree wherever there is one, and must report ``Tree.findings`` with its own.
+    """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         _refuse(file, codes.TOO_LARGE, f"the file is larger than {MAX_BYTES} bytes")
     text = text.removeprefix("\ufeff")
@@ -192,9 +199,9 @@ def parse_tree(text: str, file: str) -> Tree:
         raise _flow_error(file, [*builder.findings, _syntax(file, error)]) from None
     except yaml.YAMLError as error:
         _refuse(file, codes.SYNTAX, str(error).splitlines()[0])
-    if builder.findings:
+    if builder.findings and not lenient:
         raise _flow_error(file, builder.findings)
-    return Tree(file, root)
+    return Tree(file, root, builder.findings)
 
 
 def shown(path: Path) -> str:

@@ -187,7 +187,8 @@ def _read(paths: list[Path]) -> tuple[dict[str, Tree], list[Finding]]:
         if path.suffix not in (".yaml", ".yml") or path.name.startswith("."):
             continue
         try:
-            trees[path.name] = read_tree(path)
+            trees[path.name] = read_tree(path, lenient=True)
+            findings += trees[path.name].findings
         except FlowError as error:
             findings += [finding for finding in error.findings if isinstance(finding, Finding)]
     return trees, findings

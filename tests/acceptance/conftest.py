@@ -159,6 +159,7 @@ class Rig:
         self.world = world
         self.intacct, self.sterling, self.far = intacct, sterling, Far(sterling)
         self.child: Child | None = None
+        self.children: list[Child] = []
         self.store = folder / "ledger" / "ledger.db"
         self.flows = shutil.copytree(FLOWS, folder / "flows")
         self.flow = self.flows / "bills.yaml"
@@ -191,14 +192,11 @@ class Rig:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self.child = Child(process)
+        self.children.append(self.child)
         return self.child
 
     async def command(self, *arguments: str, **environment: str) -> Outcome:
-        child = await self.start(*arguments, **environment)
-        try:
-            return await child.ends()
-        finally:
-            await child.dies()
+        return await (await self.start(*arguments, **environment)).ends()
 
     async def run(self, *options: str, **environment: str) -> Outcome:
         """The bills flow."""
@@ -273,8 +271,9 @@ def rigs(tmp_path: Path) -> Rigs:
                 yield made
             finally:
                 sterling.faults.clear()
-                if made.child is not None:
-                    await made.child.dies()
+                for child in made.children:
+                    await child.dies()
+                    await child.ends()
 
     return rig
 

@@ -199,7 +199,7 @@ def _purchase(document: Source) -> PurchaseOrder:
         id=_must(document, "DOCID"),
         number=document["DOCNO"] or "",
         date=document["WHENCREATED"],
-        order=document["PONUMBER"] or document["CREATEDFROM"] or "",  # the number people know, else the document's id
+        order=document["PONUMBER"] or _number(document["CREATEDFROM"] or ""),
         source=document,
     )
 
@@ -226,6 +226,11 @@ def contact(source: Source, paths: Sequence[str]) -> Contact:
         if found != Contact():
             return found
     return Contact()
+
+
+def _number(document_id: str) -> str:
+    """The number people know of a document id: ``Purchase Order-PO0042`` is the definition, a hyphen, and the number."""
+    return document_id.partition("-")[2] or document_id
 
 
 def plain_contact(source: Source) -> Contact:
@@ -260,21 +265,23 @@ def digest(*parts: Any) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if kind is dict:
+        skipped = fields.VOLATILE
         return {
-            name: _canonical(item)
+            name: item if type(item) is str and item.isascii() else _canonical(item)
             for name, item in value.items()
-            if item not in (None, "") and name not in fields.VOLATILE
+            if item is not None and item != "" and name not in skipped
         }
+    if kind is Decimal:
+        return format(value.normalize() + 0, "f")  # + 0: no negative zero
+    if kind is list or kind is tuple:
+        return [_canonical(item) for item in value]
     if isinstance(value, msgspec.Struct):
         return _canonical(msgspec.structs.asdict(value))
-    if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
-    if isinstance(value, Decimal):
-        return format(value.normalize() + 0, "f")  # + 0: no negative zero
-    if isinstance(value, date):
-        return value.isoformat()
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _must(source: Source, name: str) -> Any:

@@ -78,7 +78,7 @@ def test_the_worst_of_two_branches_counts_in_either_order(first: str, second: st
     end(one, 0, first)
     end(one, 0, second)
     worst: dict[str, Any] = {"exclude": RANK["excluded"], "dead": RANK["dead"], "held": RANK["held"]}
-    expected = max((worst.get(how, -1) for how in (first, second)))
+    expected = max(worst.get(how, -1) for how in (first, second))
     assert one.ranks.get(0, -1) == expected
 
 

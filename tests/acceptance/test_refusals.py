@@ -1,0 +1,141 @@
+"""What is refused at once, clearly, with nothing lost; and that no secret gets out on any of these ways."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from stages.intacct.simulator import Fault as IntacctFault
+from stages.sterling.simulator import Fault
+
+BILLS = 60
+CANARIES = {
+    "sender_password": "canary-sender-7f3a<&>",
+    "user_password": "canary-user-91bc\"'",
+    "sterling_password": "canary-sterling-55de%+",
+}
+CLOSED = "http://127.0.0.1:9"  # discard: nothing listens there
+
+
+async def _refused(rig: Any, code: str, *words: str, **environment: str) -> None:
+    """Exit 4, one JSON line that says why, the four parts for people, and not one record touched."""
+    outcome = await rig.run(**environment)
+    assert outcome.code == 4, outcome.err
+    report = outcome.json
+    assert (report["status"], report["read"], report["balanced"]) == ("failed", 0, True)
+    assert code in outcome.err
+    for word in ("why", "mend", "owner", *words):
+        assert word in outcome.err
+    assert not rig.far.arrivals()
+
+
+async def test_wrong_credentials_are_told_apart_and_nothing_is_lost(rigs: Any, reference: Any) -> None:
+    async with rigs(BILLS) as rig:
+        await _refused(rig, "MLC-INTACCT-", INTACCT_USER_PASSWORD="wrong")
+        await _refused(rig, "MLC-INTACCT-", INTACCT_SENDER_PASSWORD="wrong")
+        await _refused(rig, "MLC-STL-0401", "Sterling", STERLING_PASSWORD="wrong")
+        assert (await rig.run()).code == 0
+        await rig.check_as_if_nothing_had_happened(await reference(BILLS))
+
+
+async def test_a_host_that_is_not_there_ends_the_run_clearly(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        await _refused(rig, "MLC-INTACCT-0208", "INTACCT_URL", INTACCT_URL=f"{CLOSED}/ia/xml/xmlgw.phtml")
+        await _refused(rig, "MLC-STL-", STERLING_URL=f"{CLOSED}/B2BAPIs/svc")
+
+
+@pytest.mark.parametrize("kind", ["html", "bomb", "external entity", "truncated", "two roots"])
+async def test_a_gateway_that_answers_no_xml_at_signing_in_ends_the_run_clearly(rigs: Any, kind: Any) -> None:
+    async with rigs(BILLS) as rig:
+        rig.intacct.faults.add(IntacctFault(kind=kind, times=None))
+        await _refused(rig, "MLC-INTACCT-")
+
+
+async def test_spoilt_answers_while_reading_are_asked_for_again(rigs: Any, reference: Any) -> None:
+    async with rigs(BILLS) as rig:
+        rig.small_pages(15)
+        rig.edit(("times: 8, first: 1s", "times: 8, first: 10ms"))
+        kinds: list[Any] = ["html", "bomb", "truncated", "empty", "expired session", "reset after"]
+        for n, kind in enumerate(kinds):
+            rig.intacct.faults.add(IntacctFault(kind=kind, function="query", nth=3 * n + 2))
+        outcome = await rig.run()
+        assert outcome.code == 0, outcome.err
+        assert rig.intacct.counts.faults == len(kinds)
+        assert not rig.intacct.faults.pending
+        assert outcome.json["read"] == BILLS
+        await rig.check_as_if_nothing_had_happened(await reference(BILLS))
+
+
+async def test_a_gateway_that_stays_broken_while_reading_ends_in_4_and_the_next_run_reads_the_rest(
+    rigs: Any, reference: Any
+) -> None:
+    async with rigs(BILLS) as rig:
+        rig.small_pages(15)
+        rig.edit(("times: 8, first: 1s", "times: 2, first: 10ms"))
+        rig.intacct.faults.add(IntacctFault(kind="bomb", function="query", object="APBILL", nth=3, times=None))
+        outcome = await rig.run()
+        report = outcome.json
+        assert (outcome.code, report["status"], report["balanced"]) == (4, "failed", True), outcome.err
+        assert 0 < report["read"] < BILLS
+        assert report["in_flight"] == 0, "what was read is delivered all the same"
+        rig.intacct.faults.clear()
+        assert (await rig.run()).code == 0
+        await rig.check_as_if_nothing_had_happened(await reference(BILLS))
+
+
+async def test_a_broken_flow_file_is_told_with_all_its_findings_at_once(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        rig.edit(
+            ("flow: bills\n", "flow: bills\nowner: me\n"),
+            ("source: intacct.bills", "source: intacct.bils"),
+            ("rule: not posted", "rulle: not posted"),
+            ("workers: 4", "workers: many"),
+        )
+        outcome = await rig.run()
+        assert outcome.code == 2
+        findings = outcome.json["findings"]
+        assert len(findings) >= 4
+        text = rig.flow.read_text("utf-8").splitlines()
+        lines = {text[finding["line"] - 1] for finding in findings}
+        for wrong in ("owner: me", "intacct.bils", "rulle", "many"):
+            assert any(wrong in line for line in lines), (wrong, findings)
+            assert wrong.split(": ")[0] in outcome.err
+        assert outcome.err.count("bills.yaml:") >= 4
+        assert not rig.store.exists() or not rig.rows("select id from runs")
+
+
+async def test_a_variable_that_is_not_set_is_named(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        del rig.environment["INTACCT_COMPANY_ID"]
+        outcome = await rig.run()
+        assert outcome.code == 2
+        assert "INTACCT_COMPANY_ID" in outcome.err
+
+
+async def test_no_secret_gets_into_any_output_or_any_byte_of_the_ledger(rigs: Any) -> None:
+    async with rigs(BILLS, **CANARIES) as rig:
+        user = rig.world.sterling_user
+        basic = [base64.b64encode(f"{user}:{word}".encode()).decode() for word in ("canary-wrong", CANARIES["sterling_password"])]
+        rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", after=True))
+        rig.sterling.faults.add(Fault(kind="null_pointer", match="POST messagebatches", skip=2))
+        outcomes = [
+            await rig.run(INTACCT_USER_PASSWORD="canary-wrong"),
+            await rig.run(INTACCT_SENDER_PASSWORD="canary-wrong"),
+            await rig.run(STERLING_PASSWORD="canary-wrong"),
+            await rig.run(INTACCT_URL=f"http://someone:canary-wrong@127.0.0.1:9{'/ia/xml/xmlgw.phtml'}"),
+            await rig.run(STERLING_URL=f"http://someone:canary-wrong@127.0.0.1:9{'/B2BAPIs/svc'}"),
+            await rig.run(),
+        ]
+        assert [outcome.code for outcome in outcomes] == [4, 4, 4, 2, outcomes[4].code, 5]
+        assert outcomes[4].code in (2, 4)
+        said = "".join(outcome.out + outcome.err for outcome in outcomes).encode()
+        kept = b"".join(file.read_bytes() for file in rig.store.parent.iterdir())
+        assert b"MLC-STL-0400" in kept, "the ledger was looked into"
+        for secret in (*CANARIES.values(), "canary-wrong", *basic):
+            for form in (secret, json.dumps(secret)[1:-1]):
+                assert form.encode() not in said
+                assert form.encode() not in kept
+        assert b"canary" not in said + kept
