@@ -201,7 +201,7 @@ CASES = [
     # the header
     ("a: [x\n", "flow.yaml:1:4: MLC-FLOW-0001 $: this `[` is never closed; a comma or its `]` is missing"),
     ("", "flow.yaml:1:1: MLC-FLOW-0003 $: the file is empty"),
-    ("flow: f\nflow: g\n", "flow.yaml:2:1: MLC-FLOW-0002 $.flow: `flow` stands here twice; first in line 1"),
+    (stages(SOURCE, SINK) + "flow: g\n", "flow.yaml:5:1: MLC-FLOW-0002 $.flow: `flow` stands here twice; first in line 1"),
     ("[a]", "flow.yaml:1:1: MLC-FLOW-0012 $: a flow file is a mapping that starts with `flow: name`, got a list"),
     (stages(SOURCE, SINK).removeprefix("flow: f\n"), "flow.yaml:1:1: MLC-FLOW-0011 $: the key `flow` is missing"),
     ("flow: f\n", "flow.yaml:1:1: MLC-FLOW-0011 $: the key `stages` is missing"),
@@ -290,6 +290,11 @@ CASES = [
     (stages(SOURCE, "b: { branch: { p: a.x == 1 }, else: p }", "x: { sink: lists.gone, from: b.p }"), "flow.yaml:4:41: MLC-FLOW-0012 $.stages[1].b.else: `p` is already a case of this branch"),
     (stages(SOURCE, "b: { branch: { p: a.x == 1, 8: a.x == 2 } }", "x: { sink: lists.gone, from: [b.p, b.8] }"), "flow.yaml:4:33: MLC-FLOW-0012 $.stages[1].b.branch.8: `8` cannot be the name of a port; letters, digits, `_` and `-`, starting with a letter"),
 ]  # fmt: skip
+
+
+def test_a_key_that_stands_twice_does_not_hide_the_other_findings(load: Load) -> None:
+    _, findings = load(stages(SOURCE, "x: { map: ap.shpe }", SINK) + "flow: g\nflwo: h\n")
+    assert [each.code for each in findings] == ["MLC-FLOW-0025", "MLC-FLOW-0002", "MLC-FLOW-0010"]
 
 
 @pytest.mark.parametrize(("text", "finding"), CASES, ids=[str(n) for n in range(len(CASES))])
