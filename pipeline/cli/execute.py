@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Mapping
@@ -52,11 +53,12 @@ async def execute(
     stopping = Stopping()
     with RunProgress(flow.name, SystemClock(), quiet=quiet) as progress:
         services = Services.system(environment, progress)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_watch_signals, stopping)
-            report = await run_flow(flow, registry, ledger, services, request, stopping)
-            tasks.cancel_scope.cancel()
-    return report
+        # A plain task: a task group would wrap what the run raises (the lock is held) into a group.
+        watching = asyncio.create_task(_watch_signals(stopping))
+        try:
+            return await run_flow(flow, registry, ledger, services, request, stopping)
+        finally:
+            watching.cancel()
 
 
 async def _watch_signals(stopping: Stopping) -> None:

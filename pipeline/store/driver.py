@@ -6,10 +6,11 @@ read-only one reads. `InlineDriver` (sqlite3) does the same inside the event loo
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +48,22 @@ def prepare_file(path: Path) -> None:
 
 def migrate(path: Path) -> None:
     """Brings the file to the newest schema; refuses a file of a newer program, or one that is not ours."""
+    with _alone(path):
+        _migrate(path)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time: schedulers start several flows at once, and all of them may be the first to meet this file."""
+    descriptor = os.open(path.with_name(f"{path.name}.schema.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _migrate(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         for pragma in PRAGMAS:

@@ -58,7 +58,7 @@ async def test_spoilt_answers_while_reading_are_asked_for_again(rigs: Any, refer
     async with rigs(BILLS) as rig:
         rig.small_pages(15)
         rig.edit(("times: 8, first: 1s", "times: 8, first: 10ms"))
-        kinds: list[Any] = ["html", "bomb", "truncated", "empty", "expired session", "reset after"]
+        kinds: list[Any] = ["html", "cut", "truncated", "empty", "expired session", "reset after"]
         for n, kind in enumerate(kinds):
             rig.intacct.faults.add(IntacctFault(kind=kind, function="query", nth=3 * n + 2))
         outcome = await rig.run()

@@ -47,8 +47,9 @@ async def test_a_signal_while_reading_keeps_what_was_read_and_the_next_run_reads
 
         def count(call: Any) -> None:
             nonlocal pages
-            pages += ("query", "APBILL") in call.functions
-            if pages == 2:
+            page = ("query", "APBILL") in call.functions
+            pages += page
+            if page and pages == 2:
                 os.kill(rig.child.process.pid, signal.SIGTERM)
 
         every_gateway_call(rig.intacct, count)
