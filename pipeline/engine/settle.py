@@ -1,12 +1,12 @@
 """What a settled page means for the ledger: which documents are new, which are versions, which are held. Pure.
 
-Rules (identity, versions, duplicates): a document stands for (flow, partner, set, company, object, business key). A new
-version exists when a source field used in the last document has another value now; a guide's edit makes none.
+Rules (identity, versions, duplicates): a document stands for (flow, partner, set, company, object, business key), once for each
+sink it goes to. A new version exists when a source field used in the last document has another value now; a guide's edit makes none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from pipeline.engine.faults import explained
 from pipeline.engine.receipt import DEAD, HELD, Receipt
@@ -28,16 +28,18 @@ class Settlement:
 
     def __init__(
         self,
-        previous: Mapping[tuple[Identity, str, str], Previous],
+        previous: Mapping[tuple[Identity, str, str], Mapping[str, Previous]],
         guarded: Mapping[tuple[str, str, str], list[tuple[Identity, int]]],
         amend: Amend,
         destine: Destine,
+        sinks: Collection[str],
     ) -> None:
         self._previous = previous
         self._guarded = guarded
         self._amend = amend
         self._destine = destine
-        self._made: set[tuple[Identity, str, str]] = set()
+        self._sinks = sinks
+        self._made: set[tuple[Identity, str, str, str]] = set()
         self._guards: dict[tuple[str, str, str], Identity] = {}
 
     def fates(self, receipt: Receipt) -> list[Fate]:
@@ -59,8 +61,8 @@ class Settlement:
     def _document(self, fate: Fate, sink: str, encoder: str, document: Document) -> None:
         identity = identity_of(fate.record)
         key = (identity, document.partner, document.set)
-        before = self._previous.get(key)
-        if key in self._made:  # the same record twice in one page: the first stands
+        before = self._before(key, sink)
+        if (*key, sink) in self._made:  # the same record twice in one page: the first stands
             _unchanged(fate)
             return
         fingerprint = document.fingerprint or (lambda fields: fate.record.digest)
@@ -74,8 +76,14 @@ class Settlement:
         if before is not None:
             new.version, new.replaces = before.version + 1, before.id
         new.held = self._why_held(fate.record, identity, document, before)
-        self._made.add(key)
+        self._made.add((*key, sink))
         fate.documents.append(new)
+
+    def _before(self, key: tuple[Identity, str, str], sink: str) -> Previous | None:
+        """The newest document for this sink. One for a sink that the flow no longer has counts too: renaming a stage sends nothing again."""
+        earlier = self._previous.get(key, {})
+        renamed = [previous for name, previous in earlier.items() if name not in self._sinks]
+        return earlier.get(sink) or max(renamed, key=lambda previous: previous.version, default=None)
 
     def _why_held(
         self, record: Record, identity: Identity, document: Document, before: Previous | None

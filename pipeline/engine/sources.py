@@ -166,7 +166,7 @@ class PageCommitter:
         guards = [doc.guard for documents in receipt.documents.values() for _, _, doc in documents if doc.guard]
         previous = await self._ledger.previous(self.flow, with_documents) if with_documents else {}
         guarded = await self._ledger.guarded(self.flow, guards) if guards else {}
-        fates = Settlement(previous, guarded, self._amend, self._destine).fates(receipt)
+        fates = Settlement(previous, guarded, self._amend, self._destine, self._lanes).fates(receipt)
         cursor = receipt.page.cursor if live else None
         return PageCommit(
             self._run, self.flow, self._flow_digest, self._code_version, source, receipt.number, _reads(records), fates,

@@ -66,9 +66,10 @@ def _alone(path: Path) -> Iterator[None]:
 def _migrate(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
+        version = _checked_version(connection, path)
         for pragma in PRAGMAS:
             connection.execute(pragma)
-        _apply_migrations(connection, path)
+        _apply_migrations(connection, version)
     except sqlite3.DatabaseError as error:
         raise StoreError(
             "The ledger cannot be opened",
@@ -81,8 +82,17 @@ def _migrate(path: Path) -> None:
         connection.close()
 
 
-def _apply_migrations(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("pragma user_version").fetchone()[0]
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's number, 0 in a new file. Refuses what is not ours, or not yet ours, before changing anything in it."""
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    tables = connection.execute("select count(*) from sqlite_schema").fetchone()[0]
+    if (version or tables) and connection.execute("pragma application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreError(
+            "This file is a database of something else",
+            where=str(path),
+            mend="name another file in MLC_STORE",
+            code="MLC-STO-0003",
+        )
     newest = migrations()[-1][0]
     if version > newest:
         raise StoreError(
@@ -92,17 +102,14 @@ def _apply_migrations(connection: sqlite3.Connection, path: Path) -> None:
             mend="upgrade ml-connector",
             code="MLC-STO-0002",
         )
-    if version == 0 and connection.execute("select count(*) from sqlite_schema").fetchone()[0]:
-        raise StoreError(
-            "This file is a database of something else",
-            where=str(path),
-            mend="name another file in MLC_STORE",
-            code="MLC-STO-0003",
-        )
+    return version
+
+
+def _apply_migrations(connection: sqlite3.Connection, version: int) -> None:
     for number, _, script in migrations():
         if number > version:
-            connection.executescript(f"begin exclusive;\n{script}\npragma user_version = {number};\ncommit;")
-    connection.execute(f"pragma application_id = {APPLICATION_ID}")
+            mark = f"pragma application_id = {APPLICATION_ID}; pragma user_version = {number};"
+            connection.executescript(f"begin exclusive;\n{script}\n{mark}\ncommit;")
 
 
 def _read_only(path: Path) -> str:

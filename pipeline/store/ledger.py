@@ -144,15 +144,18 @@ class Ledger:
         rows = await self._driver.fetch("cursor", (flow, source, scope))
         return msgspec.json.decode(rows[0][0], type=dict[str, str]) if rows else None
 
-    async def previous(self, flow: str, identities: Sequence[Identity]) -> dict[tuple[Identity, str, str], Previous]:
-        """The newest document by (identity, partner, set) of these source records."""
-        found = {}
-        for company, object_, key, partner, set_code, *rest in await self._driver.fetch(
+    async def previous(
+        self, flow: str, identities: Sequence[Identity]
+    ) -> dict[tuple[Identity, str, str], dict[str, Previous]]:
+        """The newest document for each sink, by (identity, partner, set), of these source records."""
+        found: dict[tuple[Identity, str, str], dict[str, Previous]] = {}
+        for company, object_, key, partner, set_code, sink, *rest in await self._driver.fetch(
             "previous_documents", (msgspec.json.encode(identities).decode(), flow)
         ):
             id_, version, status, plan, digest, fields = rest
             names = tuple(msgspec.json.decode(fields, type=list[str]))
-            found[((company, object_, key), partner, set_code)] = Previous(id_, version, status, plan, names, digest)
+            of_sink = found.setdefault(((company, object_, key), partner, set_code), {})
+            of_sink[sink] = Previous(id_, version, status, plan, names, digest)
         return found
 
     async def guarded(self, flow: str, guards: Sequence[str]) -> dict[tuple[str, str, str], list[tuple[Identity, int]]]:

@@ -31,7 +31,9 @@ from stages.sterling.simulator import SterlingSimulator
 
 FLOWS = Path(__file__).parents[2] / "flows"
 SETTLE = "60ms"
-Body = tuple[str, ...]
+Body = tuple[tuple[str, ...], ...]
+"""A set: its code, then its segments without the control numbers, each as its elements."""
+
 Mailboxes = dict[str, list[Body]]
 
 
@@ -96,7 +98,7 @@ class Interchange:
 
     line: tuple[str, ...]
     number: int
-    sets: list[Body] = field(default_factory=list)  # set code and segments, without their control numbers
+    sets: list[Body] = field(default_factory=list)
 
 
 def read_interchange(payload: bytes) -> Interchange:
@@ -108,15 +110,15 @@ def read_interchange(payload: bytes) -> Interchange:
     assert (head[0], tail[0]) == ("ISA", "IEA")
     assert head[13] == tail[2]
     found = Interchange((*head[5:9], head[15]), int(head[13]))
-    body: list[str] = []
+    body: list[tuple[str, ...]] = []
     for segment in segments[1:-1]:
         if segment[0] == "ST":
-            body = [segment[1]]
+            body = [(segment[1],)]
         elif segment[0] == "SE":
             assert int(segment[1]) == len(body) + 1
             found.sets.append(tuple(body))
         elif segment[0] not in ("GS", "GE"):
-            body.append(separator.join(segment))
+            body.append(tuple(segment))
     assert found.sets
     return found
 
@@ -132,12 +134,15 @@ class Far:
         effects = self.simulator.effects()
         return [e for e in effects if e["effect"] == "message.created" and str(e["name"]).startswith(prefix)]
 
+    def sets(self, effect: Mapping[str, Any]) -> list[Body]:
+        """What is in a message that arrived."""
+        return read_interchange(self.simulator.payload(effect["message"])).sets
+
     def mailboxes(self) -> Mailboxes:
         """The sets in each mailbox in order of arrival, whatever the interchanges and numbers they came in."""
         found: Mailboxes = {}
         for effect in self.arrivals():
-            sets = read_interchange(self.simulator.payload(effect["message"])).sets
-            found.setdefault(effect["mailbox"], []).extend(sets)
+            found.setdefault(effect["mailbox"], []).extend(self.sets(effect))
         return found
 
     def numbers(self) -> dict[tuple[str, ...], list[int]]:
@@ -184,7 +189,13 @@ class Rig:
         self.edit((line + "    type:", f"{line}    {setting}\n    type:"))
 
     def small_pages(self, size: int) -> None:
-        self.edit(("source: intacct.bills, via: books", f"source: intacct.bills, via: books, with: {{ page_size: {size} }}"))
+        self.edit(
+            ("source: intacct.bills, via: books", f"source: intacct.bills, via: books, with: {{ page_size: {size} }}")
+        )
+
+    def other_store(self, name: str) -> str:
+        """The address of one more ledger."""
+        return f"sqlite:///{self.store.with_name(f'{name}.db')}"
 
     async def start(self, *arguments: str, **environment: str) -> Child:
         process = await asyncio.create_subprocess_exec(
@@ -216,13 +227,14 @@ class Rig:
         with closing(sqlite3.connect(f"{self.store.as_uri()}?mode=ro", uri=True)) as connection:
             return connection.execute(sql, values).fetchall()
 
-    def tamper(self, *statements: str) -> None:
-        with closing(sqlite3.connect(self.store)) as connection, connection:
+    def tamper(self, *statements: str, store: str = "ledger") -> None:
+        with closing(sqlite3.connect(self.store.with_name(f"{store}.db"))) as connection, connection:
             for statement in statements:
                 connection.execute(statement)
 
-    async def audit(self) -> str | None:
-        async with open_ledger(f"sqlite:///{self.store}", SystemClock()) as ledger:
+    async def audit(self, store: str = "ledger") -> str | None:
+        """What is wrong with the audit trail. Makes the ledger where there is none."""
+        async with open_ledger(self.other_store(store), SystemClock()) as ledger:
             return await ledger.reports.verify_audit()
 
     # laws

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
 
-import pytest
-
+from pipeline.clock import SystemClock
 from stages.intacct.simulator import Fault as IntacctFault
+from stages.intacct.simulator import IntacctSimulator
 from stages.sterling.simulator import Fault
 
 BILLS = 60
@@ -34,24 +35,31 @@ async def _refused(rig: Any, code: str, *words: str, **environment: str) -> None
 
 async def test_wrong_credentials_are_told_apart_and_nothing_is_lost(rigs: Any, reference: Any) -> None:
     async with rigs(BILLS) as rig:
-        await _refused(rig, "MLC-INTACCT-", INTACCT_USER_PASSWORD="wrong")
-        await _refused(rig, "MLC-INTACCT-", INTACCT_SENDER_PASSWORD="wrong")
-        await _refused(rig, "MLC-STL-0401", "Sterling", STERLING_PASSWORD="wrong")
+        await asyncio.gather(
+            _refused(rig, "MLC-INTACCT-", "Intacct", INTACCT_USER_PASSWORD="wrong"),
+            _refused(rig, "MLC-INTACCT-", "Intacct", INTACCT_SENDER_PASSWORD="wrong", MLC_STORE=rig.other_store("1")),
+            _refused(rig, "MLC-STL-0401", "Sterling", STERLING_PASSWORD="wrong", MLC_STORE=rig.other_store("2")),
+        )
         assert (await rig.run()).code == 0
         await rig.check_as_if_nothing_had_happened(await reference(BILLS))
 
 
-async def test_a_host_that_is_not_there_ends_the_run_clearly(rigs: Any) -> None:
+async def test_a_system_that_is_not_there_ends_the_run_clearly(rigs: Any) -> None:
     async with rigs(BILLS) as rig:
-        await _refused(rig, "MLC-INTACCT-0208", "INTACCT_URL", INTACCT_URL=f"{CLOSED}/ia/xml/xmlgw.phtml")
-        await _refused(rig, "MLC-STL-", STERLING_URL=f"{CLOSED}/B2BAPIs/svc")
+        await asyncio.gather(
+            _refused(rig, "MLC-INTACCT-0208", "INTACCT_URL", INTACCT_URL=f"{CLOSED}/ia/xml/xmlgw.phtml"),
+            _refused(rig, "MLC-STL-", STERLING_URL=f"{CLOSED}/B2BAPIs/svc", MLC_STORE=rig.other_store("1")),
+        )
 
 
-@pytest.mark.parametrize("kind", ["html", "bomb", "external entity", "truncated", "two roots"])
-async def test_a_gateway_that_answers_no_xml_at_signing_in_ends_the_run_clearly(rigs: Any, kind: Any) -> None:
-    async with rigs(BILLS) as rig:
-        rig.intacct.faults.add(IntacctFault(kind=kind, times=None))
-        await _refused(rig, "MLC-INTACCT-")
+async def test_a_gateway_that_answers_no_xml_ends_the_run_clearly(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, IntacctSimulator(rig.world, SystemClock()) as other:
+        rig.intacct.faults.add(IntacctFault(kind="html", times=None))
+        other.faults.add(IntacctFault(kind="bomb", times=None))
+        await asyncio.gather(
+            _refused(rig, "MLC-INTACCT-"),
+            _refused(rig, "MLC-INTACCT-0112", "DOCTYPE", **other.environment, MLC_STORE=rig.other_store("1")),
+        )
 
 
 async def test_spoilt_answers_while_reading_are_asked_for_again(rigs: Any, reference: Any) -> None:
@@ -118,7 +126,10 @@ async def test_a_variable_that_is_not_set_is_named(rigs: Any) -> None:
 async def test_no_secret_gets_into_any_output_or_any_byte_of_the_ledger(rigs: Any) -> None:
     async with rigs(BILLS, **CANARIES) as rig:
         user = rig.world.sterling_user
-        basic = [base64.b64encode(f"{user}:{word}".encode()).decode() for word in ("canary-wrong", CANARIES["sterling_password"])]
+        basic = [
+            base64.b64encode(f"{user}:{word}".encode()).decode()
+            for word in ("canary-wrong", CANARIES["sterling_password"])
+        ]
         rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", after=True))
         rig.sterling.faults.add(Fault(kind="null_pointer", match="POST messagebatches", skip=2))
         outcomes = [

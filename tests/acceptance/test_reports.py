@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
-
-import pytest
 
 BILLS = 120  # enough for the planted failures
 TERMS = ("read", "delivered", "excluded", "unchanged", "dead", "held", "in_doubt", "in_flight")
@@ -71,34 +70,23 @@ async def test_demo_balances_and_ends_in_5(rigs: Any) -> None:
             check_run(flow)
 
 
-LOSSES = [
-    pytest.param(
-        "create trigger loss after insert on records when new.rank = 0 begin delete from records where id = new.id; end",
-        id="a record is lost",
-    ),
-    pytest.param(
-        "create trigger loss after insert on records when new.amount > 0 begin update records set amount = amount + 10000 where id = new.id; end",
-        id="a cent is added",
-    ),
-    pytest.param(
-        "create trigger loss after insert on pages begin update pages set records = records - 1 where id = new.id; end",
-        id="a page is counted short",
-    ),
-    pytest.param(
-        "create trigger loss after insert on record_documents begin delete from record_documents where record = new.record; end",
-        id="a record has no outcome",
-    ),
-]
+LOSSES = {
+    "a record is lost": "insert on records when new.rank = 0 begin delete from records where id = new.id; end",
+    "a cent is added": "insert on records when new.amount > 0 begin update records set amount = amount + 10000 where id = new.id; end",
+    "a page is counted short": "insert on pages begin update pages set records = records - 1 where id = new.id; end",
+    "a record has no outcome": "insert on record_documents begin delete from record_documents where record = new.record; end",
+}
 
 
-@pytest.mark.parametrize("trigger", LOSSES)
-async def test_a_ledger_that_loses_something_is_out_of_balance(rigs: Any, trigger: str) -> None:
+async def test_a_ledger_that_loses_something_is_out_of_balance(rigs: Any) -> None:
     async with rigs(60) as rig:
-        await rig.audit()  # makes the file
-        rig.tamper(trigger)
-        outcome = await rig.run()
-        assert outcome.code == 7, outcome.err
-        assert (outcome.json["status"], outcome.json["balanced"]) == ("out_of_balance", False)
+        for name, trigger in LOSSES.items():
+            await rig.audit(name)  # makes the file
+            rig.tamper(f"create trigger loss after {trigger}", store=name)
+        outcomes = await asyncio.gather(*(rig.run(MLC_STORE=rig.other_store(name)) for name in LOSSES))
+        for name, outcome in zip(LOSSES, outcomes, strict=True):
+            assert outcome.code == 7, (name, outcome.err)
+            assert (outcome.json["status"], outcome.json["balanced"]) == ("out_of_balance", False), name
 
 
 async def test_a_finished_run_that_was_tampered_with_does_not_verify(rigs: Any) -> None:
@@ -106,7 +94,10 @@ async def test_a_finished_run_that_was_tampered_with_does_not_verify(rigs: Any) 
         assert (await rig.run()).code == 0
         assert (await rig.command("show", "r-1", "--json")).json["balanced"] is True
         for change, undo in (
-            ("update records set amount = amount - 10000 where id = 3", "update records set amount = amount + 10000 where id = 3"),
+            (
+                "update records set amount = amount - 10000 where id = 3",
+                "update records set amount = amount + 10000 where id = 3",
+            ),
             ("update records set currency = 'CAD' where id = 3", "update records set currency = 'USD' where id = 3"),
             ("delete from records where id = (select id from records where rank = 0 limit 1)", ""),
         ):
@@ -122,6 +113,7 @@ async def test_the_audit_trail_notices_any_change(rigs: Any) -> None:
         await rig.run()
         assert await rig.audit() is None
         rig.tamper(
-            "drop trigger audit_is_append_only_u", "update audit set detail = detail || ' ' where id = (select max(id) / 2 from audit)"
+            "drop trigger audit_is_append_only_u",
+            "update audit set detail = detail || ' ' where id = (select max(id) / 2 from audit)",
         )
         assert "does not match" in (await rig.audit() or "")

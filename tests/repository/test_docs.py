@@ -19,7 +19,8 @@ import msgspec
 import pytest
 import typer.main
 
-from pipeline import Adapter, Duration, Finding
+import pipeline
+from pipeline import Adapter, Context, Duration, StageError, StageSpec
 from pipeline.cli import main as command
 from pipeline.errors import ConnectorError
 from pipeline.flow import codes
@@ -28,6 +29,7 @@ from pipeline.flow.load import load_flow
 from pipeline.flow.stages import _KEYS, VERBS, Defaults
 from pipeline.registry import load_registry
 from stages.ap.partners import Partner, load_partners
+from stages.intacct.protocol import fields
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -60,7 +62,7 @@ def fences(text: str, words: str) -> list[tuple[str, str]]:
 
 def settings(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, str]:
     """Every key of a settings struct by its dotted path, and its default as the reference writes it."""
-    found = {}
+    found: dict[str, str] = {}
     for field in msgspec.structs.fields(struct):
         path = f"{prefix}{field.encode_name}"
         if inner := _struct_in(field.type):
@@ -85,7 +87,7 @@ def _step(type_: Any) -> str:
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[misc]
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if value is None:
         return "none"
     if isinstance(value, Duration):
@@ -153,6 +155,38 @@ def test_every_key_and_verb_of_flow_files_is_documented() -> None:
 
 def test_every_function_of_expressions_is_documented() -> None:
     assert {key.partition("(")[0] for key in documented(sections(page("flow-files"))["Expressions"])} == set(FUNCTIONS)
+
+
+def test_every_intacct_object_and_field_is_documented() -> None:
+    wishes = [value for value in vars(fields).values() if isinstance(value, fields.Wish)]
+    table = {cells[0]: ", ".join(cells[1:]) for cells in table_rows(sections(page("connections"))[GRANTS])}
+    plain = {
+        wish.object: {field for field in (*wish.required, *wish.optional) if field.partition(".")[0] not in CONTACTS}
+        for wish in wishes
+    }
+    unknown = {name: plain[name] - set(re.findall(r"[\w.]+", table[name])) for name in plain}
+    assert [name for name, left in unknown.items() if left] == []
+
+
+GRANTS = "What the Intacct user needs"
+CONTACTS = {*fields.DISPLAY_CONTACT, *fields.PAY_TO}
+
+
+def table_rows(text: str) -> list[list[str]]:
+    found = [line.strip().strip("|") for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.split("|")] for line in found]
+
+
+def test_every_variable_of_the_shipped_flows_is_documented_with_its_default() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "flows").glob("*.yaml"))
+    named = dict(re.findall(r"\$\{env:(\w+)(?::-([^}]*))?\}", text))
+    listed = {
+        name: cells[1]
+        for cells in rows(sections(page("connections"))["Variables"])
+        for name in re.findall(r"`(\w+)`", cells[0])
+    }
+    assert set(listed) == set(named)
+    assert {name: default for name, default in named.items() if default not in listed[name]} == {}
 
 
 # --- examples --------------------------------------------------------------------------------------------------------
@@ -277,6 +311,24 @@ def _shape(value: Any) -> Any:
     return None
 
 
+# --- stage contracts -------------------------------------------------------------------------------------------------
+
+
+def test_every_field_of_a_stages_declaration_and_context_is_documented() -> None:
+    listed = documented(sections(page("stage-contracts"))["Declaring a stage"])
+    assert set(listed) == {*StageSpec.__struct_fields__, *Context.__struct_fields__}
+
+
+def test_every_class_of_failure_is_documented_with_its_failure() -> None:
+    raised = {each.__name__: each.failure for each in vars(pipeline).values() if _is_failure(each)}
+    listed = documented(sections(page("stage-contracts"))["Failures"])
+    assert listed == raised
+
+
+def _is_failure(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, StageError) and value is not StageError
+
+
 # --- error codes -----------------------------------------------------------------------------------------------------
 
 CODE = re.compile(r"MLC-[A-Z0-9]+-[0-9]{4}")
@@ -323,9 +375,12 @@ def owners() -> dict[str, set[str]]:
             if isinstance(node, ast.Call):
                 named = {word.arg: word.value for word in node.keywords if word.arg}
                 code, owner = named.get("code"), named.get("owner", _usual_owner(node))
-                if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)) and owner is not None:
-                    if isinstance(owner, ast.Constant):
-                        found.setdefault(code.value, set()).add(owner.value)
+                if (
+                    isinstance(code, ast.Constant)
+                    and CODE.fullmatch(str(code.value))
+                    and isinstance(owner, ast.Constant)
+                ):
+                    found.setdefault(str(code.value), set()).add(str(owner.value))
     return found
 
 
@@ -333,6 +388,8 @@ def _usual_owner(node: ast.Call) -> ast.Constant | None:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name == "Held":
         return ast.Constant("AP")
+    if name == "FlowError":
+        return ast.Constant("EDI desk")
     return ast.Constant("IT") if name == "Rule" or name.endswith(("Error", "Denied", "Large", "kind")) else None
 
 
@@ -342,6 +399,21 @@ def test_documented_owners_are_those_the_code_names() -> None:
     assert wrong == {}
 
 
-def test_a_finding_never_lacks_a_code() -> None:
-    assert Finding.__struct_fields__[0] == "code"
-    assert "code" in {field.name for field in msgspec.structs.fields(Finding) if field.required}
+# --- links -----------------------------------------------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a viewer makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}#{anchor}"
+        for path in pages
+        for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", path.read_text())
+        if anchor not in anchors(((path.parent / target) if target else path).read_text())
+    ]
+    assert broken == []

@@ -11,7 +11,7 @@ select coalesce((select max(id) from runs), 0), coalesce((select max(id) from pa
 select value from cursors where flow = ? and source = ? and scope = ?;
 
 -- name: previous_documents
-select d.company, d.object, d.key, d.partner, d.set_code, d.id, d.version, d.status, d.plan, d.fields_digest, p.fields
+select d.company, d.object, d.key, d.partner, d.set_code, d.sink, d.id, d.version, d.status, d.plan, d.fields_digest, p.fields
 from json_each(?) as k
 join documents d on d.flow = ? and d.object = k.value ->> 1 and d.key = k.value ->> 2 and d.company = k.value ->> 0
 join plans p on p.digest = d.plan
@@ -52,6 +52,3 @@ select owner, host, pid, epoch, renewed_at from leases where name = ?;
 -- name: documents_of_delivery
 select d.id, d.company, d.object, d.key, d.label, d.partner, d.currency, d.amount, d.set_code, d.address
 from documents d where d.delivery = ? order by d.position;
-
--- name: delivery_of
-select flow, sink, lane from deliveries where id = ?;

@@ -127,12 +127,8 @@ class Rig:
             stages=stages,
         )
 
-    async def run(
-        self, ledger: Ledger, flow: Flow, *, stopping: Stopping | None = None, **request: Any
-    ) -> RunReport:
-        return await run_flow(
-            flow, Registry([]), ledger, self.services, RunRequest(**request), stopping or Stopping()
-        )
+    async def run(self, ledger: Ledger, flow: Flow, *, stopping: Stopping | None = None, **request: Any) -> RunReport:
+        return await run_flow(flow, Registry([]), ledger, self.services, RunRequest(**request), stopping or Stopping())
 
 
 def bill(key: str, partner: str = "P", text: str = "", amount: str = "10.00", **body: Any) -> Record:

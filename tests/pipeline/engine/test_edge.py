@@ -139,7 +139,13 @@ async def test_statistics_tell_how_long_producers_were_blocked() -> None:
         await edge.get_many(2)
     statistics = edge.statistics()
     assert statistics.blocked_seconds == 7
-    assert (statistics.capacity, statistics.high_water, statistics.put, statistics.taken, statistics.depth) == (2, 2, 3, 2, 1)
+    assert (statistics.capacity, statistics.high_water, statistics.put, statistics.taken, statistics.depth) == (
+        2,
+        2,
+        3,
+        2,
+        1,
+    )
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

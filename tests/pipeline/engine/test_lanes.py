@@ -41,7 +41,9 @@ class BlindSink(FailingSink):
     find = None  # type: ignore[assignment]
 
 
-async def deliver(rig: Any, records: list[Any], sink: Any, encoder: Any, *, wait: float = 120.0, **settings: Any) -> Any:
+async def deliver(
+    rig: Any, records: list[Any], sink: Any, encoder: Any, *, wait: float = 120.0, **settings: Any
+) -> Any:
     """One run over these records; returns the report and what the ledger says of each delivery."""
     settings.setdefault("retry", QUICK)
     async with rig.ledger() as ledger:
@@ -74,7 +76,9 @@ async def test_each_lane_keeps_the_order_of_the_source(rig: Any, make_bill: Any,
     sink = CollectingSink()
     await deliver(rig, bills, sink, line_encoder(), workers=3)
     for number, partner in enumerate("PQR"):
-        mine = [payload[0] for payload, effect in zip(payloads(sink), sink.effects, strict=True) if effect.lane == partner]
+        mine = [
+            payload[0] for payload, effect in zip(payloads(sink), sink.effects, strict=True) if effect.lane == partner
+        ]
         assert mine == [f"bill {n}" for n in range(number, 15, 3)]
 
 
@@ -101,7 +105,9 @@ async def test_a_partial_batch_waits_while_more_may_come(inline_rig: Any, make_b
     """Five pages of two records, three to a batch: only the last batch may be partly filled."""
     sink = CollectingSink()
     async with inline_rig.ledger() as ledger:
-        flow = inline_rig.chain(ListSource(make_bills(range(10)), page_size=2), encoder=line_encoder(batch=3), sink=sink)
+        flow = inline_rig.chain(
+            ListSource(make_bills(range(10)), page_size=2), encoder=line_encoder(batch=3), sink=sink
+        )
         await inline_rig.run(ledger, flow)
     assert [len(payload) for payload in payloads(sink)] == [3, 3, 3, 1]
 
@@ -122,7 +128,9 @@ async def test_the_flow_may_say_what_the_lane_is(inline_rig: Any, make_bills: An
     assert (found[0]["lane"], found[0]["address"]) == ("/P", "/P")
 
 
-async def test_so_many_sends_run_at_once_as_there_are_workers(inline_rig: Any, make_bill: Any, line_encoder: Any) -> None:
+async def test_so_many_sends_run_at_once_as_there_are_workers(
+    inline_rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
     class Counting(CollectingSink):
         now = most = 0
 
@@ -245,7 +253,12 @@ async def test_a_stopped_lane_is_one_lane(inline_rig: Any, make_bill: Any, line_
 
 @pytest.mark.parametrize(
     ("error", "when", "blocks"),
-    [(TRANSIENT, "before", True), (TRANSIENT, "after", True), (RefusedError("no"), "after", False), (DataError("x"), "before", False)],
+    [
+        (TRANSIENT, "before", True),
+        (TRANSIENT, "after", True),
+        (RefusedError("no"), "after", False),
+        (DataError("x"), "before", False),
+    ],
     ids=["retry", "in doubt", "refused", "data"],
 )
 async def test_a_retry_or_a_doubt_blocks_its_lane_and_a_dead_head_does_not(
@@ -263,7 +276,11 @@ async def test_a_retry_or_a_doubt_blocks_its_lane_and_a_dead_head_does_not(
             raise Undetermined("cannot tell")
 
     sink = FirstFails()
-    bills = [make_bill("1", text="first"), make_bill("2", text="second"), make_bill("3", partner="Q", text="other lane")]
+    bills = [
+        make_bill("1", text="first"),
+        make_bill("2", text="second"),
+        make_bill("3", partner="Q", text="other lane"),
+    ]
     await deliver(inline_rig, bills, sink, line_encoder())
     assert sorted(payloads(sink)) == ([["other lane"]] if blocks else [["other lane"], ["second"]])
 
@@ -353,7 +370,9 @@ async def test_a_doubt_is_resolved_by_what_is_found(
     assert report.balanced
 
 
-async def test_a_doubt_is_not_asked_before_the_settle_delay(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+async def test_a_doubt_is_not_asked_before_the_settle_delay(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
     sink = Oracle(inline_rig, [[], [ours]], settle=60.0)
     await deliver(inline_rig, make_bills([1]), sink, line_encoder())
     assert sink.asked[0] >= 60.0
@@ -374,7 +393,9 @@ async def test_a_settle_delay_beyond_the_budget_leaves_the_doubt_to_the_next_run
     assert (sink.sends, found["state"]) == (1, "delivered")
 
 
-async def test_a_find_that_is_not_allowed_stops_the_lane_in_doubt(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+async def test_a_find_that_is_not_allowed_stops_the_lane_in_doubt(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
     sink = Oracle(inline_rig, [PermissionDenied("may not list", code="T-1")], settle=0.0)
     report, found, _ = await deliver(inline_rig, make_bills([1]), sink, line_encoder())
     assert (found[0]["state"], [error.code for error in report.stopped]) == ("in_doubt", ["T-1"])
@@ -388,7 +409,9 @@ async def test_a_sink_that_cannot_find_sends_again_at_least_once(rig: Any, make_
     assert sink.effects[0].payload == sink.effects[1].payload
 
 
-async def test_a_late_first_copy_is_noticed_after_sending_again(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+async def test_a_late_first_copy_is_noticed_after_sending_again(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
     """Proved absent twice, sent again, and then the first one shows up as well."""
     sink = Oracle(inline_rig, [[], [], [ours, ours]], settle=1.0)
     report, found, letters = await deliver(inline_rig, make_bills([1]), sink, line_encoder())
@@ -500,7 +523,9 @@ async def test_a_count_of_numbers_is_reserved_in_one_piece(inline_rig: Any, make
     assert [msgspec.json.decode(one["numbers"])["ST02"] for one in found] == [1, 3, 5]
 
 
-async def test_a_retry_sends_the_same_bytes_name_and_numbers(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+async def test_a_retry_sends_the_same_bytes_name_and_numbers(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
     """The clock has moved and the header names the time, so bytes packed anew would differ."""
     seen: list[tuple[bytes, str, dict[str, int]]] = []
 
@@ -569,7 +594,9 @@ def die_in_send(make_bills: Any, line_encoder: Any) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    ("where", "sends"), [("before", 2), ("after", 2), ("lost", 1)], ids=["before it", "after it, no effect", "after it, with effect"]
+    ("where", "sends"),
+    [("before", 2), ("after", 2), ("lost", 1)],
+    ids=["before it", "after it, no effect", "after it, with effect"],
 )
 async def test_a_process_that_died_in_an_attempt_leaves_exactly_one_effect(
     rig: Any, make_bills: Any, line_encoder: Any, die_in_send: Any, where: str, sends: int
@@ -649,4 +676,3 @@ async def test_an_upsert_back_to_an_earlier_state_is_sent(inline_rig: Any, make_
             flow = inline_rig.chain(ListSource([make_bill("V-1", text=text)]), sink=sink)
             await inline_rig.run(ledger, flow, window=EVERYTHING)
     assert [msgspec.json.decode(effect.payload)["text"] for effect in sink.effects] == ["a", "b", "a"]
-

@@ -258,7 +258,9 @@ async def test_a_document_that_cannot_be_rendered_is_dead_by_itself() -> None:
     assert bench.receipt.reasons == {0: "T-9"}
 
 
-@pytest.mark.parametrize("wrong", [Document("810", "P", b""), "text", [b"bytes"], 7], ids=["one document", "text", "bytes", "7"])
+@pytest.mark.parametrize(
+    "wrong", [Document("810", "P", b""), "text", [b"bytes"], 7], ids=["one document", "text", "bytes", "7"]
+)
 async def test_an_encoder_that_returns_something_else_makes_the_record_dead(wrong: Any) -> None:
     bench = await encoded(lambda one: wrong, record())
     assert bench.receipt.ranks == {0: RANK["dead"]}

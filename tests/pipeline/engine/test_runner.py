@@ -67,9 +67,14 @@ async def test_the_report_has_the_shape_that_scripts_rest_on(rig: Any, make_bill
     bills = [make_bill(str(n), partner=f"P{n}", text=term, amount=f"{n + 1}.01") for n, term in enumerate(wanted)]
     repeat = make_bill("again", partner="Q", text="delivered", amount="100")
     async with rig.ledger() as ledger:
-        await rig.run(ledger, rig.chain(ListSource([repeat]), encoder=line_encoder(), sink=CollectingSink()), window=EVERYTHING)
+        await rig.run(
+            ledger, rig.chain(ListSource([repeat]), encoder=line_encoder(), sink=CollectingSink()), window=EVERYTHING
+        )
         flow = rig.chain(
-            ListSource([*bills, repeat.replace()]), rig.stage("judge", "map", OutcomeMap()), encoder=line_encoder(), sink=Mixed()
+            ListSource([*bills, repeat.replace()]),
+            rig.stage("judge", "map", OutcomeMap()),
+            encoder=line_encoder(),
+            sink=Mixed(),
         )
         report = await rig.run(ledger, flow, window=EVERYTHING)
         (run, _) = await ledger.reports.runs()
@@ -113,7 +118,9 @@ async def test_one_outcome_decides_status_and_exit_code(
 # --- graphs ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("second", "outcome"), [("delivered", "delivered"), ("in_doubt", "in_doubt"), ("dead", "dead")])
+@pytest.mark.parametrize(
+    ("second", "outcome"), [("delivered", "delivered"), ("in_doubt", "in_doubt"), ("dead", "dead")]
+)
 async def test_a_record_that_goes_to_two_sinks_counts_as_the_worst_of_both(
     rig: Any, make_bill: Any, line_encoder: Any, second: str, outcome: str
 ) -> None:
@@ -153,7 +160,9 @@ async def test_branches_come_together_again(rig: Any, make_bill: Any, line_encod
     bills = [make_bill(str(n), amount=str(n)) for n in range(6)]
     flow = rig.flow(
         rig.stage("source", "source", ListSource(bills)),
-        rig.stage("size", "branch", None, "source", cases=(("big", Expression("bill.text == 'bill 5'")),), otherwise="small"),
+        rig.stage(
+            "size", "branch", None, "source", cases=(("big", Expression("bill.text == 'bill 5'")),), otherwise="small"
+        ),
         rig.stage("checked", "map", lambda one: one, "size:big"),
         rig.stage("encode", "encode", line_encoder(), "checked", "size:small"),
         rig.stage("sink", "sink", sink, "encode"),
@@ -252,7 +261,9 @@ async def test_reading_a_held_document_again_does_not_resolve_its_letter(
 ) -> None:
     """Overlap reads it every time; it stays an open exception until a person acts."""
     sink = CollectingSink()
-    flow = rig.chain(ListSource([make_bill("1", guard="g"), make_bill("2", guard="g")]), encoder=line_encoder(), sink=sink)
+    flow = rig.chain(
+        ListSource([make_bill("1", guard="g"), make_bill("2", guard="g")]), encoder=line_encoder(), sink=sink
+    )
     async with rig.ledger() as ledger:
         for _ in range(3):
             report = await rig.run(ledger, flow, window=EVERYTHING)
@@ -264,7 +275,9 @@ async def test_reading_a_held_document_again_does_not_resolve_its_letter(
 async def test_reading_a_document_that_died_in_packing_again_does_not_resolve_its_letter(
     inline_rig: Any, make_bill: Any, line_encoder: Any
 ) -> None:
-    flow = inline_rig.chain(ListSource([make_bill("1", text="unpackable")]), encoder=line_encoder(), sink=CollectingSink())
+    flow = inline_rig.chain(
+        ListSource([make_bill("1", text="unpackable")]), encoder=line_encoder(), sink=CollectingSink()
+    )
     async with inline_rig.ledger() as ledger:
         for _ in range(2):
             report = await inline_rig.run(ledger, flow, window=EVERYTHING)
@@ -309,7 +322,9 @@ async def test_a_second_run_of_the_flow_is_refused_while_the_first_goes_on(rig: 
         await anyio.sleep_forever()
         return one
 
-    flow = rig.flow(rig.stage("source", "source", ListSource(make_bills([1]))), rig.stage("wait", "map", waits, "source"))
+    flow = rig.flow(
+        rig.stage("source", "source", ListSource(make_bills([1]))), rig.stage("wait", "map", waits, "source")
+    )
     async with rig.ledger() as ledger, anyio.create_task_group() as tasks:
         tasks.start_soon(rig.run, ledger, flow)
         with anyio.fail_after(10):
@@ -367,7 +382,9 @@ async def test_a_fault_of_a_source_ends_the_run_as_itself_and_frees_the_lease(
     async with rig.ledger() as ledger:
         with pytest.raises(ZeroDivisionError):
             await rig.run(ledger, rig.chain(Broken([]), encoder=line_encoder(), sink=CollectingSink()))
-        report = await rig.run(ledger, rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=CollectingSink()))
+        report = await rig.run(
+            ledger, rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=CollectingSink())
+        )
     assert report.status == "clean"
 
 
@@ -382,7 +399,9 @@ async def test_a_ledger_that_lost_a_row_is_out_of_balance(inline_rig: Any, make_
             return await super().send(delivery, mark)
 
     async with inline_rig.ledger() as ledger:
-        report = await inline_rig.run(ledger, inline_rig.chain(ListSource(make_bills([1, 2])), encoder=line_encoder(), sink=Thief()))
+        report = await inline_rig.run(
+            ledger, inline_rig.chain(ListSource(make_bills([1, 2])), encoder=line_encoder(), sink=Thief())
+        )
     assert (report.balanced, report.status, report.exit_code) == (False, "out_of_balance", 7)
 
 
@@ -453,7 +472,9 @@ async def test_connections_can_be_checked_without_a_run(inline_rig: Any) -> None
 async def test_the_observer_hears_of_reading_settling_and_delivering(
     inline_rig: Any, make_bills: Any, line_encoder: Any
 ) -> None:
-    flow = inline_rig.chain(ListSource(make_bills(range(3)), page_size=2), encoder=line_encoder(), sink=CollectingSink())
+    flow = inline_rig.chain(
+        ListSource(make_bills(range(3)), page_size=2), encoder=line_encoder(), sink=CollectingSink()
+    )
     async with inline_rig.ledger() as ledger:
         await inline_rig.run(ledger, flow)
     heard = [(what, detail) for what, detail in inline_rig.events if what != "delivered"]

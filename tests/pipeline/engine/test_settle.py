@@ -43,6 +43,10 @@ def destine(sink: str, document: Document) -> Destination:
     return Destination(document.partner, f"/{document.partner}")
 
 
+def by_sink(previous: dict[Any, Previous], sink: str = "sink") -> dict[Any, dict[str, Previous]]:
+    return {key: {sink: one} for key, one in previous.items()}
+
+
 def settled(
     *pairs: tuple[Record, Document],
     previous: dict[Any, Previous] | None = None,
@@ -54,7 +58,7 @@ def settled(
     receipt = Receipt(1, Page([one for one, _ in pairs]), lambda receipt: None)
     for row, (_, made) in enumerate(pairs):
         receipt.deliver(row, "sink", "encode", made)
-    return Settlement(previous or {}, guarded or {}, amend, destine).fates(receipt)
+    return Settlement(by_sink(previous or {}), guarded or {}, amend, destine, {"sink"}).fates(receipt)
 
 
 def key_of(one: Record, partner: str = "P") -> Any:
@@ -65,7 +69,9 @@ RULES = [
     # what was there before, what is there now -> new documents, links, rank
     pytest.param(None, "a", [(1, None)], [], None, id="a new record makes version 1"),
     pytest.param(before("a"), "a", [], [], "unchanged", id="the same values after delivery are unchanged"),
-    pytest.param(before("a", status="sealed"), "a", [], [7], None, id="the same values before delivery follow the document"),
+    pytest.param(
+        before("a", status="sealed"), "a", [], [7], None, id="the same values before delivery follow the document"
+    ),
     pytest.param(before("a", status="stored"), "a", [], [7], None, id="... also while it is only stored"),
     pytest.param(before("a", status="dead"), "a", [], [7], None, id="... also when it is dead"),
     pytest.param(before("a", status="held"), "a", [], [7], None, id="... also when it is held"),
@@ -149,7 +155,9 @@ def test_a_suspected_duplicate_inside_one_page_holds_the_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("guard", "partner"), [("other", "P"), ("", "P"), ("same", "Q")], ids=["another guard", "no guard", "another partner"]
+    ("guard", "partner"),
+    [("other", "P"), ("", "P"), ("same", "Q")],
+    ids=["another guard", "no guard", "another partner"],
 )
 def test_what_shares_no_guard_is_no_duplicate(guard: str, partner: str) -> None:
     fates = settled(
@@ -210,7 +218,9 @@ def test_what_fails_while_settling_ends_that_record_alone(where: str, error: Exc
         (other, document({"text": "c"}, partner="Q")),
         previous={key_of(bill): before("a")},
         amend=fails if where == "amend" else amend,
-        destine=(lambda sink, doc: fails() if doc.partner == "P" else destine(sink, doc)) if where == "destine" else destine,
+        destine=(lambda sink, doc: fails() if doc.partner == "P" else destine(sink, doc))
+        if where == "destine"
+        else destine,
     )
     assert (fate.rank, fate.documents) == (RANK[rank], [])
     assert fate.problem is not None
@@ -224,7 +234,7 @@ def test_a_direct_outcome_stays_beside_the_documents() -> None:
     receipt.split(0, 1)
     receipt.exclude(0, "not wanted there")
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
-    (fate,) = Settlement({}, {}, amend, destine).fates(receipt)
+    (fate,) = Settlement({}, {}, amend, destine, {"sink"}).fates(receipt)
     assert (fate.rank, fate.reason, len(fate.documents)) == (RANK["excluded"], "not wanted there", 1)
 
 
@@ -234,5 +244,32 @@ def test_unchanged_does_not_hide_a_worse_outcome_of_another_branch() -> None:
     receipt.split(0, 1)
     receipt.fail(0, Problem.of(Held("wait", code="T-2")), "stage")
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
-    (fate,) = Settlement({key_of(bill): before("a")}, {}, amend, destine).fates(receipt)
+    (fate,) = Settlement(by_sink({key_of(bill): before("a")}), {}, amend, destine, {"sink"}).fates(receipt)
     assert (fate.rank, fate.problem is not None) == (RANK["held"], True)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "sinks", "made"),
+    [
+        ({"sink": before("a")}, {"sink"}, []),
+        ({"other": before("a")}, {"sink", "other"}, [1]),
+        ({"renamed": before("a")}, {"sink"}, []),
+        ({"renamed": before("old", version=2)}, {"sink"}, [3]),
+        ({"renamed": before("old", version=2), "sink": before("a")}, {"sink"}, []),
+    ],
+    ids=[
+        "the same sink",
+        "a sink added to the flow",
+        "a renamed sink",
+        "a renamed sink, changed",
+        "its own comes first",
+    ],
+)
+def test_a_document_stands_once_for_each_sink_and_renaming_one_sends_nothing_again(
+    earlier: dict[str, Previous], sinks: set[str], made: list[int]
+) -> None:
+    bill = record("bill", key="1")
+    receipt = Receipt(1, Page([bill]), lambda receipt: None)
+    receipt.deliver(0, "sink", "encode", document({"text": "a"}))
+    (fate,) = Settlement({key_of(bill): earlier}, {}, amend, destine, sinks).fates(receipt)
+    assert [new.version for new in fate.documents] == made

@@ -122,7 +122,9 @@ async def test_a_page_behind_an_open_one_waits_with_its_cursor(rig: Any, make_bi
     second = rig.stage("fast", "map", lambda one: None, "split:two")
     from pipeline.flow.expression import Expression
 
-    split = rig.stage("split", "branch", None, "source", cases=(("one", Expression("bill.text == 'bill 1'")),), otherwise="two")
+    split = rig.stage(
+        "split", "branch", None, "source", cases=(("one", Expression("bill.text == 'bill 1'")),), otherwise="two"
+    )
     flow = rig.flow(rig.stage("source", "source", source), split, first, second)
     async with rig.ledger() as ledger, anyio.create_task_group() as tasks:
         tasks.start_soon(rig.run, ledger, flow)
@@ -152,7 +154,9 @@ async def test_so_many_pages_are_in_flight_and_no_more(rig: Any, make_bills: Any
         tasks.cancel_scope.cancel()
 
 
-async def test_settled_is_told_after_the_pages_outcomes_are_durable(rig: Any, make_bills: Any, line_encoder: Any) -> None:
+async def test_settled_is_told_after_the_pages_outcomes_are_durable(
+    rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
     seen: list[dict[str, str] | None] = []
 
     class Watching(ListSource):
@@ -182,13 +186,17 @@ async def test_a_read_is_tried_as_often_as_the_policy_says(inline_rig: Any, make
     source = PlannedSource(make_bills([1]), [TRANSIENT] * 9)
     node = inline_rig.stage("source", "source", source, retry=RetryPolicy(times=3))
     async with inline_rig.ledger() as ledger:
-        report = await inline_rig.run(ledger, inline_rig.flow(node, inline_rig.stage("drop", "map", lambda one: None, "source")))
+        report = await inline_rig.run(
+            ledger, inline_rig.flow(node, inline_rig.stage("drop", "map", lambda one: None, "source"))
+        )
     assert source.reads == 3
     assert (report.problem, report.status, report.exit_code) == (TRANSIENT, "failed", 4)
 
 
 @pytest.mark.parametrize(
-    "error", [ConfigError("no such object"), PermissionDenied("not allowed"), DataError("odd page"), RefusedError("no")], ids=repr
+    "error",
+    [ConfigError("no such object"), PermissionDenied("not allowed"), DataError("odd page"), RefusedError("no")],
+    ids=repr,
 )
 async def test_a_source_that_fails_for_good_ends_reading_while_earlier_pages_are_delivered(
     rig: Any, make_bills: Any, line_encoder: Any, error: Exception
@@ -248,7 +256,9 @@ async def test_a_body_that_is_an_outcome_settles_at_the_source(
     assert [(letter["code"], letter["stage"], letter["key"]) for letter in letters] == [(code, "source", "1")]
 
 
-@pytest.mark.parametrize("amount", ["0.0000001", "1000000000000", "NaN", "sNaN", "Infinity", "9E+999999", "1." + "0" * 30 + "1"])
+@pytest.mark.parametrize(
+    "amount", ["0.0000001", "1000000000000", "NaN", "sNaN", "Infinity", "9E+999999", "1." + "0" * 30 + "1"]
+)
 async def test_an_amount_that_cannot_be_kept_exactly_makes_the_record_dead_and_the_books_still_tie(
     inline_rig: Any, make_bill: Any, line_encoder: Any, amount: str
 ) -> None:
@@ -280,7 +290,9 @@ async def test_empty_pages_move_the_cursor_too(inline_rig: Any, make_bills: Any,
             return Page([], {"position": str(position + 1)}, more=position < 5)
 
     async with inline_rig.ledger() as ledger:
-        report = await inline_rig.run(ledger, inline_rig.chain(Sparse([]), encoder=line_encoder(), sink=CollectingSink()))
+        report = await inline_rig.run(
+            ledger, inline_rig.chain(Sparse([]), encoder=line_encoder(), sink=CollectingSink())
+        )
         assert await ledger.cursor("bills", "source", "") == {"position": "6"}
     assert (report.status, report.totals.read) == ("clean", 0)
 

@@ -91,7 +91,7 @@ create table documents (
     lookups       text not null,
     replaces      integer                      -- the document of the version before
 ) strict;
-create unique index documents_identity on documents (flow, object, key, company, partner, set_code, version);
+create unique index documents_identity on documents (flow, object, key, company, partner, set_code, sink, version);
 create index documents_waiting on documents (sink, lane, id) where status = 'stored';
 create index documents_by_delivery on documents (delivery) where delivery is not null;
 create index documents_by_guard on documents (guard) where guard <> '';
