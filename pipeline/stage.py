@@ -18,7 +18,7 @@ import msgspec
 from pipeline.clock import Clock, Ids
 from pipeline.record import Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
 
-Verb = Literal["source", "map", "filter", "branch", "encode", "decode", "sink"]
+Verb = Literal["source", "map", "filter", "branch", "encode", "sink"]
 
 COMMIT_POINT = "commit point"
 """The mark a sink makes durable before the call that can take effect: from then on a failure means *in doubt*."""

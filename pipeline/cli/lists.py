@@ -15,7 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.flow.duration import Duration
 from pipeline.store import open_ledger
 from pipeline.store.reports import Item
-from pipeline.store.rows import amount_text, stamp
+from pipeline.store.rows import OUTCOMES, amount_text, stamp
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Partner = Annotated[str, typer.Option("--partner", help="Only this partner.")]
@@ -219,6 +219,8 @@ def document_json(item: Item) -> dict[str, Any]:
     value["delivery_status"] = delivery_word(item)
     value["delivery"] = f"v-{item['delivery']}" if item["delivery"] else None
     value["numbers"] = _decoded(item.get("numbers"))
+    if "lookups" in item:
+        value["lookups"] = _decoded(item["lookups"])
     return value
 
 
@@ -227,6 +229,13 @@ def letter_json(item: Item) -> dict[str, Any]:
         **item, "id": f"x-{item['id']}", "run": f"r-{item['run']}", "amount": _amount(item["amount"]),
         "document": f"d-{item['document']}" if item["document"] else None, "delivery": f"v-{item['delivery']}" if item["delivery"] else None,
     }  # fmt: skip
+
+
+def record_json(item: Item) -> dict[str, Any]:
+    """A source record of one run; ``outcome`` is None where its documents tell."""
+    value = {key: item[key] for key in ("flow", "company", "object", "key", "label", "digest", "currency", "reason")}
+    outcome = None if item["rank"] is None else OUTCOMES[item["rank"]]
+    return {**value, "run": f"r-{item['run']}", "amount": _amount(item["amount"]), "outcome": outcome}
 
 
 def _waiting_json(item: Item) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from pipeline.cli.execute import store_url
-from pipeline.cli.lists import delivery_word, document_json, letter_json, numbers_text, run_json
+from pipeline.cli.lists import delivery_word, document_json, letter_json, numbers_text, record_json, run_json
 from pipeline.cli.output import money, print_json, say, table, tell, when
 from pipeline.clock import SystemClock
 from pipeline.engine.report import TERMS, amounts_by_currency
@@ -228,7 +228,7 @@ async def _search(ledger: Ledger, text: str, view: View) -> int:
     subjects += [f"document {d}" for d in documents] + [f"delivery {v}" for v in deliveries]
     timeline = await ledger.reports.timeline(subjects)
     if view.json:
-        told = [{**record, "outcome": _outcome(record)} for record in records]
+        told = [record_json(record) for record in records]
         ids = {"documents": [f"d-{d}" for d in documents], "deliveries": [f"v-{v}" for v in deliveries]}
         print_json(
             {"schema": "mlc.show/1", "kind": "search", "text": text, "records": told, **ids, "timeline": timeline}

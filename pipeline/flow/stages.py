@@ -54,7 +54,6 @@ _KEYS: dict[Verb, tuple[str, ...]] = {
     "filter": (*_READS, *_COMPONENT, "rule"),
     "branch": (*_READS, "else"),
     "encode": _READS + _COMPONENT,
-    "decode": _READS + _COMPONENT,
     "sink": (*_READS, *_COMPONENT, "workers", "lane"),
 }
 _ALL_KEYS = tuple(dict.fromkeys(key for keys in _KEYS.values() for key in keys))

@@ -132,7 +132,13 @@ def build_partner(settings: PartnerSettings, context: Context) -> PartnerStage:
     folder = partners_folder(settings.partners, context.folder, context.environment)
     partners, findings = load_partners(folder)
     if partners is None:
-        raise FlowError("the partner files have errors", tuple(findings), where=str(folder))
+        raise FlowError(
+            "The partner files have errors",
+            tuple(findings),
+            where=str(folder),
+            mend="mend them; `ml-connector check` lists them",
+            code="MLC-PART-0000",
+        )
     return PartnerStage(settings, partners)
 
 

@@ -121,7 +121,13 @@ def build_route(settings: RouteSettings, context: Context) -> RouteStage:
     folder = partners_folder(settings.partners, context.folder, context.environment)
     partners, findings = _load(folder)
     if partners is None:
-        raise FlowError("the partner files have errors", tuple(findings), where=str(folder))
+        raise FlowError(
+            "The partner files have errors",
+            tuple(findings),
+            where=str(folder),
+            mend="mend them; `ml-connector check` lists them",
+            code="MLC-PART-0000",
+        )
     return RouteStage(partners)
 
 
