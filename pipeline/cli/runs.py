@@ -85,12 +85,19 @@ async def _carry_out(plan: ReplayPlan, registry: Registry, ledger: Ledger, flow:
             mend="name the right file with --flow",
             code="MLC-CLI-0006",
         )
-    await release(plan, ledger, getpass.getuser())
+    await release(plan, ledger, _actor())
     report = await execute(loaded, registry, ledger, os.environ, request_for(plan, wait_seconds))
     missing = len(plan.keys) - report.totals.read
     if missing > 0 and report.problem is None:
         say(f"{missing} of {len(plan.keys)} records are no longer in the source; their exceptions stay open", "yellow")
     return report
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # containers run under user ids that have no name
+        return f"user {os.getuid()}"
 
 
 async def _chosen(ledger: Ledger, ids: list[str], error: str) -> list[Item]:

@@ -186,23 +186,31 @@ class Deliveries:
         await self._writer.submit(Command([("document", (waiting.stored.id,))], build))
 
     async def requeue(self, delivery: int, why: str) -> None:
-        """An operator sends a dead or held delivery again: the same bytes, numbers and name."""
+        """An operator sends a dead or held delivery again: the same bytes, numbers and name. Nothing in any other state."""
         now = stamp(self._clock.now())
         writes: list[tuple[str, list[Row]]] = [
             ("delivery_state", [("retry", now, None, 0, None, None, delivery)]),
             ("settle_documents", [("sealed", now, delivery)]),
             ("close_dead_letters_of_delivery", [("replayed", now, delivery)]),
         ]
-        await self._write(writes, Audit("replay", f"delivery {delivery}", why))
+        change = Change(writes, [Audit("replay", f"delivery {delivery}", why)])
+        await self._if_open("delivery_needs_a_person", delivery, change)
 
     async def release(self, document: int, letter: int, why: str) -> None:
-        """An operator lets a held document go."""
+        """An operator lets a held or dead document go. Nothing in any other state."""
         now = stamp(self._clock.now())
         writes: list[tuple[str, list[Row]]] = [
             ("set_document_status", [("stored", now, document)]),
             ("close_dead_letter", [("replayed", now, letter)]),
         ]
-        await self._write(writes, Audit("replay", f"document {document}", why))
+        change = Change(writes, [Audit("replay", f"document {document}", why)])
+        await self._if_open("document_needs_a_person", document, change)
+
+    async def _if_open(self, question: str, id_: int, change: Change) -> None:
+        """Two operators may replay the same exception at once: the second one must not send again what the first one sent."""
+        await self._writer.submit(
+            Command([(question, (id_,))], lambda rows, heads: change if rows[0][0][0] else Change())
+        )
 
     async def _write(self, writes: list[tuple[str, list[Row]]], audit: Audit) -> None:
         await self._writer.submit(Command([], lambda rows, heads: Change(writes, [audit])))

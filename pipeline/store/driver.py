@@ -41,15 +41,31 @@ class Driver(Protocol):
 
 def prepare_file(path: Path) -> None:
     """Makes the ledger file readable by its owner alone, before SQLite opens it: WAL and SHM inherit the mode."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise _cannot_open(path, error) from None
 
 
 def migrate(path: Path) -> None:
     """Brings the file to the newest schema; refuses a file of a newer program, or one that is not ours."""
-    with _alone(path):
-        _migrate(path)
+    try:
+        with _alone(path):
+            _migrate(path)
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise _cannot_open(path, error) from None
+
+
+def _cannot_open(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        "The ledger cannot be opened",
+        where=str(path),
+        why=str(error),
+        mend="let MLC_STORE name a file that this account may write; if it is damaged, restore it from a backup",
+        code="MLC-STO-0001",
+    )
 
 
 @contextmanager
@@ -70,14 +86,6 @@ def _migrate(path: Path) -> None:
         for pragma in PRAGMAS:
             connection.execute(pragma)
         _apply_migrations(connection, version)
-    except sqlite3.DatabaseError as error:
-        raise StoreError(
-            "The ledger cannot be opened",
-            where=str(path),
-            why=str(error),
-            mend="restore it from a backup",
-            code="MLC-STO-0001",
-        ) from None
     finally:
         connection.close()
 

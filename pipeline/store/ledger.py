@@ -39,7 +39,7 @@ def store_path(url: str) -> Path:
         raise UsageError(
             "This kind of ledger is not known",
             where="MLC_STORE",
-            why=f"{url!r} is not sqlite:///path",
+            why=f"it begins with {url.partition(':')[0][:20]!r}, not with sqlite:///",  # the rest may hold a password
             mend=f"use {DEFAULT_STORE}",
             code="MLC-STO-0004",
         )

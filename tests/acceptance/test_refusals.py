@@ -123,6 +123,27 @@ async def test_a_variable_that_is_not_set_is_named(rigs: Any) -> None:
         assert "INTACCT_COMPANY_ID" in outcome.err
 
 
+async def test_a_ledger_that_cannot_be_is_refused_in_four_parts_and_without_its_password(
+    rigs: Any, tmp_path: Any
+) -> None:
+    text = tmp_path / "text.db"
+    text.write_text("something else", "utf-8")
+    cases = {
+        "sqlite:////proc/none/ledger.db": 1,
+        f"sqlite:///{tmp_path}": 1,
+        f"sqlite:///{text}": 1,
+        "postgresql://mlc:canary@host/db": 2,
+    }
+    async with rigs(0) as rig:
+        outcomes = await asyncio.gather(*(rig.command("status", MLC_STORE=store) for store in cases))
+        for (store, code), outcome in zip(cases.items(), outcomes, strict=True):
+            assert outcome.code == code, (store, outcome.err)
+            for word in ("MLC-STO-", "where", "why", "mend"):
+                assert word in outcome.err
+            assert "canary" not in outcome.err + outcome.out
+        assert text.read_text("utf-8") == "something else"
+
+
 async def test_no_secret_gets_into_any_output_or_any_byte_of_the_ledger(rigs: Any) -> None:
     async with rigs(BILLS, **CANARIES) as rig:
         user = rig.world.sterling_user

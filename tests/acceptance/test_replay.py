@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.clock import SystemClock
+from pipeline.store import open_ledger
 from stages.sterling.simulator import Fault
 
 BILLS = 120  # enough for the planted failures
@@ -114,4 +116,25 @@ async def test_replay_by_code_takes_all_of_them(rigs: Any) -> None:
         assert outcome.code == 0, outcome.err
         assert len(rig.far.arrivals()) == before + 2
         assert not rig.rows("select id from dead_letters where state = 'open'")
+        await rig.check_exactly_once()
+
+
+async def test_a_second_replay_at_the_same_time_sends_nothing_again(rigs: Any) -> None:
+    """It read the list of exceptions while they were open, and acts when the first replay has sent them."""
+    async with rigs(BILLS) as rig:
+        rig.sterling.faults.add(Fault(kind="null_pointer", match=BATCH, skip=1))
+        await rig.run()
+        letters = rig.rows("select id, delivery, document from dead_letters where delivery > 0 or document > 0")
+        assert len(letters) == 2
+        await rig.command("replay", *(f"x-{letter}" for letter, _, _ in letters))
+        await rig.check_exactly_once()
+        before = len(rig.far.arrivals())
+        async with open_ledger(rig.other_store("ledger"), SystemClock()) as ledger:
+            for letter, delivery, document in letters:
+                if delivery:
+                    await ledger.deliveries.requeue(delivery, "late")
+                else:
+                    await ledger.deliveries.release(document, letter, "late")
+        await rig.run()
+        assert len(rig.far.arrivals()) == before
         await rig.check_exactly_once()

@@ -52,3 +52,9 @@ select owner, host, pid, epoch, renewed_at from leases where name = ?;
 -- name: documents_of_delivery
 select d.id, d.company, d.object, d.key, d.label, d.partner, d.currency, d.amount, d.set_code, d.address
 from documents d where d.delivery = ? order by d.position;
+
+-- name: delivery_needs_a_person
+select count(*) from deliveries where id = ? and state in ('dead', 'held');
+
+-- name: document_needs_a_person
+select count(*) from documents where id = ? and status in ('dead', 'held');

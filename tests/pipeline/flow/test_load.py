@@ -240,7 +240,7 @@ CASES = [
     (stages(SOURCE, "x: { map: ap.shape, encode: x12.encode }", SINK), "flow.yaml:4:25: MLC-FLOW-0021 $.stages[1].x.encode: a stage has one verb; this has map and encode; make two stages of it"),
     # components
     (stages(SOURCE, "x: { map: ap.shap }", SINK), "flow.yaml:4:15: MLC-FLOW-0025 $.stages[1].x.map: there is no component `ap.shap`; did you mean `ap.shape`?"),
-    (stages(SOURCE, "x: { decode: zz.zzzzz }", SINK), "flow.yaml:4:10: MLC-FLOW-0022 $.stages[1].x.decode: `decode` is no verb; one of source, map, filter, branch, encode, sink"),
+    (stages(SOURCE, "x: { decode: zz.zzzzz }", SINK), "flow.yaml:4:10: MLC-FLOW-0022 $.stages[1].x.decode: `decode` is no verb; did you mean `encode`?"),
     (stages(SOURCE, "x: { encode: zz.zzzzz }", SINK), "flow.yaml:4:18: MLC-FLOW-0025 $.stages[1].x.encode: there is no component `zz.zzzzz`; there are x12.encode"),
     (stages(SOURCE, "x: { map: x12.encode }", SINK), "flow.yaml:4:15: MLC-FLOW-0026 $.stages[1].x.map: `x12.encode` is not for `map`; write `encode: x12.encode`"),
     (stages(SOURCE, "x: { map: 7 }", SINK), "flow.yaml:4:15: MLC-FLOW-0012 $.stages[1].x.map: expected the name of a component, got the number 7"),

@@ -396,7 +396,9 @@ async def test_no_secret_is_in_any_error(gateway: Any, answers: Any, open_client
 
 
 async def test_no_error_of_the_http_library_hangs_on_ours(open_client: Open) -> None:
-    async with open_client(url="http://127.0.0.1:1/x") as client:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # a port that nobody listens on once it is closed
+        port = taken.getsockname()[1]
+    async with open_client(url=f"http://127.0.0.1:{port}/x") as client:
         with pytest.raises(TransientError) as caught:
             await client.sign_in()
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
