@@ -34,7 +34,8 @@ def next_steps(report: RunReport) -> list[str]:
     lines = []
     if report.signal:
         lines.append(f"stopped; resume:  ml-connector run {report.flow}")
-    if counts.get("in_doubt") or counts.get("in_flight"):
+    waiting = counts.get("in_doubt") or counts.get("in_flight")
+    if waiting or report.exceptions:  # of this run's records, or of documents made earlier
         lines.append("next:  ml-connector status     shows what waits for the far side; the next run goes on with it")
     if counts.get("dead") or counts.get("held"):
         lines.append("next:  ml-connector dead       shows what failed, why, and who mends it")

@@ -49,6 +49,7 @@ class Lanes:
     ) -> None:  # fmt: skip
         self.stage = stage
         self.stopped: list[ConnectorError] = []  # why lanes were stopped for good in this run
+        self.exceptions = 0  # lanes given up and deliveries that came to need a person, whichever run made them
         self._flow, self._run = flow, run
         self._sink, self._encoders = sink, encoders
         self._ledger, self._deliveries = ledger, ledger.deliveries
@@ -116,6 +117,7 @@ class Lanes:
                     return
                 if head is not None and not await self._drive(head):
                     self._given_up.add(lane)
+                    self.exceptions += 1
                     return
         finally:
             self._active.discard(lane)
@@ -176,6 +178,7 @@ class Lanes:
             except _Unpackable as own:
                 bad.append((waiting, own.why))
         for waiting, why in bad or [(batch[0], error)]:
+            self.exceptions += 1
             await self._deliveries.document_dies(waiting, Problem.of(why), self._flow, self.stage.name, self._run)
 
     # --- sending -----------------------------------------------------------------------------------------------------
@@ -245,6 +248,7 @@ class Lanes:
             self.stopped.append(error)
             return False
         if error.failure in ("data", "refused"):
+            self.exceptions += 1
             await self._deliveries.ends(delivery, "dead", problem, self._flow, self.stage.name, self._run)
             return True
         decision = decide(error, self._tried[delivery.id], self.stage.retry, self._services.rng)
@@ -343,6 +347,7 @@ class Lanes:
             "found: " + ", ".join(f"{match.id} ({match.size} bytes)" for match in matches[:5]),
             "ask the partner which one counts; remove the other on the far side",
         )  # fmt: skip
+        self.exceptions += 1
         await self._deliveries.ends(delivery, "held", problem, self._flow, self.stage.name, self._run)
 
     # --- waiting -----------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     seconds: float
     problem: ConnectorError | None = None
     stopped: list[ConnectorError] = []  # why lanes were stopped
+    exceptions: int = 0  # of deliveries: also those of earlier runs' documents, which no term of this run counts
     signal: int = 0
 
     @property
@@ -44,7 +45,7 @@ class RunReport(msgspec.Struct, kw_only=True):
             return "failed"
         counts = self.totals.counts
         open_ = any(counts.get(term, 0) for term in ("dead", "held", "in_doubt", "in_flight"))
-        return "exceptions" if open_ or self.stopped else "clean"
+        return "exceptions" if open_ or self.stopped or self.exceptions else "clean"
 
     @property
     def exit_code(self) -> int:

@@ -67,12 +67,15 @@ async def run_flow(
         run = await ledger.begin_run(flow.name, str(flow.file), flow.digest, code_version(), request.kind, span)
         graph, problem = Graph([], [], [], []), None
         try:
+            await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
                 stages = await _build_stages(flow, registry, services, stack)
                 graph = _join(flow, stages, run, ledger, services, request, stopping)
                 await _run_graph(graph)
         except ConnectorError as error:
             problem = error
+            for reader in graph.readers:
+                reader.forget_uncommitted()
         report = RunReport(
             run=run,
             flow=flow.name,
@@ -81,10 +84,24 @@ async def run_flow(
             seconds=services.clock.monotonic() - began,
             problem=problem or next((reader.problem for reader in graph.readers if reader.problem), None),
             stopped=[error for lanes in graph.lanes for error in lanes.stopped],
+            exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             signal=stopping.signal,
         )
         await ledger.finish_run(run, report.status, report.problem)
         return report
+
+
+async def _refuse_stranding(flow: Flow, ledger: Ledger) -> None:
+    """A stage that documents on their way still need may not vanish from the flow, or they would wait for ever unseen."""
+    missing = await ledger.deliveries.stages(flow.name) - {stage.name for stage in flow.stages}
+    if missing:
+        raise FlowError(
+            f"The flow no longer has the stage {' and '.join(sorted(missing))}, which documents on their way still need",
+            where=str(flow.file),
+            why="documents are kept for the stage that encoded them and the sink they go to, by name",
+            mend="give the stage its old name back and run; once nothing is on its way it may be renamed or removed",
+            code="MLC-RUN-0008",
+        )
 
 
 def _read_here(graph: Graph) -> Totals:

@@ -103,6 +103,14 @@ class SourceReader:
         totals.read += 1
         totals.read_amounts[record.currency] = totals.read_amounts.get(record.currency, 0) + (amount or 0)
 
+    def forget_uncommitted(self) -> None:
+        """After a run that broke off: pages that were not committed are read again by the next one, so they do not count here."""
+        for receipt in self._open:
+            for currency, records, amount in _reads(receipt.page.records):
+                self.read_here.read -= records
+                self.read_here.read_amounts[currency] -= amount
+        self._open.clear()
+
     def _settled_at_source(self, record: Record) -> bool:
         if isinstance(record.body, Held | StageError):
             settle(record, record.body, self.stage.name)

@@ -52,6 +52,11 @@ class Deliveries:
         """Lanes with anything to do: stored documents or open deliveries."""
         return [row[0] for row in await self._driver.fetch("waiting_lanes", (flow, sink, flow, sink))]
 
+    async def stages(self, flow: str) -> set[str]:
+        """The stages that documents and deliveries on their way still need: their sinks, and the encoders that pack them."""
+        rows = await self._driver.fetch("waiting_stages", (flow,))
+        return {name for row in rows for name in row if name}
+
     async def waiting(self, flow: str, sink: str, lane: str, limit: int) -> list[Waiting]:
         """The next stored documents of a lane, in source order."""
         rows = await self._driver.fetch("waiting_documents", (sink, lane, flow, limit))
@@ -186,15 +191,24 @@ class Deliveries:
         await self._writer.submit(Command([("document", (waiting.stored.id,))], build))
 
     async def requeue(self, delivery: int, why: str) -> None:
-        """An operator sends a dead or held delivery again: the same bytes, numbers and name. Nothing in any other state."""
+        """An operator sends a dead or held delivery again: the same bytes, numbers and name. Nothing in any other state.
+
+        A dead one was refused and is sent; a held one may be on the far side, so that it is looked for first.
+        """
         now = stamp(self._clock.now())
-        writes: list[tuple[str, list[Row]]] = [
-            ("delivery_state", [("retry", now, None, 0, None, None, delivery)]),
-            ("settle_documents", [("sealed", now, delivery)]),
-            ("close_dead_letters_of_delivery", [("replayed", now, delivery)]),
-        ]
-        change = Change(writes, [Audit("replay", f"delivery {delivery}", why)])
-        await self._if_open("delivery_needs_a_person", delivery, change)
+
+        def build(rows: list[list[Row]], heads: Heads) -> Change:
+            if not rows[0]:
+                return Change()
+            state = "in_doubt" if rows[0][0][0] == "held" else "retry"
+            writes: list[tuple[str, list[Row]]] = [
+                ("delivery_state", [(state, now, None, 0, None, None, delivery)]),
+                ("settle_documents", [("sealed", now, delivery)]),
+                ("close_dead_letters_of_delivery", [("replayed", now, delivery)]),
+            ]
+            return Change(writes, [Audit("replay", f"delivery {delivery}", why)])
+
+        await self._writer.submit(Command([("delivery_for_a_person", (delivery,))], build))
 
     async def release(self, document: int, letter: int, why: str) -> None:
         """An operator lets a held or dead document go. Nothing in any other state."""
@@ -204,13 +218,9 @@ class Deliveries:
             ("close_dead_letter", [("replayed", now, letter)]),
         ]
         change = Change(writes, [Audit("replay", f"document {document}", why)])
-        await self._if_open("document_needs_a_person", document, change)
-
-    async def _if_open(self, question: str, id_: int, change: Change) -> None:
-        """Two operators may replay the same exception at once: the second one must not send again what the first one sent."""
-        await self._writer.submit(
-            Command([(question, (id_,))], lambda rows, heads: change if rows[0][0][0] else Change())
-        )
+        # Two operators may replay the same exception at once: the second must not send again what the first one sent.
+        question = ("document_for_a_person", (document,))
+        await self._writer.submit(Command([question], lambda rows, heads: change if rows[0] else Change()))
 
     async def _write(self, writes: list[tuple[str, list[Row]]], audit: Audit) -> None:
         await self._writer.submit(Command([], lambda rows, heads: Change(writes, [audit])))

@@ -82,13 +82,24 @@ class Ledger:
         return stamp(self._clock.now())
 
     async def begin_run(self, flow: str, file: str, flow_digest: str, code_version: str, kind: str, span: str) -> int:
-        """A new run's id."""
+        """A new run's id. The caller has the flow's lease: an earlier run still marked as running has died, and is told as failed."""
         now = self._now()
+        died = Problem(
+            "transient",
+            "MLC-RUN-0007",
+            "IT",
+            "The process ended before the run did",
+            mend="nothing: the next run goes on",
+        )
 
         def build(_: list[list[Row]], heads: Heads) -> Change:
             run = heads.take("runs")
             audit = [Audit("run", f"run {run}", f"{kind} of {flow} started", run)]
-            return Change([("insert_run", [(run, flow, file, flow_digest, code_version, kind, span, now)])], audit, run)
+            writes: list[tuple[str, list[Row]]] = [
+                ("end_dead_runs", [(now, died.text(), flow)]),
+                ("insert_run", [(run, flow, file, flow_digest, code_version, kind, span, now)]),
+            ]
+            return Change(writes, audit, run)
 
         run = await self._writer.submit(Command([], build))
         assert isinstance(run, int)

@@ -78,6 +78,7 @@ async def test_killed_before_the_effect_is_sent_once_by_the_next_run(
         assert before <= 2
         assert (await rig.run()).code == 0
         assert rig.rows("select count(*) from deliveries where attempts = 2")[0][0] >= 1
+        assert rig.rows("select status from runs") == [("failed",), ("clean",)]
         await rig.check_as_if_nothing_had_happened(await reference(BILLS))
 
 
@@ -190,3 +191,21 @@ async def _kill_at_request(rig: Any, number: int, after: bool, every_gateway_cal
     rig.sterling.faults.add(Fault(kind="reset", match=heard, after=after, times=None, on_effect=kill))
     child = await rig.start_run()
     await child.ends()
+
+
+async def test_killed_while_making_trading_partners_makes_each_of_them_once(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        flow = ("run", str(rig.flows / "vendors.yaml"), "--json")
+        rig.sterling.faults.add(Fault(kind="hold", match="POST tradingpartners", skip=7, on_effect=rig.kill))
+        assert (await (await rig.start(*flow)).ends()).code == -9
+        rig.sterling.faults.clear()
+        outcome = await rig.command(*flow)
+        assert (outcome.code, outcome.json["balanced"]) == (0, True), outcome.err
+        made = [effect["code"] for effect in rig.sterling.effects() if effect["effect"] == "partner.created"]
+        assert len(made) == len(set(made))
+        assert set(made) == {code for (code,) in rig.rows("select lane from deliveries where state = 'delivered'")}
+        assert rig.rows("select count(*) from documents where status <> 'delivered'") == [(0,)]
+        before = len(rig.sterling.effects())
+        assert (await rig.command(*flow, "--since", "2000-01-01")).json["delivered"] == 0
+        assert len(rig.sterling.effects()) == before
+        assert await rig.audit() is None

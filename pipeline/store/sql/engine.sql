@@ -30,6 +30,10 @@ where x.state = 'open' and x.delivery is null;
 select distinct lane from documents where flow = ? and sink = ? and status = 'stored'
 union select distinct lane from deliveries where flow = ? and sink = ? and state in ('sealed', 'sending', 'retry', 'in_doubt');
 
+-- name: waiting_stages
+select distinct sink, encoder from documents where flow = ?1 and status = 'stored'
+union select distinct sink, '' from deliveries where flow = ?1 and state in ('sealed', 'sending', 'retry', 'in_doubt');
+
 -- name: waiting_documents
 select id, set_code, partner, body, envelope, version, encoder, pack_group, pack_limit, address, key, label
 from documents where sink = ? and lane = ? and status = 'stored' and flow = ? order by id limit ?;
@@ -53,8 +57,8 @@ select owner, host, pid, epoch, renewed_at from leases where name = ?;
 select d.id, d.company, d.object, d.key, d.label, d.partner, d.currency, d.amount, d.set_code, d.address
 from documents d where d.delivery = ? order by d.position;
 
--- name: delivery_needs_a_person
-select count(*) from deliveries where id = ? and state in ('dead', 'held');
+-- name: delivery_for_a_person
+select state from deliveries where id = ? and state in ('dead', 'held');
 
--- name: document_needs_a_person
-select count(*) from documents where id = ? and status in ('dead', 'held');
+-- name: document_for_a_person
+select status from documents where id = ? and status in ('dead', 'held');

@@ -82,4 +82,4 @@ select id, at, run, kind, subject, detail from audit where id > ? order by id li
 select id, last, digest from audit_chain where id > ? order by id limit ?;
 
 -- name: deliveries_named
-select id from deliveries where name = ? or numbers ->> 'ISA13' = ? order by id;
+select id from deliveries where name = ? or cast(numbers ->> 'ISA13' as text) = ? order by id;

@@ -4,6 +4,9 @@
 insert into runs (id, flow, file, flow_digest, code_version, kind, span, started_at, status)
 values (?, ?, ?, ?, ?, ?, ?, ?, 'running');
 
+-- name: end_dead_runs
+update runs set finished_at = ?, status = 'failed', problem = ? where flow = ? and status = 'running';
+
 -- name: finish_run
 update runs set finished_at = ?, status = ?, problem = ? where id = ?;
 

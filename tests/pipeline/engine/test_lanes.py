@@ -321,10 +321,10 @@ class Oracle(FailingSink):
 
     async def find(self, delivery: Delivery) -> list[Evidence]:
         self.asked.append(self.rig.clock.monotonic())
-        answer = self.answers.pop(0) if self.answers else [ours(delivery)]
+        answer = self.answers.pop(0) if self.answers else [ours]
         if isinstance(answer, Exception):
             raise answer
-        return [one(delivery) for one in answer]
+        return [evidence_of(delivery) for evidence_of in answer]
 
 
 def ours(delivery: Delivery) -> Evidence:
@@ -676,3 +676,23 @@ async def test_an_upsert_back_to_an_earlier_state_is_sent(inline_rig: Any, make_
             flow = inline_rig.chain(ListSource([make_bill("V-1", text=text)]), sink=sink)
             await inline_rig.run(ledger, flow, window=EVERYTHING)
     assert [msgspec.json.decode(effect.payload)["text"] for effect in sink.effects] == ["a", "b", "a"]
+
+
+async def test_what_an_earlier_run_left_goes_out_before_the_source_is_read_to_its_end(
+    rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
+    sink = FailingSink([Fault(TRANSIENT)])
+    source = ListSource(make_bills([1]))
+    flow = rig.chain(source, encoder=line_encoder(), sink=sink)
+
+    class Slow(ListSource):
+        async def read(self, window: Window, cursor: dict[str, str] | None) -> Any:
+            while not sink.effects:
+                await anyio.sleep(0.001)
+
+    async with rig.ledger() as ledger:
+        await rig.run(ledger, flow, wait_seconds=0.0)
+        assert sink.effects == []
+        with anyio.fail_after(10):
+            await rig.run(ledger, rig.chain(Slow([]), encoder=line_encoder(), sink=sink), wait_seconds=1e6)
+    assert payloads(sink) == [["bill 1"]]

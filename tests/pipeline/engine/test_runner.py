@@ -16,7 +16,17 @@ import pytest
 from pipeline.engine.report import TERMS
 from pipeline.engine.runner import RunRequest, check_connections, run_flow
 from pipeline.engine.services import Stopping
-from pipeline.errors import ConfigError, ConnectError, DataError, Excluded, Held, LockHeld, TransientError, Undetermined
+from pipeline.errors import (
+    ConfigError,
+    ConnectError,
+    DataError,
+    Excluded,
+    Held,
+    LockHeld,
+    StoreError,
+    TransientError,
+    Undetermined,
+)
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import Connection
 from pipeline.record import Delivery, Evidence, Record, Window
@@ -405,6 +415,28 @@ async def test_a_ledger_that_lost_a_row_is_out_of_balance(inline_rig: Any, make_
     assert (report.balanced, report.status, report.exit_code) == (False, "out_of_balance", 7)
 
 
+async def test_a_ledger_that_fails_in_a_run_makes_it_failed_not_out_of_balance(
+    rig: Any, make_bills: Any, line_encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages read and not committed are read again by the next run."""
+    sink = CollectingSink()
+    flow = rig.chain(ListSource(make_bills(range(6)), page_size=2), encoder=line_encoder(), sink=sink)
+    async with rig.ledger() as ledger:
+        commit = ledger.commit_page
+
+        async def full_disk(page: Any) -> Any:
+            if page.number == 2:
+                raise StoreError("the disk is full")
+            return await commit(page)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger, "commit_page", full_disk)
+            report = await rig.run(ledger, flow)
+        assert (report.status, report.exit_code, report.totals.read) == ("failed", 1, 2)
+        await rig.run(ledger, flow)
+    assert len(sink.effects) == 6
+
+
 # --- connections -------------------------------------------------------------------------------------------------------
 
 
@@ -484,3 +516,42 @@ async def test_the_observer_hears_of_reading_settling_and_delivering(
 
 def test_every_outcome_of_the_ledger_is_a_term_of_the_balance() -> None:
     assert set(RANK) == set(TERMS)
+
+
+# --- renaming stages -----------------------------------------------------------------------------------------------------
+
+
+def named(rig: Any, source: Any, encoder: Any, sink: Any, encode_name: str, sink_name: str) -> Any:
+    return rig.flow(
+        rig.stage("source", "source", source),
+        rig.stage(encode_name, "encode", encoder, "source"),
+        rig.stage(sink_name, "sink", sink, encode_name),
+    )
+
+
+async def test_renaming_stages_sends_nothing_again(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+    source, sink = ListSource(make_bills(range(3))), CollectingSink()
+    async with inline_rig.ledger() as ledger:
+        await inline_rig.run(
+            ledger, named(inline_rig, source, line_encoder(), sink, "encode", "sink"), window=EVERYTHING
+        )
+        report = await inline_rig.run(
+            ledger, named(inline_rig, source, line_encoder(), sink, "render", "mailbox"), window=EVERYTHING
+        )
+    assert (report.totals.counts["unchanged"], len(sink.effects)) == (3, 3)
+
+
+@pytest.mark.parametrize("names", [("render", "sink"), ("encode", "mailbox")], ids=["encoder", "sink"])
+async def test_a_stage_that_documents_on_their_way_need_may_not_vanish(
+    inline_rig: Any, make_bills: Any, line_encoder: Any, names: tuple[str, str]
+) -> None:
+    source, sink = ListSource(make_bills(range(3))), FailingSink([Fault(TransientError("away"))])
+    async with inline_rig.ledger() as ledger:
+        await inline_rig.run(
+            ledger, named(inline_rig, source, line_encoder(), sink, "encode", "sink"), wait_seconds=0.0
+        )
+        report = await inline_rig.run(ledger, named(inline_rig, source, line_encoder(), sink, *names))
+        assert (report.status, report.exit_code, sink.effects) == ("failed", 2, [])
+        assert report.problem.code == "MLC-RUN-0007"
+        await inline_rig.run(ledger, named(inline_rig, source, line_encoder(), sink, "encode", "sink"))
+    assert len(sink.effects) == 3

@@ -71,9 +71,11 @@ class Store:
         return Fate(record, documents=list(documents), links=outcome.pop("links", []), **outcome)
 
     def document(self, key: str, partner: str = "P", **changes: Any) -> NewDocument:
-        settings = {"version": 1, "replaces": None, "held": None, "fields_digest": f"digest of {key}"}
+        settings: dict[str, Any] = {"version": 1, "replaces": None, "held": None, "fields_digest": f"digest of {key}"}
         settings |= {name: changes.pop(name) for name in list(changes) if name in settings}
-        body = Document("810", partner, f"body {key}".encode(), ("text",), plan="plan-1", origins="BIG02: bill", **changes)
+        body = Document(
+            "810", partner, f"body {key}".encode(), ("text",), plan="plan-1", origins="BIG02: bill", **changes
+        )
         return NewDocument(body, "sink", "encode", partner, f"/{partner}", **settings)
 
 

@@ -120,7 +120,9 @@ def test_every_name_that_is_used_exists() -> None:
 
 @pytest.mark.parametrize("name", ["insert_record", "insert_document", "insert_dead_letter", "insert_delivery"])
 def test_an_insert_names_as_many_columns_as_values(name: str) -> None:
-    columns, values = re.fullmatch(r"insert into \w+ \((.*?)\)\s*values \((.*)\)", statements()[name], re.DOTALL).groups()  # type: ignore[union-attr]
+    columns, values = re.fullmatch(
+        r"insert into \w+ \((.*?)\)\s*values \((.*)\)", statements()[name], re.DOTALL
+    ).groups()  # type: ignore[union-attr]
     assert len(columns.split(",")) == len(values.split(","))
 
 
@@ -207,12 +209,12 @@ async def test_reserved_ids_go_on_over_transactions_and_restarts(store: Any) -> 
     assert [result for result, _ in first + second] == [1, 2, 3]
 
 
-async def test_a_reader_cannot_write(store: Any) -> None:
-    if store.driver == "inline":
-        pytest.skip("the inline driver has one connection")
-    driver = await open_driver(store)
+async def test_the_threaded_drivers_reader_cannot_write(inline_store: Any) -> None:
+    prepare_file(inline_store.path)
+    migrate(inline_store.path)
+    driver = await ThreadedDriver.open(inline_store.path)
     try:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            await driver._reader.execute("delete from runs")  # type: ignore[union-attr]
+            await driver._reader.execute("delete from runs")
     finally:
         await driver.close()

@@ -61,9 +61,7 @@ async def test_a_process_that_dies_frees_it(inline_store: Any) -> None:
         "import fcntl, os, sys; d = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600);"
         "fcntl.flock(d, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    child = subprocess.Popen([sys.executable, "-c", script, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"held\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import anyio
@@ -76,7 +77,7 @@ async def test_a_transaction_has_a_bounded_number_of_commands_and_keeps_the_orde
     driver = FakeDriver()
     await run(driver, range(MOST_COMMANDS_PER_COMMIT + 10))
     assert [len(names) for names in driver.transactions] == [MOST_COMMANDS_PER_COMMIT, 10]
-    assert sum(driver.transactions, []) == list(range(MOST_COMMANDS_PER_COMMIT + 10))
+    assert list(chain.from_iterable(driver.transactions)) == list(range(MOST_COMMANDS_PER_COMMIT + 10))
 
 
 async def test_a_broken_command_fails_alone_and_its_neighbours_are_committed() -> None:
@@ -85,7 +86,7 @@ async def test_a_broken_command_fails_alone_and_its_neighbours_are_committed() -
     results = await run(driver, range(6))
     assert isinstance(results.pop(3), StoreError)
     assert results == {n: n for n in range(6) if n != 3}
-    assert sorted(sum(driver.transactions, [])) == [0, 1, 2, 4, 5]
+    assert sorted(chain.from_iterable(driver.transactions)) == [0, 1, 2, 4, 5]
 
 
 async def test_a_caller_that_is_cancelled_does_not_undo_its_command() -> None:
