@@ -6,6 +6,7 @@
     ├── ConnectError                  exit 4   signing in or connecting failed before anything ran
     ├── LockHeld                      exit 6   another process runs this flow
     ├── StoreError                    exit 1   the ledger cannot be read or written
+    ├── EngineFault                   exit 1   the engine or a stage broke its contract
     └── StageError                             raised by stages; ``failure`` is its failure class
         ├── DataError                 data        this record is wrong: dead letter
         ├── RefusedError              refused     the far side said no, for good: dead letter
@@ -88,6 +89,10 @@ class LockHeld(ConnectorError):
 
 class StoreError(ConnectorError):
     """The ledger cannot be read or written, or is of a newer version than this program."""
+
+
+class EngineFault(ConnectorError):
+    """The engine, or a stage, broke its contract: a fault to be mended in code. Nothing that was committed is lost."""
 
 
 class StageError(ConnectorError):

@@ -19,6 +19,7 @@ from pipeline.flow.model import Flow
 from pipeline.registry import Registry, load_registry
 
 CHECK_FAILED = 3
+CONNECTING_FAILED = 4
 
 
 async def check(
@@ -37,11 +38,12 @@ async def check(
     good = []
     for path in [find_flow(text) for text in flows] if flows else _here():
         flow, found = load_flow(path, registry, os.environ, live=live)
-        findings += found
-        if flow is not None:
+        findings += [finding for finding in found if finding not in findings]  # flows may share partner files
+        refused = await _sign_in(flow, registry) if flow is not None and live else []
+        problems += refused
+        if flow is not None and not refused:
             good.append(flow)
-            problems += await _sign_in(flow, registry) if live else []
-    failed = bool(problems) or any(finding.severity == "error" for finding in findings)
+    wrong = any(finding.severity == "error" for finding in findings)
     if json:
         flows_json = [{"flow": flow.name, "file": str(flow.file), "stages": len(flow.stages)} for flow in good]
         live_json = [
@@ -51,7 +53,7 @@ async def check(
         print_json(
             {
                 "schema": "mlc.check/1",
-                "ok": not failed,
+                "ok": not wrong and not problems,
                 "flows": flows_json,
                 "findings": [finding_json(f) for f in findings],
                 "live": live_json,
@@ -59,7 +61,7 @@ async def check(
         )
     else:
         _tell(good, findings, problems)
-    return CHECK_FAILED if failed else 0
+    return CHECK_FAILED if wrong else CONNECTING_FAILED if problems else 0
 
 
 def _here() -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import anyio
@@ -48,6 +48,7 @@ async def execute(
     request: RunRequest,
     *,
     quiet: bool = False,
+    first: Callable[[], Awaitable[None]] | None = None,
 ) -> RunReport:
     """Runs the flow under signals: the first SIGTERM or SIGINT drains, the second one ends at once; nothing is lost by either."""
     stopping = Stopping()
@@ -56,7 +57,7 @@ async def execute(
         # A plain task: a task group would wrap what the run raises (the lock is held) into a group.
         watching = asyncio.create_task(_watch_signals(stopping))
         try:
-            return await run_flow(flow, registry, ledger, services, request, stopping)
+            return await run_flow(flow, registry, ledger, services, request, stopping, first=first)
         finally:
             watching.cancel()
 

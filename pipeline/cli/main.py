@@ -73,7 +73,7 @@ def _run(call: Callable[[], Awaitable[int] | int]) -> int:
 def _print_internal(error: Exception) -> None:
     """A fault of ours: where it happened, but no values, which could hold secrets."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
-    say(f"internal error  {type(error).__name__}: {error}"[:500], "bold red")
+    say(f"internal error  {type(error).__name__}", "bold red")
     for frame in reversed(frames):
         say(f"  at {frame.filename}:{frame.lineno} in {frame.name}")
     say("  mend   please report this; nothing that was committed is lost")

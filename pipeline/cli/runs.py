@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -85,8 +86,9 @@ async def _carry_out(plan: ReplayPlan, registry: Registry, ledger: Ledger, flow:
             mend="name the right file with --flow",
             code="MLC-CLI-0006",
         )
-    await release(plan, ledger, _actor())
-    report = await execute(loaded, registry, ledger, os.environ, request_for(plan, wait_seconds))
+    # Released only once the flow is ours: a lock held by another run must not leave letters half replayed.
+    first = partial(release, plan, ledger, _actor())
+    report = await execute(loaded, registry, ledger, os.environ, request_for(plan, wait_seconds), first=first)
     missing = len(plan.keys) - report.totals.read
     if missing > 0 and report.problem is None:
         say(f"{missing} of {len(plan.keys)} records are no longer in the source; their exceptions stay open", "yellow")

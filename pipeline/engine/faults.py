@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.errors import ConnectorError, DataError
+from pipeline.errors import ConnectorError, DataError, EngineFault
 
 
 def explained(error: Exception, stage: str, subject: str) -> ConnectorError:
@@ -16,6 +16,34 @@ def explained(error: Exception, stage: str, subject: str) -> ConnectorError:
         mend="mend the stage, then replay this record",
         owner="developer",
         code="MLC-STG-0001",
+    )
+
+
+def explained_source(error: Exception, stage: str) -> ConnectorError:
+    """As `explained`, for a source that broke while reading: no record is to blame, reading ends."""
+    if isinstance(error, ConnectorError):
+        return error
+    return EngineFault(
+        f"The source {stage} failed",
+        where=_place(error),
+        why=f"{type(error).__name__}: {error}"[:300],
+        mend="mend the source, then run again: nothing was lost",
+        owner="developer",
+        code="MLC-STG-0003",
+    )
+
+
+def broken_off(error: Exception) -> ConnectorError:
+    """Why a run broke off: the error itself when it explains itself, otherwise a fault of the engine or of a stage in it."""
+    if isinstance(error, ConnectorError):
+        return error
+    return EngineFault(
+        "The run broke off on a fault in the program",
+        where=_place(error),
+        why=f"{type(error).__name__}: {error}"[:300],
+        mend="run again: nothing was lost; with MLC_DEBUG=1 it shows where it happened",
+        owner="developer",
+        code="MLC-RUN-0010",
     )
 
 

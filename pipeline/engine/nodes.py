@@ -34,9 +34,16 @@ class Node:
     async def run(self) -> None:
         try:
             while chunk := await self._source.get_many(CHUNK):
+                if chunk[0].receipt.rows is not None:
+                    self._sign(chunk)
                 await self.handle(chunk)
         finally:
             close_all(self._outputs)
+
+    def _sign(self, chunk: list[Record]) -> None:
+        """In debug mode: notes that these records came to this stage."""
+        for record in chunk:
+            record.receipt.seen[record.row] = self.stage.name
 
     async def handle(self, chunk: list[Record]) -> None:
         raise NotImplementedError
@@ -146,7 +153,7 @@ class FilterNode(Node):
             if kept:
                 out.append(record)
             else:
-                record.receipt.exclude(record.row, rule)
+                record.receipt.exclude(record.row, rule, filter=self.stage.name)
         await self.emit(out)
 
 

@@ -17,7 +17,19 @@ EXCLUDED, DEAD, HELD = RANK["excluded"], RANK["dead"], RANK["held"]
 class Receipt:
     """``number`` counts the pages of one source in a run, from 1. ``on_complete`` is called once, when nothing is open."""
 
-    __slots__ = ("documents", "number", "on_complete", "open", "page", "problems", "ranks", "reasons", "rows")
+    __slots__ = (
+        "documents",
+        "filtered",
+        "number",
+        "on_complete",
+        "open",
+        "page",
+        "problems",
+        "ranks",
+        "reasons",
+        "rows",
+        "seen",
+    )
 
     def __init__(self, number: int, page: Page, on_complete: Callable[[Receipt], None], *, debug: bool = False) -> None:
         self.number = number
@@ -26,9 +38,11 @@ class Receipt:
         self.open = len(page.records)
         self.ranks: dict[int, int] = {}
         self.reasons: dict[int, str] = {}
+        self.filtered: dict[int, str] = {}  # row -> the filter that left it out
         self.problems: dict[int, tuple[Problem, str, str]] = {}  # row -> problem, stage, partner
         self.documents: dict[int, list[tuple[str, str, Document]]] = {}  # row -> sink, encoder, document
         self.rows: dict[int, int] | None = dict.fromkeys(range(self.open), 1) if debug else None
+        self.seen: dict[int, str] = {}  # row -> the stage that took it last; in debug mode only
         for row, record in enumerate(page.records):
             record.receipt, record.row = self, row
 
@@ -43,8 +57,10 @@ class Receipt:
         if self.rows is not None:
             self.rows[row] += extra
 
-    def exclude(self, row: int, rule: str) -> None:
-        """One branch ends: left out by this rule."""
+    def exclude(self, row: int, rule: str, *, filter: str = "") -> None:
+        """One branch ends: left out by this rule; ``filter`` names the stage when a filter of the flow says so."""
+        if filter:
+            self.filtered[row] = filter
         if self.ranks.get(row, -1) < EXCLUDED:
             self.ranks[row], self.reasons[row] = EXCLUDED, rule
         self._close(row)
@@ -71,6 +87,10 @@ class Receipt:
         if self.open == 0:
             self.on_complete(self)
 
-    def open_rows(self) -> list[Record]:
-        """In debug mode: the records that nobody has settled yet."""
-        return [self.page.records[row] for row, count in (self.rows or {}).items() if count]
+    def open_rows(self) -> list[tuple[Record, str]]:
+        """In debug mode: the records that nobody has settled yet, each with the stage that took it last."""
+        return [
+            (self.page.records[row], self.seen.get(row, "no stage"))
+            for row, count in (self.rows or {}).items()
+            if count
+        ]

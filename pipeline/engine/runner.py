@@ -6,7 +6,7 @@ Order of a run: lease, connections checked, sources read into receipts, settled 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -15,6 +15,7 @@ import anyio
 import msgspec
 
 from pipeline.engine.edge import Edge, EdgeStatistics
+from pipeline.engine.faults import broken_off
 from pipeline.engine.lanes import Lanes
 from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs, predicate
 from pipeline.engine.report import RunReport
@@ -31,8 +32,8 @@ from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Totals
 
 DEFAULT_WAIT_SECONDS = 120.0
-CHECK_RETRY = RetryPolicy(times=3, first=0.5, max=2.0)
-"""Signing in before a run is tried this often: long enough for a blip, short enough to tell a person."""
+CHECK_RETRY = RetryPolicy(times=5, first=0.5, max=5.0)
+"""Signing in before a run is tried this often: long enough for a blip or a burst of throttling, short enough to tell a person."""
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,23 +58,38 @@ class Graph(msgspec.Struct):
 
 
 async def run_flow(
-    flow: Flow, registry: Registry, ledger: Ledger, services: Services, request: RunRequest, stopping: Stopping
+    flow: Flow,
+    registry: Registry,
+    ledger: Ledger,
+    services: Services,
+    request: RunRequest,
+    stopping: Stopping,
+    *,
+    first: Callable[[], Awaitable[None]] | None = None,
 ) -> RunReport:
-    """Runs the flow once. Raises `LockHeld` when another process runs it; whatever goes wrong later is the report's
-    ``problem``. Nothing is lost by any failure: what was committed stays, what was not is read again."""
+    """Runs the flow once; ``first`` is done before anything else, under the flow's lease (a replay's releases).
+
+    Raises `LockHeld` when another process runs it; whatever goes wrong later is the report's ``problem``. Nothing is lost by any
+    failure: what was committed stays, what was not is read again.
+    """
     began = services.clock.monotonic()
     async with ledger.lease(f"flow {flow.name}", services.ids.new()):
+        if first is not None:
+            await first()
         span = msgspec.json.encode(request.window).decode()
         run = await ledger.begin_run(flow.name, str(flow.file), flow.digest, code_version(), request.kind, span)
-        graph, problem = Graph([], [], [], []), None
+        graph = Graph([], [], [], [])
+        problem: ConnectorError | None = None
         try:
             await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
                 stages = await _build_stages(flow, registry, services, stack)
                 graph = _join(flow, stages, run, ledger, services, request, stopping)
                 await _run_graph(graph)
-        except ConnectorError as error:
-            problem = error
+        except Exception as error:
+            if services.debug:
+                raise
+            problem = broken_off(error)
             for reader in graph.readers:
                 reader.forget_uncommitted()
         report = RunReport(
@@ -265,11 +281,14 @@ async def _run_graph(graph: Graph) -> None:
 
 
 async def _read_all(graph: Graph) -> None:
-    async with anyio.create_task_group() as tasks:
-        for node in graph.nodes:
-            tasks.start_soon(node.run)
+    async with anyio.create_task_group() as reading:
         for reader in graph.readers:
-            tasks.start_soon(reader.run)
+            reading.start_soon(reader.run)
+        async with anyio.create_task_group() as working:
+            for node in graph.nodes:
+                working.start_soon(node.run)
+        for reader in graph.readers:
+            reader.require_settled()
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -41,6 +41,11 @@ class Services(msgspec.Struct):
     environment: Mapping[str, str]
     observe: Observer = ignore
 
+    @property
+    def debug(self) -> bool:
+        """Whether receipts keep track of every record, to name the stage that loses one."""
+        return bool(self.environment.get("MLC_DEBUG"))
+
     @classmethod
     def system(cls, environment: Mapping[str, str], observe: Observer = ignore) -> Services:
         """The real world."""

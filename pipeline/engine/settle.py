@@ -2,6 +2,8 @@
 
 Rules (identity, versions, duplicates): a document stands for (flow, partner, set, company, object, business key), once for each
 sink it goes to. A new version exists when a source field used in the last document has another value now; a guide's edit makes none.
+It amends only what was sent: a version of something that never left is an original. A record that a filter leaves out after a document
+of it was sent is held, never dropped in silence.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from pipeline.engine.faults import explained
 from pipeline.engine.receipt import DEAD, HELD, Receipt
-from pipeline.record import Destination, Document, Record
+from pipeline.record import Destination, Document, Fingerprint, Record
 from pipeline.store.ledger import Identity
 from pipeline.store.rows import RANK, Fate, NewDocument, Previous, Problem
 
@@ -33,13 +35,15 @@ class Settlement:
         amend: Amend,
         destine: Destine,
         sinks: Collection[str],
+        sent: Mapping[Identity, str],
     ) -> None:
         self._previous = previous
         self._guarded = guarded
         self._amend = amend
         self._destine = destine
         self._sinks = sinks
-        self._made: set[tuple[Identity, str, str, str]] = set()
+        self._sent = sent  # of the records that a filter left out: what was sent of them before
+        self._made: dict[tuple[Identity, str, str, str], tuple[Fate, NewDocument]] = {}
         self._guards: dict[tuple[str, str, str], Identity] = {}
 
     def fates(self, receipt: Receipt) -> list[Fate]:
@@ -56,28 +60,41 @@ class Settlement:
             except Exception as error:  # noqa: BLE001  becomes this record's outcome
                 problem = Problem.of(explained(error, encoder or sink, f"{record.kind} {record.label or record.key}"))
                 _fails(fate, problem, sink, document.partner)
+        if row in receipt.filtered and identity_of(record) in self._sent:
+            _fails(fate, self._left_out_after(record, fate.reason), receipt.filtered[row], "")
         return fate
 
     def _document(self, fate: Fate, sink: str, encoder: str, document: Document) -> None:
         identity = identity_of(fate.record)
         key = (identity, document.partner, document.set)
         before = self._before(key, sink)
-        if (*key, sink) in self._made:  # the same record twice in one page: the first stands
-            _unchanged(fate)
-            return
         fingerprint = document.fingerprint or (lambda fields: fate.record.digest)
+        if self._stands_in_page((*key, sink), fate, fingerprint):
+            return
         if before is not None and fingerprint(before.fields) == before.fields_digest:
             _stands(fate, before)
             return
-        if before is not None:
+        if before is not None and before.sent:
             document = self._amend(encoder, document, before.version + 1)
         destination = self._destine(sink, document)
         new = NewDocument(document, sink, encoder, destination.lane, destination.address, fingerprint(document.fields))
         if before is not None:
             new.version, new.replaces = before.version + 1, before.id
         new.held = self._why_held(fate.record, identity, document, before)
-        self._made.add((*key, sink))
+        self._made[(*key, sink)] = (fate, new)
         fate.documents.append(new)
+
+    def _stands_in_page(self, key: tuple[Identity, str, str, str], fate: Fate, fingerprint: Fingerprint) -> bool:
+        """Whether the same record, earlier in this page, made this document already; a later state of it takes its place."""
+        if key not in self._made:
+            return False
+        earlier, made = self._made[key]
+        if fingerprint(made.document.fields) == made.fields_digest:
+            _unchanged(fate)
+            return True
+        earlier.documents.remove(made)
+        _unchanged(earlier)
+        return False
 
     def _before(self, key: tuple[Identity, str, str], sink: str) -> Previous | None:
         """The newest document for this sink. One for a sink that the flow no longer has counts too: renaming a stage sends nothing again."""
@@ -88,7 +105,7 @@ class Settlement:
     def _why_held(
         self, record: Record, identity: Identity, document: Document, before: Previous | None
     ) -> Problem | None:
-        if before is not None and document.amendments == "hold":
+        if before is not None and before.sent and document.amendments == "hold":
             return Problem(
                 "held", "MLC-DOC-0002", "EDI desk", "The record changed after its document was made",
                 f"{record.kind} {record.label}, {document.set} to {document.partner}, version {before.version + 1}",
@@ -101,14 +118,22 @@ class Settlement:
             others.append((self._guards[guard], "a document of this run"))
         if document.guard:
             self._guards.setdefault(guard, identity)
-        if not others or before is not None:
-            return None
+        if not others or (before is not None and before.sent):
+            return None  # what was sent before was let go then
         (_, object_, key), where = others[0]
         return Problem(
             "held", "MLC-DOC-0001", "AP", "This may be the same bill entered twice",
             f"{record.kind} {record.label}, {document.set} to {document.partner}",
             f"same vendor, number and amount as {object_} {key} ({where})",
             "delete or correct one of them in the books; or replay this one to send it all the same",
+        )  # fmt: skip
+
+    def _left_out_after(self, record: Record, rule: str) -> Problem:
+        return Problem(
+            "held", "MLC-DOC-0003", "EDI desk", "The record is left out now, after a document of it was sent",
+            f"{record.kind} {record.label}, {self._sent[identity_of(record)]}",
+            f"the rule {rule!r} leaves it out; the partner still has the document",
+            "tell the partner, or undo it on the far side; then replay this, which leaves it out for good",
         )  # fmt: skip
 
 

@@ -10,17 +10,19 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 
+from pipeline.engine.faults import explained_source
 from pipeline.engine.lanes import Lanes
 from pipeline.engine.nodes import Outputs, close_all, emit, settle
 from pipeline.engine.receipt import Receipt
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
-from pipeline.errors import ConnectorError, DataError, Held, StageError, TransientError
+from pipeline.errors import ConnectorError, DataError, EngineFault, Held, StageError, TransientError
 from pipeline.flow.model import Stage
 from pipeline.record import Page, Record, Window
 from pipeline.retry import RetryPolicy, decide
 from pipeline.stage import Settles
 from pipeline.store.ledger import Ledger
+from pipeline.store.pages import subject_of
 from pipeline.store.reports import Totals
 from pipeline.store.rows import PageCommit, millionths
 
@@ -56,8 +58,8 @@ class SourceReader:
             tasks.start_soon(self._commit_pages)
             try:
                 await self._read_pages()
-            except ConnectorError as error:
-                self.problem = error
+            except Exception as error:  # noqa: BLE001  a source that breaks ends its reading, not the run
+                self.problem = explained_source(error, self.stage.name)
             finally:
                 self._reading = False
                 self._notify()
@@ -85,7 +87,7 @@ class SourceReader:
         for record in page.records:
             self._count(record)
         self._services.observe("read", len(page.records))
-        receipt = Receipt(number, page, self._completed)
+        receipt = Receipt(number, page, self._completed, debug=self._services.debug)
         self._open.append(receipt)
         receipt.begin()
         going = [record for record in page.records if not self._settled_at_source(record)]
@@ -102,6 +104,23 @@ class SourceReader:
         totals = self.read_here
         totals.read += 1
         totals.read_amounts[record.currency] = totals.read_amounts.get(record.currency, 0) + (amount or 0)
+
+    def require_settled(self) -> None:
+        """Once every edge has ended: a record that is not settled now never will be, and its page would wait for ever."""
+        if any(receipt.open for receipt in self._open):
+            names = [
+                f"{subject_of(record)} (last in {stage})"
+                for receipt in self._open
+                for record, stage in receipt.open_rows()
+            ]
+            raise EngineFault(
+                "A record left the flow without an outcome",
+                where=", ".join(names[:5]) or f"records read by {self.stage.name}",
+                why="every stage must settle what it drops; nothing was lost, the pages are read again",
+                mend="run again with MLC_DEBUG=1 to see which record and stage",
+                owner="developer",
+                code="MLC-RUN-0009",
+            )
 
     def forget_uncommitted(self) -> None:
         """After a run that broke off: pages that were not committed are read again by the next one, so they do not count here."""
@@ -132,7 +151,7 @@ class SourceReader:
                 await self._changed.wait()
                 continue
             receipt = self._open[0]
-            await self._committer.commit(self.stage.name, self._scope, receipt, self._window.live)
+            await self._committer.commit(self.stage.name, self._scope, receipt, self._window)
             self._open.popleft()
             self._notify()
             if isinstance(self._source, Settles):
@@ -161,21 +180,24 @@ class PageCommitter:
         self._amend, self._destine = amend, destine
         self._one_at_a_time = anyio.Lock()  # what was stored before must be visible to the next page
 
-    async def commit(self, source: str, scope: str, receipt: Receipt, live: bool) -> None:
+    async def commit(self, source: str, scope: str, receipt: Receipt, window: Window) -> None:
         async with self._one_at_a_time:
-            commit = await self._page(source, scope, receipt, live)
+            commit = await self._page(source, scope, receipt, window)
             woken = await self._ledger.commit_page(commit)
         for sink, lanes in woken.items():
             self._lanes[sink].wake(lanes)
 
-    async def _page(self, source: str, scope: str, receipt: Receipt, live: bool) -> PageCommit:
+    async def _page(self, source: str, scope: str, receipt: Receipt, window: Window) -> PageCommit:
         records = receipt.page.records
         with_documents = [identity_of(records[row]) for row in receipt.documents]
         guards = [doc.guard for documents in receipt.documents.values() for _, _, doc in documents if doc.guard]
         previous = await self._ledger.previous(self.flow, with_documents) if with_documents else {}
         guarded = await self._ledger.guarded(self.flow, guards) if guards else {}
-        fates = Settlement(previous, guarded, self._amend, self._destine, self._lanes).fates(receipt)
-        cursor = receipt.page.cursor if live else None
+        left_out = [identity_of(records[row]) for row in receipt.filtered]
+        # A replay is the operator's word: what a filter leaves out then, stays out.
+        sent = await self._ledger.sent(self.flow, left_out) if left_out and not window.keys else {}
+        fates = Settlement(previous, guarded, self._amend, self._destine, self._lanes, sent).fates(receipt)
+        cursor = receipt.page.cursor if window.live else None
         return PageCommit(
             self._run, self.flow, self._flow_digest, self._code_version, source, receipt.number, _reads(records), fates,
             (scope, msgspec.json.encode(cursor).decode()) if cursor is not None else None,

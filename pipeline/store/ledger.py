@@ -29,6 +29,9 @@ from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 from pipeline.store.writer import Writer
 
 DEFAULT_STORE = "sqlite:///.ml-connector/ledger.db"
+ON_ITS_WAY = ("stored", "sealed", "delivered")
+"""States of a document that has reached its partner or will."""
+
 Identity = tuple[str, str, str]
 """(company, object, business key) of a source record."""
 
@@ -166,8 +169,17 @@ class Ledger:
             id_, version, status, plan, digest, fields = rest
             names = tuple(msgspec.json.decode(fields, type=list[str]))
             of_sink = found.setdefault(((company, object_, key), partner, set_code), {})
-            of_sink[sink] = Previous(id_, version, status, plan, names, digest)
+            sent = status in ON_ITS_WAY or (sink in of_sink and of_sink[sink].sent)
+            of_sink[sink] = Previous(id_, version, status, plan, names, digest, sent)
         return found
+
+    async def sent(self, flow: str, identities: Sequence[Identity]) -> dict[Identity, str]:
+        """Which of these records have a document that was sent, and which one; without those an operator has already looked at."""
+        rows = await self._driver.fetch("sent_documents", (msgspec.json.encode(identities).decode(), flow))
+        return {
+            (company, object_, key): f"{set_code} to {partner}, document {id_}"
+            for company, object_, key, id_, partner, set_code in rows
+        }
 
     async def guarded(self, flow: str, guards: Sequence[str]) -> dict[tuple[str, str, str], list[tuple[Identity, int]]]:
         """Documents that share a guard, as (identity, document id) by (guard, partner, set)."""

@@ -97,6 +97,7 @@ class Previous(msgspec.Struct, frozen=True):
     plan: str
     fields: tuple[str, ...]
     fields_digest: str
+    sent: bool  # this version or one before it went out, or is on its way: there is something to amend
 
 
 class NewDocument(msgspec.Struct):

@@ -17,6 +17,15 @@ join documents d on d.flow = ? and d.object = k.value ->> 1 and d.key = k.value 
 join plans p on p.digest = d.plan
 order by d.version;
 
+-- name: sent_documents
+select d.company, d.object, d.key, max(d.id), d.partner, d.set_code
+from json_each(?) as k
+join documents d on d.flow = ? and d.object = k.value ->> 1 and d.key = k.value ->> 2 and d.company = k.value ->> 0
+where d.status in ('stored', 'sealed', 'delivered') and not exists (
+    select 1 from dead_letters x where x.flow = d.flow and x.object = d.object and x.key = d.key and x.company = d.company
+    and x.code = 'MLC-DOC-0003' and x.state <> 'open')
+group by d.company, d.object, d.key;
+
 -- name: guarded_documents
 select d.guard, d.company, d.object, d.key, d.partner, d.set_code, d.id
 from json_each(?) as g join documents d on d.guard = g.value where d.flow = ?;

@@ -112,7 +112,7 @@ def test_a_debug_receipt_names_the_rows_that_nobody_settled() -> None:
     one.exclude(0, "rule")
     one.split(1, 1)
     one.exclude(1, "rule")
-    assert [open_.key for open_ in one.open_rows()] == ["1", "2"]
+    assert [open_.key for open_, _ in one.open_rows()] == ["1", "2"]
     assert done == []
 
 

@@ -382,7 +382,7 @@ async def test_a_run_that_only_delivers_reads_nothing(inline_rig: Any, make_bill
     assert (len(source.asked), report.totals.read, report.status, len(sink.effects)) == (asked, 0, "clean", 3)
 
 
-async def test_a_fault_of_a_source_ends_the_run_as_itself_and_frees_the_lease(
+async def test_a_fault_of_a_source_is_told_as_the_sources_and_frees_the_lease(
     rig: Any, make_bills: Any, line_encoder: Any
 ) -> None:
     class Broken(ListSource):
@@ -390,12 +390,24 @@ async def test_a_fault_of_a_source_ends_the_run_as_itself_and_frees_the_lease(
             raise ZeroDivisionError("a bug")
 
     async with rig.ledger() as ledger:
-        with pytest.raises(ZeroDivisionError):
-            await rig.run(ledger, rig.chain(Broken([]), encoder=line_encoder(), sink=CollectingSink()))
+        failed = await rig.run(ledger, rig.chain(Broken([]), encoder=line_encoder(), sink=CollectingSink()))
         report = await rig.run(
             ledger, rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=CollectingSink())
         )
+    assert (failed.status, failed.problem.code, failed.exit_code) == ("failed", "MLC-STG-0003", 1)
     assert report.status == "clean"
+
+
+async def test_a_record_without_an_outcome_ends_the_run_instead_of_waiting_for_ever(rig: Any, make_bills: Any, line_encoder: Any) -> None:
+    def lose(record: Record) -> Record:
+        record.receipt.split(record.row, 1)  # claims a second branch that never comes
+        return record
+
+    async with rig.ledger() as ledger:
+        chain = rig.chain(ListSource(make_bills([1])), rig.stage("lose", "map", lose), encoder=line_encoder(), sink=CollectingSink())
+        report = await rig.run(ledger, chain)
+    assert (report.status, report.problem.code) == ("failed", "MLC-RUN-0009")
+    assert report.balanced
 
 
 async def test_a_ledger_that_lost_a_row_is_out_of_balance(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
@@ -552,6 +564,6 @@ async def test_a_stage_that_documents_on_their_way_need_may_not_vanish(
         )
         report = await inline_rig.run(ledger, named(inline_rig, source, line_encoder(), sink, *names))
         assert (report.status, report.exit_code, sink.effects) == ("failed", 2, [])
-        assert report.problem.code == "MLC-RUN-0007"
+        assert report.problem.code == "MLC-RUN-0008"
         await inline_rig.run(ledger, named(inline_rig, source, line_encoder(), sink, "encode", "sink"))
     assert len(sink.effects) == 3

@@ -32,7 +32,7 @@ def digest_of(*values: str) -> str:
 
 
 def before(text: str, *, status: str = "delivered", version: int = 1, fields: tuple[str, ...] = ("text",)) -> Previous:
-    return Previous(7, version, status, "plan-0", fields, digest_of(text))
+    return Previous(7, version, status, "plan-0", fields, digest_of(text), status not in ("held", "dead"))
 
 
 def amend(encoder: str, document: Document, version: int) -> Document:
@@ -58,7 +58,7 @@ def settled(
     receipt = Receipt(1, Page([one for one, _ in pairs]), lambda receipt: None)
     for row, (_, made) in enumerate(pairs):
         receipt.deliver(row, "sink", "encode", made)
-    return Settlement(by_sink(previous or {}), guarded or {}, amend, destine, {"sink"}).fates(receipt)
+    return Settlement(by_sink(previous or {}), guarded or {}, amend, destine, {"sink"}, {}).fates(receipt)
 
 
 def key_of(one: Record, partner: str = "P") -> Any:
@@ -98,6 +98,47 @@ def test_a_later_version_is_amended_by_its_encoder() -> None:
     assert fate.documents[0].document.body == b"b as version 3"
 
 
+@pytest.mark.parametrize("status", ["held", "dead"])
+def test_a_version_of_what_never_left_is_an_original(status: str) -> None:
+    bill = record("bill", key="1")
+    (fate,) = settled((bill, document({"text": "b"})), previous={key_of(bill): before("a", status=status)})
+    assert (fate.documents[0].version, fate.documents[0].document.body) == (2, b"b")
+
+
+def test_a_suspected_duplicate_stays_held_when_it_is_edited() -> None:
+    other, bill = record("bill", key="1"), record("bill", key="2")
+    guarded = {("V1|INV-7|10.00", "P", "810"): [(identity_of(other), 41)]}
+    edited = document({"text": "b"}, guard="V1|INV-7|10.00")
+    (fate,) = settled((bill, edited), previous={key_of(bill): before("a", status="held")}, guarded=guarded)
+    assert fate.documents[0].held is not None
+    assert fate.documents[0].held.code == "MLC-DOC-0001"
+
+
+def test_an_edit_of_what_was_sent_is_not_held_as_a_duplicate() -> None:
+    other, bill = record("bill", key="1"), record("bill", key="2")
+    guarded = {("V1|INV-7|10.00", "P", "810"): [(identity_of(other), 41)]}
+    edited = document({"text": "b"}, guard="V1|INV-7|10.00")
+    (fate,) = settled((bill, edited), previous={key_of(bill): before("a")}, guarded=guarded)
+    assert fate.documents[0].held is None
+
+
+def test_the_later_state_of_a_record_read_twice_in_a_page_is_the_one_that_counts() -> None:
+    bill = record("bill", key="1")
+    first, second = settled((bill, document({"text": "a"})), (bill.replace(), document({"text": "b"})))
+    assert (first.documents, first.rank) == ([], RANK["unchanged"])
+    assert [new.document.body for new in second.documents] == [b"b"]
+
+
+@pytest.mark.parametrize("filtered", [True, False])
+def test_a_record_that_a_filter_leaves_out_after_it_was_sent_is_held(filtered: bool) -> None:
+    bill = record("bill", key="1")
+    receipt = Receipt(1, Page([bill]), lambda receipt: None)
+    receipt.exclude(0, "not posted", filter="payable" if filtered else "")
+    (fate,) = Settlement({}, {}, amend, destine, {"sink"}, {identity_of(bill): "810 to P, document 7"}).fates(receipt)
+    assert fate.rank == RANK["held" if filtered else "excluded"]
+    assert (fate.problem.code if fate.problem else "") == ("MLC-DOC-0003" if filtered else "")
+
+
 def test_editing_a_guide_makes_no_version() -> None:
     """The new plan uses another field; the fields of the last document are as they were."""
     bill = record("bill", key="1")
@@ -116,9 +157,9 @@ def test_a_field_the_last_document_did_not_use_makes_no_version() -> None:
 def test_without_a_fingerprint_the_records_digest_tells() -> None:
     bill = record("bill", key="1").replace(digest="d2")
     made = document({}, fingerprint=None)
-    (fate,) = settled((bill, made), previous={key_of(bill): Previous(7, 1, "delivered", "p", ("*",), "d1")})
+    (fate,) = settled((bill, made), previous={key_of(bill): Previous(7, 1, "delivered", "p", ("*",), "d1", True)})
     assert [new.version for new in fate.documents] == [2]
-    (same,) = settled((bill, made), previous={key_of(bill): Previous(7, 1, "delivered", "p", ("*",), "d2")})
+    (same,) = settled((bill, made), previous={key_of(bill): Previous(7, 1, "delivered", "p", ("*",), "d2", True)})
     assert same.rank == RANK["unchanged"]
 
 
@@ -234,7 +275,7 @@ def test_a_direct_outcome_stays_beside_the_documents() -> None:
     receipt.split(0, 1)
     receipt.exclude(0, "not wanted there")
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
-    (fate,) = Settlement({}, {}, amend, destine, {"sink"}).fates(receipt)
+    (fate,) = Settlement({}, {}, amend, destine, {"sink"}, {}).fates(receipt)
     assert (fate.rank, fate.reason, len(fate.documents)) == (RANK["excluded"], "not wanted there", 1)
 
 
@@ -244,7 +285,7 @@ def test_unchanged_does_not_hide_a_worse_outcome_of_another_branch() -> None:
     receipt.split(0, 1)
     receipt.fail(0, Problem.of(Held("wait", code="T-2")), "stage")
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
-    (fate,) = Settlement(by_sink({key_of(bill): before("a")}), {}, amend, destine, {"sink"}).fates(receipt)
+    (fate,) = Settlement(by_sink({key_of(bill): before("a")}), {}, amend, destine, {"sink"}, {}).fates(receipt)
     assert (fate.rank, fate.problem is not None) == (RANK["held"], True)
 
 
@@ -271,5 +312,5 @@ def test_a_document_stands_once_for_each_sink_and_renaming_one_sends_nothing_aga
     bill = record("bill", key="1")
     receipt = Receipt(1, Page([bill]), lambda receipt: None)
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
-    (fate,) = Settlement({key_of(bill): earlier}, {}, amend, destine, sinks).fates(receipt)
+    (fate,) = Settlement({key_of(bill): earlier}, {}, amend, destine, sinks, {}).fates(receipt)
     assert [new.version for new in fate.documents] == made

@@ -175,7 +175,7 @@ create table dead_letters (
     last_at   text not null,
     times     integer not null
 ) strict;
-create index dead_letters_open on dead_letters (flow, object, key) where state = 'open';
+create index dead_letters_by_record on dead_letters (flow, object, key);
 
 create table acknowledgements (
     id          integer primary key,
