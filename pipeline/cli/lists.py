@@ -264,7 +264,7 @@ def _amount(value: int | None) -> str | None:
 
 def _why(text: str | None) -> str:
     problem = _decoded(text)
-    return problem["what"] if problem else ""
+    return ": ".join(part for part in (problem["what"], problem.get("why")) if part) if problem else ""
 
 
 VERBS = {"status": status, "runs": runs, "docs": docs, "dead": dead}

@@ -141,6 +141,8 @@ def finish(report: RunReport, *, as_json: bool) -> int:
     """Prints the report and what went wrong; returns the exit code."""
     for problem in [report.problem] if report.problem else _distinct(report):
         print_error(problem)
+    if report.exceptions:
+        say(f"{report.exceptions} deliveries wait for the far side or need a person, some of them perhaps of earlier runs", "yellow")
     if as_json:
         print_json(report.as_json())
     else:

@@ -50,11 +50,11 @@ class Isa(_Form, frozen=True):
 
 
 class Us(_Form, frozen=True):
-    """The sender: what the envelope and the buyer's name segment say. ``id`` is our number in it; ``gs`` when empty."""
+    """The sender: what the envelope and the buyer's name segment say. ``name`` and ``id`` are ``gs`` when empty."""
 
-    name: Text
     isa: Isa
     gs: Annotated[str, Meta(min_length=2, max_length=15)]
+    name: str = ""
     id: str = ""
 
 
@@ -165,7 +165,7 @@ def load_partners(folder: Path) -> tuple[Partners | None, list[Finding]]:
     default = trees.pop(DEFAULT, None)
     files = [_File(tree, default) for tree in trees.values()]
     if not files and not findings:
-        findings.append(_about(folder, NO_PARTNERS, "no partner files here: every vendor is excluded", "note"))
+        findings.append(_about(folder, NO_PARTNERS, "no partner files here, so every vendor would be excluded", "error"))
     partners = [(file.convert(findings), file) for file in files]
     for partner, file in partners:
         findings += file.checks()

@@ -89,7 +89,7 @@ def _draft(partner: Partner, rule: Rule, envelope: dict[str, str]) -> Draft:
         partner=partner.code,
         plan=_plan(rule, partner.guide),
         subject={
-            "us": {"name": partner.us.name, "id": partner.us.id or partner.us.gs},
+            "us": {"name": partner.us.name or partner.us.gs, "id": partner.us.id or partner.us.gs},
             "partner": {"code": partner.code, "name": partner.name},
         },
         envelope=envelope,

@@ -230,11 +230,11 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, why
     assert finding.message == f"the folder of partner files cannot be read: {why}"
 
 
-def test_a_folder_without_partners_is_worth_a_note(write: Callable[..., Path]) -> None:
+def test_a_folder_without_partners_is_refused(write: Callable[..., Path]) -> None:
+    """A run would exclude every vendor, and its cursor would move past their bills."""
     partners, (finding,) = load_partners(write({}))
-    assert partners is not None
-    assert partners.for_vendor("V-1") is None
-    assert (finding.code, finding.severity) == ("MLC-PART-0003", "note")
+    assert partners is None
+    assert (finding.code, finding.severity) == ("MLC-PART-0003", "error")
 
 
 def test_other_files_in_the_folder_are_left_alone(write: Callable[..., Path]) -> None:

@@ -80,6 +80,10 @@ class Gateway:
         self.live: set[str] = set()
         self.url = ""
         self.before_query: Callable[[str], None] | None = None
+        self.cap = 2000  # how many rows a page holds at most, whatever is asked for
+        self.counters = {"totalcount", "numremaining"}  # what `data` says about the pages
+        self.largest = 2000  # a `pagesize` above this is refused ...
+        self.refusal = "pagesize must be between 1 and {largest}"  # ... in these words
         self.date = "Mon, 05 Jan 2026 06:00:00 GMT"
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -143,13 +147,16 @@ class Gateway:
         for field in reversed([order.text or "" for order in function.findall("orderby/order/field")]):
             rows.sort(key=lambda row: _typed(field, row.get(field, "")))
         size = int(function.findtext("pagesize") or 100)
-        page = rows[:size]
+        if size > self.largest:
+            return failure("XL03000006", self.refusal.format(largest=self.largest))
+        page = rows[: min(size, self.cap)]
         parts = [
             f"<{name}>" + "".join(element(field, row.get(field, "")) for field in wanted) + f"</{name}>" for row in page
         ]
+        counted = {"totalcount": len(rows), "numremaining": len(rows) - len(page)}
+        counters = " ".join(f'{counter}="{counted[counter]}"' for counter in sorted(self.counters))
         return reply(
-            f'<data listtype="{name}" totalcount="{len(rows)}" offset="0" count="{len(page)}" '
-            f'numremaining="{len(rows) - len(page)}">{"".join(parts)}</data>',
+            f'<data listtype="{name}" {counters} offset="0" count="{len(page)}">{"".join(parts)}</data>',
             "query",
             timeout=self.timeout,
         )

@@ -339,6 +339,28 @@ async def test_a_company_with_one_currency_takes_it_from_the_connection(gateway:
     assert (records[0].body.currency, records[0].currency) == ("USD", "USD")
 
 
+async def test_without_any_currency_the_bill_names_the_setting(gateway: Any, open_client: Open) -> None:
+    with_bills(gateway, bill(1, CURRENCY=""))
+    async with open_client(currency="") as client:
+        records, _ = await read_all(BillsSource(client, BillsSettings()))
+    assert isinstance(records[0].body, DataError)
+    assert "INTACCT_CURRENCY" in records[0].body.mend
+
+
+async def test_freight_added_on_a_purchased_bill_stays_a_line_of_its_own(gateway: Any, open_client: Open) -> None:
+    purchased(gateway)
+    gateway.tables["APBILL"][0]["TRX_TOTALENTERED"] = "14"
+    gateway.tables["APBILLITEM"].append(line(12, 1, "4", 2, ENTRYDESCRIPTION="Freight"))
+    async with open_client() as client:
+        records, _ = await read_all(BillsSource(client, BillsSettings()))
+    bill_read = records[0].body
+    assert [(item.amount, item.quantity, item.unit, item.price) for item in bill_read.lines] == [
+        (Decimal(10), Decimal(4), "Case", Decimal("2.5")),
+        (Decimal(4), Decimal(1), "", None),
+    ]
+    assert sum(item.amount for item in bill_read.lines) == bill_read.total
+
+
 async def test_only_fields_the_company_has_are_asked_for(gateway: Any, open_client: Open) -> None:
     gateway.known["APBILL"] = {*bill(1), "WHENDUE"}
     async with open_client() as client:
@@ -404,13 +426,81 @@ async def test_a_gateway_that_says_more_and_sends_nothing_is_not_believed(
             await BillsSource(client, BillsSettings()).read(LIVE, None)
 
 
-async def test_without_a_count_a_full_page_means_more(gateway: Any, open_client: Open) -> None:
-    with_bills(gateway, *(bill(number) for number in range(1, 6)))
-    original = gateway._query
-    gateway._query = lambda name, function: original(name, function).replace("numremaining", "other")
-    async with open_client(page_size=2) as client:
+@pytest.mark.parametrize("counters", [{"totalcount", "numremaining"}, {"numremaining"}, {"totalcount"}, set()])
+@pytest.mark.parametrize(("asked", "sent"), [(2, 2000), (1000, 2), (5, 2000), (1000, 5)])
+async def test_a_read_ends_only_where_the_records_do(
+    gateway: Any, open_client: Open, counters: set[str], asked: int, sent: int
+) -> None:
+    with_bills(gateway, *(bill(number, number % 3) for number in range(1, 6)), bill(6, None), bill(7, None))
+    gateway.counters, gateway.cap = counters, sent
+    async with open_client(page_size=asked) as client:
         records, _ = await read_all(BillsSource(client, BillsSettings()))
-    assert keys(records) == ["1", "2", "3", "4", "5"]
+    assert sorted(keys(records)) == ["1", "2", "3", "4", "5", "6", "7"]
+
+
+@pytest.mark.parametrize("counters", [{"totalcount"}, set()])
+async def test_short_pages_lose_no_line_entry_vendor_or_contact(
+    gateway: Any, open_client: Open, counters: set[str]
+) -> None:
+    many = range(1, 6)
+    gateway.counters, gateway.cap = counters, 1
+    gateway.tables |= {
+        "APBILL": [
+            bill(number, MODULEKEY="9.PO", VENDORID=f"V-{number}", BILLTOPAYTOCONTACTNAME=f"Bank {number}")
+            for number in many
+        ],
+        "APBILLITEM": [line(10 * number + part, number, "5", part) for number in many for part in (1, 2)],
+        "PODOCUMENT": [{"RECORDNO": str(70 + n), "DOCID": f"VI-{n}", "PRRECORDKEY": str(n)} for n in many],
+        "PODOCUMENTENTRY": [
+            {"RECORDNO": str(10 * n + part), "DOCHDRNO": str(70 + n), "LINE_NO": str(part), "UNIT": "Case", "TRX_VALUE": "5"}
+            for n in many
+            for part in (1, 2)
+        ],
+        "VENDOR": [{"RECORDNO": str(n), "VENDORID": f"V-{n}", "WHENMODIFIED": stamp(n)} for n in many],
+        "CONTACT": [{"RECORDNO": str(n), "CONTACTNAME": f"Bank {n}", "MAILADDRESS.CITY": "Leeds"} for n in many],
+    }  # fmt: skip
+    async with open_client() as client:
+        bills, _ = await read_all(BillsSource(client, BillsSettings()))
+        vendors, _ = await read_all(VendorsSource(client, VendorsSettings()))
+        by_key, _ = await read_all(BillsSource(client, BillsSettings()), Window(keys=("VI-1", "VI-5", "VI-3")))
+    assert [[item.unit for item in record.body.lines] for record in bills] == [["Case", "Case"]] * 5
+    assert [record.body.remit_to.address.city for record in bills] == ["Leeds"] * 5
+    assert keys(vendors) == [f"V-{number}" for number in many]
+    assert sorted(keys(by_key)) == ["VI-1", "VI-3", "VI-5"]
+
+
+async def test_the_next_run_gets_past_an_overlap_longer_than_a_page(gateway: Any, open_client: Open) -> None:
+    with_bills(gateway, *(bill(number, number) for number in range(1, 8)))
+    gateway.counters, gateway.cap = set(), 2
+    async with open_client() as client:
+        source = BillsSource(client, BillsSettings())
+        _, cursor = await read_all(source)
+        gateway.tables["APBILL"].append(bill(8, 9))
+        records, behind = await read_all(source, cursor=cursor)
+    assert "8" in keys(records)
+    assert behind is not None
+    assert datetime.fromisoformat(behind["modified"]).second == 9
+
+
+async def test_a_refused_page_size_is_lowered_to_the_one_the_gateway_names(gateway: Any, open_client: Open) -> None:
+    with_bills(gateway, *(bill(number) for number in range(1, 8)))
+    gateway.largest = 3
+    async with open_client() as client:
+        records, _ = await read_all(BillsSource(client, BillsSettings()))
+    asked = [function.findtext("pagesize") for function in gateway.functions("query", "APBILL")]
+    assert sorted(keys(records)) == ["1", "2", "3", "4", "5", "6", "7"]
+    assert asked[:2] == ["1000", "3"]
+    assert set(asked[1:]) == {"3"}
+
+
+async def test_a_refused_page_size_without_a_number_names_the_setting(gateway: Any, open_client: Open) -> None:
+    gateway.largest, gateway.refusal = 3, "The page size is too large"
+    async with open_client() as client:
+        with pytest.raises(ConfigError) as caught:
+            await read_all(BillsSource(client, BillsSettings()))
+    assert caught.value.code == "MLC-INTACCT-0132"
+    assert "page_size" in caught.value.mend
+    assert "The page size is too large" in caught.value.why
 
 
 async def test_exactly_the_keys_asked_for_are_read(gateway: Any, open_client: Open) -> None:

@@ -6,11 +6,13 @@ import pytest
 
 from pipeline import ConfigError, PermissionDenied, SessionError, StageError, ThrottledError, TransientError
 from stages.intacct.protocol.faults import (
+    PageSizeRefused,
     Place,
     UnknownField,
     UnknownObject,
     fault_error,
     http_error,
+    named_page_size,
     scrub,
     unreadable_error,
 )
@@ -51,12 +53,42 @@ AT_LOGIN = Place("api.intacct.com", "acme", "sign-in", "login")
         ("function", "Invalid fields list FOO", "", UnknownField),
         ("function", "XL03000009", "Object definition PODOCUMENT not found", UnknownObject),
         ("function", "Query Failed", "Object PODOCUMENT does not exist", UnknownObject),
+        ("function", "XL03000006", "Field FOO is not selectable", UnknownField),
+        ("function", "XL03000006", "Invalid field: FOO", UnknownField),
+        ("function", "XL03000006", "pagesize must be between 1 and 100", PageSizeRefused),
+        ("function", "XX", "Page size exceeds the maximum of 500", PageSizeRefused),
+        ("function", "XL03000006", "filter must have exactly one operator", ConfigError),
+        ("function", "XL03000006", "The entered command 'lookup' is not supported", ConfigError),
+        ("function", "XL03000006", "", ConfigError),
         ("function", "DL02000001", "There was an error processing the request", ConfigError),
     ],
 )
 def test_a_fault_means_one_error(level: Level, number: str, text: str, expected: type[StageError]) -> None:
     error = fault_error(level, [Fault(number=number, text=text)], PLACE)
     assert type(error) is expected
+
+
+def test_an_unknown_text_is_told_as_the_gateway_says_it() -> None:
+    faults = [Fault(number="XL03000006", text="filter must have exactly one operator")]
+    error = fault_error("function", faults, PLACE)
+    assert error.code == "MLC-INTACCT-0199"
+    assert "XL03000006: filter must have exactly one operator" in error.why
+
+
+@pytest.mark.parametrize(
+    ("text", "largest"),
+    [
+        ("pagesize must be between 1 and 100", 100),
+        ("Page size 1000 exceeds the maximum of 500", 500),
+        ("pagesize <= 1,000 expected, got 2000", None),
+        ("the page size is too large", None),
+        ("pagesize must be 0", None),
+        ("pagesize: at most 99999999999999999999999", None),
+    ],
+)
+def test_the_largest_page_size_is_the_greatest_number_below_the_one_refused(text: str, largest: int | None) -> None:
+    error = fault_error("function", [Fault(number="XL03000006", text=text)], PLACE)
+    assert named_page_size(error.why, 1000) == largest
 
 
 def test_the_same_refusal_is_permanent_at_sign_in() -> None:
