@@ -41,6 +41,13 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Scoped(Protocol):
+    """A source whose cursor belongs to a scope, such as a company and an entity: each scope has a cursor of its own."""
+
+    scope: str
+
+
+@runtime_checkable
 class Settles(Protocol):
     """A source that must know when a page's outcomes are durable (a mailbox extracts only then)."""
 
@@ -50,6 +57,10 @@ class Settles(Protocol):
 MapResult = Record | list[Record] | None
 MapFunction = Callable[[Record], MapResult | Awaitable[MapResult]]
 """A plain function is a map. None or an empty list drops the record: it is counted as excluded by the stage's name."""
+
+
+FilterFunction = Callable[[Record], bool | Awaitable[bool]]
+"""A component of the verb ``filter``: True keeps the record, False excludes it by the stage's rule. Nothing else counts as an answer."""
 
 
 class Encode(Protocol):
@@ -87,6 +98,20 @@ class Finds(Protocol):
     async def find(self, delivery: Delivery) -> list[Evidence]: ...
 
 
+@runtime_checkable
+class Upserts(Protocol):
+    """A sink whose deliveries are desired states (``upsert = True``): the ledger keeps the state last written, by lane."""
+
+    upsert: bool
+
+
+@runtime_checkable
+class Names(Protocol):
+    """A sink that chooses how message names begin; together with lane, number and digest they are unique."""
+
+    name_prefix: str
+
+
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop."""
 
@@ -114,7 +139,9 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     connection: str | None = None
     lint: Callable[[Any, Path, Mapping[str, str]], list[Any]] | None = None
     doc: str = ""
-    exactly_once: bool = True  # for sinks: whether it has ``find``
+    exactly_once: bool = (
+        False  # for sinks: that it has ``find``; one without is at-least-once, and `check` and `run` say so
+    )
 
 
 class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -142,7 +142,10 @@ def finish(report: RunReport, *, as_json: bool) -> int:
     for problem in [report.problem] if report.problem else _distinct(report):
         print_error(problem)
     if report.exceptions:
-        say(f"{report.exceptions} deliveries wait for the far side or need a person, some of them perhaps of earlier runs", "yellow")
+        say(
+            f"{report.exceptions} deliveries wait for the far side or need a person, some of them perhaps of earlier runs",
+            "yellow",
+        )
     if as_json:
         print_json(report.as_json())
     else:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pipeline.errors import ConnectorError, DataError, EngineFault
 
 
+class ContractError(Exception):
+    """A stage answered what it may not. The text is ours, so it may be told; that of foreign exceptions may hold anything."""
+
+
 def explained(error: Exception, stage: str, subject: str) -> ConnectorError:
     """The error itself when it explains itself; otherwise a `DataError` that names the stage and the place, not the content."""
     if isinstance(error, ConnectorError):
@@ -12,7 +16,7 @@ def explained(error: Exception, stage: str, subject: str) -> ConnectorError:
     return DataError(
         f"The stage {stage} failed on this record",
         where=f"{subject}, {_place(error)}",
-        why=f"{type(error).__name__}: {error}"[:300],
+        why=_why(error),
         mend="mend the stage, then replay this record",
         owner="developer",
         code="MLC-STG-0001",
@@ -26,7 +30,7 @@ def explained_source(error: Exception, stage: str) -> ConnectorError:
     return EngineFault(
         f"The source {stage} failed",
         where=_place(error),
-        why=f"{type(error).__name__}: {error}"[:300],
+        why=_why(error),
         mend="mend the source, then run again: nothing was lost",
         owner="developer",
         code="MLC-STG-0003",
@@ -40,11 +44,16 @@ def broken_off(error: Exception) -> ConnectorError:
     return EngineFault(
         "The run broke off on a fault in the program",
         where=_place(error),
-        why=f"{type(error).__name__}: {error}"[:300],
+        why=_why(error),
         mend="run again: nothing was lost; with MLC_DEBUG=1 it shows where it happened",
         owner="developer",
         code="MLC-RUN-0010",
     )
+
+
+def _why(error: Exception) -> str:
+    """What was raised. The text of a foreign exception is left out: it could hold a secret or personal data."""
+    return str(error) if isinstance(error, ContractError) else f"it raised {type(error).__name__}"
 
 
 def _place(error: Exception) -> str:

@@ -9,31 +9,28 @@ A retry or a doubt at the head blocks its lane; dead and held release it. Other 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
 from pipeline.engine.faults import explained
+from pipeline.engine.sealing import Sealer
 from pipeline.engine.services import Services, Stopping
 from pipeline.errors import ConfigError, ConnectorError, DataError, StageError, TransientError, Undetermined
 from pipeline.flow.model import Stage
-from pipeline.record import Delivery, Destination, Evidence, Stored
+from pipeline.record import Delivery, Destination, Evidence
 from pipeline.retry import Wait, decide
-from pipeline.stage import COMMIT_POINT, Encode, Finds
-from pipeline.store.deliveries import Seal
+from pipeline.stage import COMMIT_POINT, Encode, Finds, Upserts
 from pipeline.store.ledger import Ledger
-from pipeline.store.rows import OpenDelivery, Problem, Waiting
+from pipeline.store.rows import OpenDelivery, Problem
 
 ABSENT_TWICE = 2
 """How often the far side must be proved not to have a delivery before it is sent again."""
 
 LONGEST_FIND_WAIT_SECONDS = 60.0
-MOST_DOCUMENTS_PER_SEAL = 10_000
 
 
 class Lanes:
@@ -49,13 +46,13 @@ class Lanes:
     ) -> None:  # fmt: skip
         self.stage = stage
         self.stopped: list[ConnectorError] = []  # why lanes were stopped for good in this run
-        self.exceptions = 0  # lanes given up and deliveries that came to need a person, whichever run made them
         self._flow, self._run = flow, run
-        self._sink, self._encoders = sink, encoders
-        self._ledger, self._deliveries = ledger, ledger.deliveries
+        self._sink, self._deliveries = sink, ledger.deliveries
         self._services, self._stopping = services, stopping
         self._wait_seconds = wait_seconds
         self._limiter = anyio.CapacityLimiter(stage.workers)
+        self._sealer = Sealer(flow, run, stage.name, sink, encoders, ledger.deliveries, services.clock)
+        self._exceptions = 0
         self._awake: set[str] = set()
         self._active: set[str] = set()
         self._given_up: set[str] = set()
@@ -63,6 +60,11 @@ class Lanes:
         self._changed = anyio.Event()
         self._waited: dict[int, float] = {}  # seconds each delivery has waited for the far side in this run
         self._tried: dict[int, int] = {}  # attempts of each delivery in this run: the retry budget is a run's
+
+    @property
+    def exceptions(self) -> int:
+        """Lanes given up, and deliveries and documents that came to need a person, whichever run made them."""
+        return self._exceptions + self._sealer.buried
 
     def destine(self, document: Any) -> Destination:
         """Where the document goes, by the flow's `lane` setting or as the sink says."""
@@ -113,73 +115,15 @@ class Lanes:
         try:
             while not self._stopping.requested:
                 head = await self._deliveries.head(self._flow, self.stage.name, lane)
-                if head is None and not await self._seal_next(lane):
+                if head is None and not await self._sealer.seal_next(lane, finishing=self._finishing):
                     return
                 if head is not None and not await self._drive(head):
                     self._given_up.add(lane)
-                    self.exceptions += 1
+                    self._exceptions += 1
                     return
         finally:
             self._active.discard(lane)
             self._notify()
-
-    # --- sealing -----------------------------------------------------------------------------------------------------
-
-    async def _seal_next(self, lane: str) -> bool:
-        """Seals the lane's next batch. False when there is nothing, or not enough yet to fill one."""
-        first = await self._deliveries.waiting(self._flow, self.stage.name, lane, 1)
-        if not first:
-            return False
-        limit = min(first[0].limit, MOST_DOCUMENTS_PER_SEAL)
-        queue = await self._deliveries.waiting(self._flow, self.stage.name, lane, limit + 1) if limit > 1 else first
-        batch = _batch(queue, limit)
-        if len(batch) < limit and len(batch) == len(queue) and not self._finishing:
-            return False
-        await self._seal(lane, batch)
-        return True
-
-    async def _seal(self, lane: str, batch: list[Waiting]) -> None:
-        try:
-            await self._deliveries.seal(self._sealing(lane, batch))
-        except _Unpackable as error:
-            await self._bury_unpackable(lane, batch, error.why)
-
-    def _sealing(self, lane: str, batch: list[Waiting]) -> Seal:
-        destination = Destination(lane, batch[0].address)
-        documents = [waiting.stored for waiting in batch]
-        if not batch[0].encoder:
-            body = documents[0].body
-            return Seal(
-                self._flow,
-                self.stage.name,
-                self._run,
-                destination,
-                batch,
-                (),
-                lambda numbers, now: body,
-                _state_name(batch[0]),
-            )
-        encoder = self._encoders[batch[0].encoder]
-        with _packing(batch):
-            counters = list(encoder.counters(documents))
-        return Seal(
-            self._flow, self.stage.name, self._run, destination, batch, counters, _pack(encoder, batch, documents),
-            _message_name(getattr(self._sink, "name_prefix", "mlc"), lane),
-        )  # fmt: skip
-
-    async def _bury_unpackable(self, lane: str, batch: list[Waiting], error: ConnectorError) -> None:
-        """Packing failed: the documents that cannot be packed alone are dead; with none such, the first one is."""
-        now = self._services.clock.now()
-        bad: list[tuple[Waiting, ConnectorError]] = []
-        for waiting in batch if len(batch) > 1 else []:
-            try:
-                seal = self._sealing(lane, [waiting])
-                seal.pack({counter.name: 1 for counter in seal.counters}, now)
-            except _Unpackable as own:
-                bad.append((waiting, own.why))
-        for waiting, why in bad or [(batch[0], error)]:
-            self.exceptions += 1
-            await self._deliveries.document_dies(waiting, Problem.of(why), self._flow, self.stage.name, self._run)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -224,7 +168,7 @@ class Lanes:
             try:
                 evidence: Evidence = await self._sink.send(delivery, mark)
             except Exception as error:  # noqa: BLE001  classified below
-                return await self._failed(head, delivery, passed, _as_stage_error(error, passed))
+                return await self._failed(head, delivery, passed, _as_stage_error(error, self.stage.name, passed))
         await self._delivered(delivery, evidence, "response")
         self._waited.pop(delivery.id, None)
         if head.passed:
@@ -232,7 +176,7 @@ class Lanes:
         return True
 
     async def _delivered(self, delivery: Delivery, evidence: Evidence, how: str) -> None:
-        upsert = self.stage.name if getattr(self._sink, "upsert", False) else ""
+        upsert = self.stage.name if isinstance(self._sink, Upserts) else ""
         await self._deliveries.delivered(delivery, evidence, how, upsert=upsert)
         self._services.observe("delivered", delivery)
 
@@ -248,7 +192,7 @@ class Lanes:
             self.stopped.append(error)
             return False
         if error.failure in ("data", "refused"):
-            self.exceptions += 1
+            self._exceptions += 1
             await self._deliveries.ends(delivery, "dead", problem, self._flow, self.stage.name, self._run)
             return True
         decision = decide(error, self._tried[delivery.id], self.stage.retry, self._services.rng)
@@ -347,7 +291,7 @@ class Lanes:
             "found: " + ", ".join(f"{match.id} ({match.size} bytes)" for match in matches[:5]),
             "ask the partner which one counts; remove the other on the far side",
         )  # fmt: skip
-        self.exceptions += 1
+        self._exceptions += 1
         await self._deliveries.ends(delivery, "held", problem, self._flow, self.stage.name, self._run)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
@@ -361,84 +305,21 @@ class Lanes:
         return await self._stopping.sleep(self._services.clock, seconds)
 
 
-class _Unpackable(Exception):
-    """An encoder could not pack; ``why`` is for people."""
+def _as_stage_error(error: Exception, stage: str, passed: bool) -> StageError:
+    """What a sink raised, as one of our classes.
 
-    def __init__(self, why: ConnectorError) -> None:
-        super().__init__(why.what)
-        self.why = why
-
-
-@contextmanager
-def _packing(batch: list[Waiting]) -> Iterator[None]:
-    """Tells an encoder's failure, whatever it is, from one of the ledger."""
-    try:
-        yield
-    except Exception as error:  # becomes the outcome of the documents that cannot be packed
-        first = batch[0]
-        raise _Unpackable(explained(error, first.encoder, f"{first.stored.set} {first.label or first.key}")) from error
-
-
-def _pack(
-    encoder: Encode, batch: list[Waiting], documents: Sequence[Stored]
-) -> Callable[[Mapping[str, int], datetime], bytes]:
-    def pack(numbers: Mapping[str, int], now: datetime) -> bytes:
-        with _packing(batch):
-            packed: object = encoder.pack(documents, numbers, now)
-            if not isinstance(packed, bytes):
-                raise TypeError(f"pack returns bytes, not {type(packed).__name__}")
-            return packed
-
-    return pack
-
-
-def _batch(queue: list[Waiting], limit: int) -> list[Waiting]:
-    """The longest start of the queue that may share a delivery."""
-    batch: list[Waiting] = []
-    for waiting in queue[:limit]:
-        first = batch[0] if batch else waiting
-        if (waiting.group, waiting.encoder, waiting.address) != (first.group, first.encoder, first.address):
-            break
-        batch.append(waiting)
-    return batch
-
-
-def _as_stage_error(error: Exception, passed: bool) -> StageError:
-    """What a sink raised, as one of our classes. An unexplained fault after the commit point leaves the outcome unknown."""
+    Only a `StageError` says what it means for the far side. Anything else leaves the outcome unknown once the commit point was passed.
+    """
     if isinstance(error, StageError):
         return error
-    if isinstance(error, ConnectorError):
-        return ConfigError(
-            error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
-        )
-    kind: type[StageError] = TransientError if passed else DataError
-    return kind(
-        "The sink failed in a way it does not explain",
-        why=f"{type(error).__name__}: {error}"[:300],
-        mend="mend the sink, then replay",
-        owner="developer",
-        code="MLC-STG-0002",
+    told = explained(error, stage, "a delivery")
+    kind: type[StageError] = (
+        TransientError if passed else ConfigError if isinstance(error, ConnectorError) else DataError
     )
+    return kind(told.what, where=told.where, why=told.why, mend=told.mend, owner=told.owner, code=told.code)
 
 
 def _ours(match: Evidence, delivery: Delivery) -> bool:
     """Whether what was found can be this delivery: the far side's size and digest, where it tells them, must agree."""
     same_size = match.size is None or match.size == len(delivery.payload)
     return same_size and (match.digest is None or match.digest == delivery.digest)
-
-
-def _message_name(prefix: str, lane: str) -> Callable[[Mapping[str, int], str, int], str]:
-    """prefix, lane, first control number, digest: unique, deterministic, and sortable within a lane."""
-    safe = re.sub(r"[^A-Za-z0-9-]", "-", lane)[:40]
-
-    def name(numbers: Mapping[str, int], digest: str, delivery: int) -> str:
-        number = next(iter(numbers.values()), delivery)
-        return f"{prefix}_{safe}_{number:09d}_{digest[:12]}.edi"
-
-    return name
-
-
-def _state_name(waiting: Waiting) -> Callable[[Mapping[str, int], str, int], str]:
-    return lambda numbers, digest, delivery: (
-        f"{waiting.stored.set}_{waiting.stored.partner}_{waiting.stored.version}_{digest[:12]}"
-    )

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from pipeline.engine.edge import Edge
-from pipeline.engine.faults import explained
-from pipeline.errors import Excluded, Held, StageError
+from pipeline.engine.faults import ContractError, explained
+from pipeline.errors import ConfigError, Excluded, FlowError, Held, StageError
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import MAIN, Stage
 from pipeline.record import Document, Record
@@ -75,6 +75,9 @@ def close_all(outputs: Outputs) -> None:
 
 
 def settle(record: Record, signal: Exception, stage: str) -> None:
+    """Ends one branch of the record. A wrong setting is no fault of the record: it is raised, and stops the flow."""
+    if isinstance(signal, ConfigError | FlowError):
+        raise signal
     if isinstance(signal, Excluded):
         record.receipt.exclude(record.row, signal.rule)
         return
@@ -118,7 +121,7 @@ class MapNode(Node):
         records: list[Any] = result if isinstance(result, list) else [] if result is None else [result]
         if not all(type(item) is Record for item in records):
             self.settle(
-                record, TypeError(f"a map returns a Record, a list of them or None, not {type(result).__name__}")
+                record, ContractError(f"a map returns a Record, a list of them or None, not {type(result).__name__}")
             )
         elif not records:
             record.receipt.exclude(record.row, self.stage.rule or self.stage.name)
@@ -137,7 +140,7 @@ class FilterNode(Node):
     The predicate is the flow's expression, or a component: a function of a record that tells whether to keep it.
     """
 
-    def __init__(self, stage: Stage, source: Edge, outputs: Outputs, keeps: Callable[[Record], bool]) -> None:
+    def __init__(self, stage: Stage, source: Edge, outputs: Outputs, keeps: Callable[[Record], Any]) -> None:
         super().__init__(stage, source, outputs)
         self._keeps = keeps
 
@@ -147,6 +150,8 @@ class FilterNode(Node):
         for record in chunk:
             try:
                 kept = keeps(record)
+                if kept is not True and kept is not False:
+                    kept = await self._answer(kept)
             except Exception as signal:  # noqa: BLE001  becomes this record's outcome
                 self.settle(record, signal)
                 continue
@@ -155,6 +160,13 @@ class FilterNode(Node):
             else:
                 record.receipt.exclude(record.row, rule, filter=self.stage.name)
         await self.emit(out)
+
+    async def _answer(self, kept: Any) -> bool:
+        """What an async component answers. Only True and False are answers."""
+        answer = await kept if inspect.isawaitable(kept) else kept
+        if answer is not True and answer is not False:
+            raise ContractError(f"a filter returns True or False, not {type(answer).__name__}")
+        return bool(answer)
 
 
 def predicate(expression: Expression) -> Callable[[Record], bool]:
@@ -214,7 +226,7 @@ class EncodeNode(Node):
 def _documents(rendered: object) -> list[Document]:
     documents = [] if rendered is None else rendered
     if not isinstance(documents, list | tuple) or not all(isinstance(item, Document) for item in documents):
-        raise TypeError(f"an encoder renders a list of documents, not {type(rendered).__name__}")
+        raise ContractError(f"an encoder renders a list of documents, not {type(rendered).__name__}")
     return list(documents)
 
 

@@ -21,13 +21,13 @@ from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode,
 from pipeline.engine.report import RunReport
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.sources import PageCommitter, SourceReader
-from pipeline.errors import ConnectError, ConnectorError, FlowError, TransientError
+from pipeline.errors import ConnectError, ConnectorError, EngineFault, FlowError, TransientError
 from pipeline.flow.model import Flow, Stage
 from pipeline.flow.references import connect_settings
 from pipeline.record import Destination, Document, Window
 from pipeline.registry import Registry
 from pipeline.retry import RetryPolicy, decide
-from pipeline.stage import Context
+from pipeline.stage import Context, Finds
 from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Totals
 
@@ -170,7 +170,21 @@ async def _build_stages(flow: Flow, registry: Registry, services: Services, stac
             context = _context(flow, stage.name, services, clients.get(stage.via or ""))
             component = stage.spec.build(stage.settings, context)
             built[stage.name] = await component if inspect.isawaitable(component) else component
+            _check_sink(stage, built[stage.name])
     return built
+
+
+def _check_sink(stage: Stage, component: Any) -> None:
+    """A sink may not claim exactly-once without the means for it."""
+    if stage.verb == "sink" and stage.spec is not None and stage.spec.exactly_once and not isinstance(component, Finds):
+        raise EngineFault(
+            f"The sink {stage.component} says it is exactly-once, but has no `find`",
+            where=f"stage {stage.name}",
+            why="without `find` and `settle_seconds` a delivery in doubt cannot be resolved",
+            mend="give it both, or leave out `exactly_once` in its StageSpec",
+            owner="developer",
+            code="MLC-RUN-0011",
+        )
 
 
 async def _check(check: Any, client: Any, services: Services) -> None:
@@ -267,17 +281,23 @@ def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:
 
 
 async def _run_graph(graph: Graph) -> None:
-    """Runs everything to its end. A fault in the engine itself cancels all and is raised as itself, not in a group."""
+    """Runs everything to its end. When reading breaks off, what was committed is still delivered, then the cause is raised."""
+    cause: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
             for lanes in graph.lanes:
                 tasks.start_soon(lanes.run)
-            if graph.readers:
-                await _read_all(graph)
+            try:
+                if graph.readers:
+                    await _read_all(graph)
+            except Exception as error:  # noqa: BLE001  raised below, itself and not in a group
+                cause = error
             for lanes in graph.lanes:
                 lanes.finish()
     except BaseExceptionGroup as group:
         raise _first(group) from None
+    if cause is not None:
+        raise _first(cause) from None
 
 
 async def _read_all(graph: Graph) -> None:
@@ -291,11 +311,9 @@ async def _read_all(graph: Graph) -> None:
             reader.require_settled()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(error: BaseException) -> BaseException:
     """The first real cause inside nested groups."""
-    for error in group.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    return group
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def statistics(graph: Graph) -> list[tuple[str, EdgeStatistics]]:

@@ -20,7 +20,7 @@ from pipeline.errors import ConnectorError, DataError, EngineFault, Held, StageE
 from pipeline.flow.model import Stage
 from pipeline.record import Page, Record, Window
 from pipeline.retry import RetryPolicy, decide
-from pipeline.stage import Settles
+from pipeline.stage import Scoped, Settles
 from pipeline.store.ledger import Ledger
 from pipeline.store.pages import subject_of
 from pipeline.store.reports import Totals
@@ -48,7 +48,7 @@ class SourceReader:
         self._source, self._outputs, self._window = source, outputs, window
         self._ledger, self._services, self._stopping = ledger, services, stopping
         self._committer = committer
-        self._scope = str(getattr(source, "scope", ""))
+        self._scope = source.scope if isinstance(source, Scoped) else ""
         self._open: deque[Receipt] = deque()
         self._changed = anyio.Event()
         self._reading = True
@@ -151,8 +151,9 @@ class SourceReader:
                 await self._changed.wait()
                 continue
             receipt = self._open[0]
-            await self._committer.commit(self.stage.name, self._scope, receipt, self._window)
-            self._open.popleft()
+            with anyio.CancelScope(shield=True):  # a page is committed and counted as committed, or neither
+                await self._committer.commit(self.stage.name, self._scope, receipt, self._window)
+                self._open.popleft()
             self._notify()
             if isinstance(self._source, Settles):
                 await self._tell_settled(self._source, receipt.page)

@@ -48,6 +48,7 @@ BRANCH_ABOVE = "MLC-FLOW-0049"
 
 BAD_EXPRESSION = "MLC-FLOW-0050"
 EXPRESSION_FAILED = "MLC-FLOW-0051"
+NO_SUCH_FIELD = "MLC-FLOW-0052"
 
 NO_FILE = "MLC-FLOW-0060"
 NO_IMPORT = "MLC-FLOW-0061"
@@ -94,6 +95,7 @@ MEANINGS: dict[str, str] = {
     BRANCH_ABOVE: "A stage below a branch does not say which port it reads.",
     BAD_EXPRESSION: "An expression does not compile.",
     EXPRESSION_FAILED: "An expression cannot be evaluated for a record.",
+    NO_SUCH_FIELD: "An expression names a field that no record of its type has: the flow stops.",
     NO_FILE: "The code file of a custom stage does not exist, or lies outside the flow's folder.",
     NO_IMPORT: "The code file of a custom stage fails while it is imported.",
     NO_FUNCTION: "The code file of a custom stage has no such function or stage.",

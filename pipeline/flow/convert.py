@@ -13,7 +13,7 @@ import enum
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -52,6 +52,10 @@ _MSGSPEC_WORDS = {
     "array": "a list",
     "object": "a mapping",
 }
+
+
+_DELIMITERS = re.compile(r"[/:@?&=#,;\s]+")
+_TELLING = 6  # a shorter part of a value is also a word that any message may hold
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +133,35 @@ def describe(type_: Any) -> str:
         return _WORDS[type_]
     kind = origin or type_
     return "a list" if kind in _LISTS else "a mapping" if kind in _MAPPINGS or _is_struct(kind) else "a value"
+
+
+def texts(data: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text in ``data`` with its path, in order."""
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from texts(value, f"{path}.{key}")
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from texts(value, f"{path}[{index}]")
+
+
+def _reveals(message: str, reference: str, text: str) -> bool:
+    """Whether a message holds a text that came out of a reference, or a part of it long enough to tell anything."""
+    literal = re.split(r"\$\{[^}]*\}", reference)
+    match = re.fullmatch("(.*)".join(map(re.escape, literal)), text, re.DOTALL)
+    values = [value.strip() for value in (text, *(match.groups() if match else ()))]
+    parts = [part for part in _DELIMITERS.split(text) if len(part) >= _TELLING]
+    return any(_says(message, value) or (len(value) >= _TELLING and _holds(message, value)) for value in values + parts)
+
+
+def _says(message: str, word: str) -> bool:
+    return word != "" and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", message, re.IGNORECASE) is not None
+
+
+def _holds(message: str, value: str) -> bool:
+    return any(form.casefold() in message.casefold() for form in (value, repr(value)[1:-1]))
 
 
 def _is_struct(type_: Any) -> bool:
@@ -219,19 +252,24 @@ class _Walk:
         for key, field in fields.items():
             if field.required and key not in data and key not in meant:
                 self._fail(Problem(kind="missing", path=path, message=f"the key `{key}` is missing"))
-        return self._build(type_, values, path) if len(self.problems) == before else None
+        return self._build(type_, values, data, path) if len(self.problems) == before else None
 
-    def _build(self, type_: Any, values: dict[str, Any], path: str) -> Any:
+    def _build(self, type_: Any, values: dict[str, Any], data: Mapping[str, Any], path: str) -> Any:
         try:
             return type_(**values)
         except (ValueError, TypeError) as error:  # a rule across fields, from the struct's __post_init__
-            below = [text for place, text in self.hidden.items() if place == path or place.startswith(path + ".")]
-            why = (
-                f"what {' and '.join(sorted(set(below)))} gives breaks a rule of these settings"
-                if below
-                else str(error)
-            )
-            return self._fail(Problem(path=path, message=why))
+            return self._fail(Problem(path=path, message=self._rule_text(str(error), data, path)))
+
+    def _rule_text(self, rule: str, data: Mapping[str, Any], path: str) -> str:
+        """The rule's own text and the references of the settings it names; without the text when it holds any of a hidden value."""
+        below = {place: (self.hidden[place], text) for place, text in texts(data, path) if place in self.hidden}
+        named = {key: below[f"{path}.{key}"][0] for key in data if f"{path}.{key}" in below and _says(rule, str(key))}
+        if any(_reveals(rule, reference, text) for reference, text in below.values()):
+            references = sorted(set(named.values() or (reference for reference, _ in below.values())))
+            of = " and ".join(f"`{key}`" for key in named) or "these settings"
+            return f"what {' and '.join(references)} gives breaks a rule of {of}"
+        where = ", ".join(f"`{key}` is {reference}" for key, reference in named.items())
+        return f"{rule} ({where})" if where else rule
 
     def _unknown_keys(
         self, data: Mapping[str, Any], known: list[str], type_: Any, path: str, parents: tuple[Any, ...]

@@ -52,6 +52,10 @@ class _Failed(Exception):
     """Evaluation stopped; `Expression.evaluate` turns it into a `DataError` that names the expression."""
 
 
+class _NoSuchField(_Failed):
+    """A name that no record of this type has."""
+
+
 class Expression:
     """A compiled expression. Raises `ExpressionError` when the text is not one.
 
@@ -69,10 +73,13 @@ class Expression:
     def evaluate(self, scope: Scope) -> object:
         """Its value, with ``scope`` giving the roots: mappings, msgspec structs or plain values. It changes nothing.
 
-        A struct shows the keys of its mapping ``source``, if it has one, before its own fields. Raises `DataError`.
+        A struct shows the keys of its mapping ``source``, if it has one, before its own fields. Raises `DataError` when this
+        record cannot be judged, and `FlowError` when a field does not exist in any record of its type: a name is misspelt.
         """
         try:
             return self._run(scope)
+        except _NoSuchField as failed:
+            raise self._misnamed(str(failed)) from None
         except _Failed as failed:
             raise self._error(str(failed)) from None
         except (ArithmeticError, ValueError):
@@ -86,6 +93,15 @@ class Expression:
         if value is None:
             return False
         raise self._error(f"it gives {_kind(value)}, not true or false")
+
+    def _misnamed(self, why: str) -> FlowError:
+        return FlowError(
+            "An expression names a field that does not exist",
+            where=f"expression {self.text}",
+            why=why,
+            mend="correct the name; nothing was lost, what was read is read again",
+            code=codes.NO_SUCH_FIELD,
+        )
 
     def _error(self, why: str) -> DataError:
         return DataError(
@@ -152,22 +168,22 @@ def _field(value: Any, name: str, owner: str) -> Any:
             return _plain(source[name])
         if name in fields:
             return _plain(getattr(value, name))
-        _no_field(name, owner, [*(source if isinstance(source, Mapping) else ()), *fields])
+        raise _NoSuchField(_no_field(name, owner, [*(source if isinstance(source, Mapping) else ()), *fields]))
     if isinstance(value, Mapping):
         if name in value:
             return _plain(value[name])
-        _no_field(name, owner, [key for key in value if isinstance(key, str)])
+        raise _Failed(_no_field(name, owner, [key for key in value if isinstance(key, str)]))
     if value is None:
         raise _Failed(f"{owner} is empty, so it has no field `{name}`; test `{owner} is not None` before")
     raise _Failed(f"{owner} is {_kind(value)}, which has no field `{name}`")
 
 
-def _no_field(name: str, owner: str, known: list[str]) -> NoReturn:
+def _no_field(name: str, owner: str, known: list[str]) -> str:
     known = sorted(set(known))
     close = difflib.get_close_matches(name, known, 3, 0.6)
     close = close or [key for key in known if key.lower() == name.lower()]
     hint = f"; near names: {', '.join(close)}" if close else f"; it has {', '.join(known[:12]) or 'no fields'}"
-    raise _Failed(f"{owner} has no field `{name}`{hint}")
+    return f"{owner} has no field `{name}`{hint}"
 
 
 def _element(value: Any, index: Any, owner: str) -> Any:

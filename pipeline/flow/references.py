@@ -7,7 +7,7 @@ variable set to nothing counts as unset, so that its default applies. No value t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.errors import FlowError
 from pipeline.flow import codes
-from pipeline.flow.convert import Problem, convert, secret_paths
+from pipeline.flow.convert import Problem, convert, secret_paths, texts
 from pipeline.flow.findings import Finding
 from pipeline.flow.model import Connection
 from pipeline.stage import ConnectionSpec
@@ -46,7 +46,7 @@ class UnresolvedError(FlowError):
 
 def find_references(data: Any, path: str = "$") -> list[tuple[str, Reference]]:
     """Every reference in the texts of ``data`` with the path of its text, in order."""
-    return [(place, reference) for place, text in _texts(data, path) for reference in _references(text)]
+    return [(place, reference) for place, text in texts(data, path) for reference in _references(text)]
 
 
 def resolve(data: Any, environment: Mapping[str, str], base: Path, path: str = "$") -> Any:
@@ -70,19 +70,19 @@ def partly_resolved(
 
 def hidden(data: Any, path: str = "$") -> dict[str, str]:
     """The paths of all texts that hold references, each with that text: what `convert` must not show once it is resolved."""
-    return {place: text for place, text in _texts(data, path) if _references(text)}
+    return {place: text for place, text in texts(data, path) if _references(text)}
 
 
 def literal_secrets(data: Any, type_: Any, path: str = "$") -> list[Problem]:
     """The secrets that are written in the file: a text of a `Secret` setting without a reference, or with a default in it."""
-    texts = dict(_texts(data, path))
+    written = dict(texts(data, path))
     problems = []
     for place in secret_paths(data, type_, path):
-        references = _references(texts[place])
+        references = _references(written[place])
         default = next((each for each in references if each.default), None)
         if default is not None:
             message, name = "a secret is written here as the default of a reference", default.name
-        elif texts[place] and not references:
+        elif written[place] and not references:
             message, name = "a secret is written here", "NAME"
         else:
             continue
@@ -133,17 +133,6 @@ def _flow_error(connection: Connection, findings: list[Finding]) -> FlowError:
         mend="correct the settings of the connection, or set the variables it refers to",
         code=findings[0].code,
     )
-
-
-def _texts(data: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(data, str):
-        yield path, data
-    elif isinstance(data, Mapping):
-        for key, value in data.items():
-            yield from _texts(value, f"{path}.{key}")
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _texts(value, f"{path}[{index}]")
 
 
 def _references(text: str) -> list[Reference]:

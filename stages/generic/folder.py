@@ -210,6 +210,7 @@ def _finding(place: Path, message: str, suggestion: str) -> Finding:
 STAGE = StageSpec(
     name="generic.folder",
     verb="sink",
+    exactly_once=True,
     config=FolderConfig,
     build=Folder,
     lint=lint,

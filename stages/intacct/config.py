@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -20,7 +21,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     console users. ``allowed_hosts`` (``host`` or ``host:port``) are trusted as the endpoint a sign-in returns, besides
     ``*.intacct.com`` and the host of ``url``. ``timezone`` is the zone the API user's profile shows times in (IANA name): it matters
     only to ``--since``/``--until`` by modification and to the hour repeated in autumn; UTC is the safe choice.
-    ``currency`` is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is shared with
+    ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is shared with
     every other integration of that company. ``max_bytes`` bounds one reply after decompression.
     """
 
@@ -54,6 +55,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for name in ("sender_id", "company_id", "user_id"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name} is empty")
+        if re.fullmatch(r"([A-Z]{3})?", self.currency) is None:
+            raise ValueError("currency must be a code of three capital letters such as USD, or empty")
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -69,8 +72,8 @@ def _check_url(text: str) -> None:
     """Passwords travel in the body, so plain HTTP is for a simulator on this machine only."""
     url = parse_url(text)
     if url is None or url.host is None or url.scheme not in ("http", "https"):
-        raise ValueError("url is not an address such as https://api.intacct.com/ia/xml/xmlgw.phtml")
+        raise ValueError("url must be a whole address, scheme and host included (https://HOST/PATH)")
     if url.user is not None or url.password is not None:
         raise ValueError("url must not hold a user or password")
     if url.scheme == "http" and not is_loopback(url.host):
-        raise ValueError("url must be https: the requests carry passwords")
+        raise ValueError("url must be https (http only to this machine): the requests carry passwords")

@@ -1,4 +1,8 @@
-"""Reads rows of one object: learns its fields once, drops those the gateway refuses, shrinks pages that are too large. No records here."""
+"""Reads rows of one object: learns its fields once, drops those the gateway refuses, shrinks pages that are too large. No records here.
+
+A page is what the gateway sends, never what was asked for: a gateway may send fewer rows, and only what it counts, or an empty page, tells
+that nothing is left.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ import msgspec
 
 from pipeline import ConfigError, StageError, TransientError
 from stages.intacct.client import IntacctClient, ReplyTooLarge
-from stages.intacct.protocol.faults import UnknownField
+from stages.intacct.protocol.faults import PageSizeRefused, UnknownField, named_page_size
 from stages.intacct.protocol.fields import Selection, Wish, refused_fields, select
-from stages.intacct.protocol.objects import Source, typed
+from stages.intacct.protocol.objects import Columns, typed
 from stages.intacct.protocol.query import Filter, Query, after, all_of, among, slices
-from stages.intacct.protocol.responses import Row
+from stages.intacct.protocol.responses import Row, Source
 
 T = TypeVar("T")
 
@@ -45,10 +49,11 @@ class Reader:
         self._names = tuple(dict.fromkeys((*wish.required, *wish.optional, *wish.alternatives, *needed, *self._extra)))
         self._page_size = page_size or client.config.page_size
         self._selection: Selection | None = None
+        self._columns: dict[tuple[str, ...], Columns] = {}
         self._learning = anyio.Lock()
 
     async def page(self, filter: Filter | None, order: tuple[str, ...]) -> Rows:
-        """One page. Raises as `IntacctClient.query`; an unknown field only when something rests on it."""
+        """One page. Raises as `IntacctClient.query`; an unknown field or a refused page size only when nothing helps."""
         selection = await self._fields()
         while True:
             size = self._page_size
@@ -64,12 +69,17 @@ class Reader:
                 data = await self._client.query(question)
             except UnknownField as error:
                 selection = self._drop(selection, error)
+            except PageSizeRefused as error:
+                largest = named_page_size(error.why, size)
+                if largest is None:
+                    raise
+                self._page_size = min(self._page_size, largest)
             except ReplyTooLarge:
                 if size == 1:
                     raise
-                self._page_size = size // 2
+                self._page_size = min(self._page_size, size // 2)
             else:
-                more = data.remaining > 0 if data.remaining is not None else len(data.rows) >= size
+                more = data.more
                 if more and not data.rows:
                     raise _empty_page(self._wish.object)
                 return Rows(data.rows, more)
@@ -79,13 +89,17 @@ class Reader:
         parts = await concurrently([lambda part=part: self._slice(field, part, filters) for part in slices(values)])  # type: ignore[misc]
         return [row for part in parts for row in part]
 
-    def source(self, row: Row, names: Iterable[str] | None = None) -> Source:
+    def source(self, row: Row, names: tuple[str, ...] | None = None) -> Source:
         """The row with its types: every field that was wished for (or those named), None where the company has none.
 
         Raises `DataError`.
         """
         assert self._selection is not None, "a row comes from a page, and a page from a selection"
-        return typed(self._wish.object, row, self._names if names is None else names, self._selection.types)
+        wanted = self._names if names is None else names
+        columns = self._columns.get(wanted)
+        if columns is None:
+            columns = self._columns[wanted] = Columns.of(self._wish.object, wanted, self._selection.types)
+        return typed(row, columns)
 
     async def _slice(self, field: str, values: tuple[str, ...], filters: tuple[Filter, ...]) -> list[Row]:
         rows: list[Row] = []

@@ -19,9 +19,8 @@ from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
-from stages.intacct.protocol.objects import Source
 from stages.intacct.protocol.query import LARGEST_LIST
-from stages.intacct.protocol.responses import Row
+from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.reader import Reader, Rows
 
 T = TypeVar("T")

@@ -36,6 +36,7 @@ ADAPTER = Adapter(
         StageSpec(
             name="sterling.partners",
             verb="sink",
+            exactly_once=True,
             build=_partners,
             config=PartnerSettings,
             connection="sterling",
@@ -44,6 +45,7 @@ ADAPTER = Adapter(
         StageSpec(
             name="sterling.mailbox",
             verb="sink",
+            exactly_once=True,
             build=_mailbox,
             connection="sterling",
             doc="Puts documents into partners' mailboxes, each exactly once.",

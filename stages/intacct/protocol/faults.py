@@ -27,6 +27,10 @@ class UnknownObject(ConfigError):
     """This company has no such object (a module it does not subscribe to)."""
 
 
+class PageSizeRefused(ConfigError):
+    """The gateway takes no page of the size that was asked for; `named_page_size` finds the one it names."""
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where it happened, for people: the host, the company, the function and its object, and how we were authenticated."""
 
@@ -185,10 +189,19 @@ _RULES = (
         mend="an Intacct administrator grants the API user's role read rights to the object named above",
     ),
     Rule(
+        code="MLC-INTACCT-0132",
+        error=PageSizeRefused,
+        levels=("function",),
+        text=r"\bpage[ _-]?size\b",
+        what="Intacct refuses the size of our pages",
+        why="the gateway takes smaller pages than the connection asks for",
+        mend="lower the connection's `page_size` (or the stage's)",
+    ),
+    Rule(
         code="MLC-INTACCT-0130",
         error=UnknownField,
         levels=("function",),
-        text=r"cannot be queried|\b(field|column|path)s?\b.*\b(does not exist|do not exist|not found|is not valid|invalid|unknown)"
+        text=r"cannot be (queried|selected)|not (selectable|queryable)|\b(field|column|path)s?\b.*\b(does not exist|do not exist|not found|is not valid|invalid|unknown)"
         r"|(invalid|unknown|no such|non-?existent) (fields?|column|path)",
         what="Intacct does not know a field we ask for",
         why="fields differ from company to company, with the modules and dimensions in use",
@@ -207,7 +220,7 @@ _RULES = (
         code="MLC-INTACCT-0130",
         error=UnknownField,
         levels=("function",),
-        number=r"XL03000010|XL03000006|Invalid fields list.*",
+        number=r"XL03000010|Invalid fields list.*",
         what="Intacct does not know a field we ask for",
         why="fields differ from company to company, with the modules and dimensions in use",
         mend="take that field out of the stage's `fields`",
@@ -228,9 +241,18 @@ _OTHERWISE = Rule(
     code=UNKNOWN_FAULT,
     error=ConfigError,
     what="Intacct refuses the request",
-    why="the gateway gives the reason above, which this connector does not know",
+    why="the gateway gives a reason that this connector does not know",
     mend="mend what the text names; if it says nothing useful, ask Sage with the support id above",
 )
+
+
+_NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,])|(?<![\w.,])\d{1,9}(?!\w)")
+
+
+def named_page_size(text: str, refused: int) -> int | None:
+    """The largest page a refusal allows: the greatest number it names that is below the size it refused. None when it names none."""
+    numbers = (int(match[0].replace(",", "")) for match in _NUMBER.finditer(text))
+    return max((number for number in numbers if 0 < number < refused), default=None)
 
 
 _TELLING = 8  # this many first characters of a secret are as bad as all

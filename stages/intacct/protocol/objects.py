@@ -19,10 +19,9 @@ from pipeline import DataError
 from stages.ap.model import Address, Bill, BillLine, Contact, PurchaseOrder, Vendor
 from stages.intacct.protocol import fields
 from stages.intacct.protocol.fields import Type
-from stages.intacct.protocol.responses import Row
+from stages.intacct.protocol.purchases import place, purchased_lines
+from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.protocol.times import read_date
-
-Source = dict[str, Any]
 
 MONEY = ("RECORDNO", "TRX_TOTALENTERED", "TOTALENTERED", "CURRENCY", "BASECURR")
 """What `bill_total` and `bill_currency` need of a header."""
@@ -34,14 +33,31 @@ _FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": 
 _GENERATED_LINE = {"false", "f", "no", "n", "0"}
 
 
-def typed(object_name: str, row: Row, names: Iterable[str], types: Mapping[str, Type]) -> Source:
-    """The named fields of a row with their types; absent or empty is None. Raises `DataError` naming the field."""
-    return {name: _value(object_name, name, row.get(name), types.get(name, "text"), row) for name in names}
+class Columns(msgspec.Struct, frozen=True):
+    """The fields of an object to take from its rows. ``kinds`` are those that are not text: all others go as they are."""
+
+    object: str
+    names: tuple[str, ...]
+    kinds: tuple[tuple[str, Type], ...]
+
+    @classmethod
+    def of(cls, object_name: str, names: Iterable[str], types: Mapping[str, Type]) -> Columns:
+        names = tuple(names)
+        kinds = ((name, types.get(name, "text")) for name in names)
+        return cls(object_name, names, tuple((name, kind) for name, kind in kinds if kind != "text"))
 
 
-def _value(object_name: str, name: str, text: str | None, kind: Type, row: Row) -> Any:
-    if text is None or kind == "text":
-        return text
+def typed(row: Row, columns: Columns) -> Source:
+    """The fields of a row with their types; absent or empty is None. Raises `DataError` naming the field."""
+    source: Source = dict(zip(columns.names, map(row.get, columns.names), strict=True))
+    for name, kind in columns.kinds:
+        text = source[name]
+        if text is not None:
+            source[name] = _value(columns.object, name, text, kind, row)
+    return source
+
+
+def _value(object_name: str, name: str, text: str, kind: Type, row: Row) -> Any:
     try:
         return _READERS[kind](text)
     except (ValueError, KeyError):
@@ -73,9 +89,13 @@ def bill(
     entries: Sequence[Source] = (),
     remit_to: Contact | None = None,
 ) -> Bill:
-    """The bill. ``currency`` is assumed when the books name none. Raises `DataError` when it has no vendor, date, total or currency."""
+    """The bill. ``currency`` is assumed when the books name none. Raises `DataError` when it has no vendor, date, total or currency.
+
+    Its source also holds PODOCID, and POLINES: how its lines and the document's were paired (see
+    `stages.intacct.protocol.purchases`). Both are None unless Purchasing made the bill.
+    """
     total = bill_total(header)
-    own = bill_lines(lines)
+    bought = purchased_lines(bill_lines(lines), entries, total) if purchase is not None else None
     return Bill(
         record=_must(header, "RECORDNO"),
         number=header["RECORDID"] or "",
@@ -92,9 +112,13 @@ def bill(
         currency=bill_currency(header, currency) or _missing(header, "CURRENCY"),
         entity=header["MEGAENTITYID"] or "",
         purchase=None if purchase is None else _purchase(purchase),
-        lines=own if purchase is None else purchased_lines(own, entries, total),
+        lines=bill_lines(lines) if bought is None else bought.lines,
         remit_to=remit_to,
-        source=header if purchase is None else header | {"PODOCID": purchase["DOCID"]},
+        source=header
+        | {
+            "PODOCID": None if purchase is None else purchase["DOCID"],
+            "POLINES": None if bought is None else bought.paired,
+        },
     )
 
 
@@ -119,8 +143,8 @@ def is_user_line(row: Row) -> bool:
 
 def bill_lines(lines: Sequence[Source]) -> tuple[BillLine, ...]:
     """The lines in their order, numbered from 1. A company that numbers them from 0, or not at all, changes nothing."""
-    ordered = sorted(lines, key=_place)
-    numbers = [_place(line)[0] for line in ordered]
+    ordered = sorted(lines, key=place)
+    numbers = [place(line)[0] for line in ordered]
     usable = len(set(numbers)) == len(numbers) and bool(numbers) and numbers[0] >= 1
     return tuple(_line(line, numbers[index] if usable else index + 1) for index, line in enumerate(ordered))
 
@@ -142,56 +166,6 @@ def line_amount(line: Source) -> Decimal:
     """The line's amount in the transaction currency. Raises `DataError` when it has none."""
     amount = line["TRX_AMOUNT"] if line["TRX_AMOUNT"] is not None else line["AMOUNT"]
     return Decimal(_missing(line, "TRX_AMOUNT") if amount is None else amount)
-
-
-def _place(line: Source) -> tuple[int, int]:
-    return _whole(line["LINE_NO"]), _whole(line["RECORDNO"])
-
-
-def _whole(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
-
-
-def purchased_lines(own: tuple[BillLine, ...], entries: Sequence[Source], total: Decimal) -> tuple[BillLine, ...]:
-    """The lines with what was bought: quantity, unit, price and item come from the purchasing document.
-
-    Both sides are paired by their order, and only when every pair has one amount. When they do not pair but the document adds up to the
-    bill, its lines stand for the bill's. When neither holds, the bill's own lines stay: money is never made to fit.
-    """
-    ordered = sorted(entries, key=_place)
-    amounts = [_entry_amount(entry) for entry in ordered]
-    if len(own) == len(ordered) and all(line.amount == amount for line, amount in zip(own, amounts, strict=True)):
-        return tuple(_bought(line, entry) for line, entry in zip(own, ordered, strict=True))
-    if ordered and None not in amounts and sum(amount for amount in amounts if amount is not None) == total:
-        return tuple(
-            _bought(BillLine(number=index, amount=amount), entry)
-            for index, (entry, amount) in enumerate(zip(ordered, amounts, strict=True), start=1)
-            if amount is not None
-        )
-    return own
-
-
-def _bought(line: BillLine, entry: Source) -> BillLine:
-    quantity = _first(entry, "UIQTY", "QUANTITY")
-    return msgspec.structs.replace(
-        line,
-        description=line.description or entry["ITEMDESC"] or entry["ITEMNAME"] or entry["MEMO"] or "",
-        quantity=Decimal(1) if quantity is None else quantity,
-        unit=entry["UNIT"] or "",
-        price=_first(entry, "UIPRICE", "TRX_PRICE", "PRICE"),
-        item=entry["ITEMID"] or line.item,
-        department=line.department or entry["DEPARTMENTID"] or "",
-        location=line.location or entry["LOCATIONID"] or "",
-        source=entry | line.source,
-    )
-
-
-def _entry_amount(entry: Source) -> Decimal | None:
-    return _first(entry, "TRX_VALUE", "UIVALUE", "TOTAL")
-
-
-def _first(source: Source, *names: str) -> Decimal | None:
-    return next((source[name] for name in names if source[name] is not None), None)
 
 
 def _purchase(document: Source) -> PurchaseOrder:
@@ -295,7 +269,7 @@ def _missing(source: Source, name: str) -> Any:
         where=f"record {source.get('RECORDNO') or 'without RECORDNO'} of Intacct",
         why="without it the record cannot be used"
         + ("; the books name no currency and the connection sets none" if name == "CURRENCY" else ""),
-        mend="set the connection's `currency`"
+        mend="set the connection's `currency` (INTACCT_CURRENCY)"
         if name == "CURRENCY"
         else "complete the record in Intacct, then replay it",
         owner="IT" if name == "CURRENCY" else "AP",

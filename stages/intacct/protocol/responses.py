@@ -7,7 +7,7 @@ success. The parser trusts nothing: bytes only, no entities, no DOCTYPE, no netw
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from lxml import etree
@@ -16,6 +16,8 @@ Level = Literal["control", "authentication", "function"]
 Kind = Literal["empty", "html", "malformed", "doctype", "foreign"]
 Row = dict[str, str | None]
 """One record: upper-case names, nested elements as dotted names (``DISPLAYCONTACT.MAILADDRESS.CITY``), empty as None."""
+Source = dict[str, Any]
+"""A record with its types (see `objects.typed`): amounts, dates and flags read, everything else text."""
 
 _SUPPORT = re.compile(r"\s*\[(?:Support ID|Request ID):\s*([^\]]*)\]")
 _HTML = re.compile(rb"<html[\s>]|<!doctype\s+html", re.IGNORECASE)
@@ -59,12 +61,23 @@ class Definition(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """What a function returned. ``remaining`` is None when the gateway did not say."""
+    """What a function returned. ``total`` and ``remaining`` are None when the gateway did not say."""
 
     rows: list[Row] = []
     total: int | None = None
     remaining: int | None = None
     definition: Definition | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether rows are left behind these, which are the first of their query. How many there are proves nothing: gateways send
+        fewer than they were asked for. When nothing was counted, only an empty page is the end.
+        """
+        if self.remaining is not None:
+            return self.remaining > 0
+        if self.total is not None:
+            return self.total > len(self.rows)
+        return bool(self.rows)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

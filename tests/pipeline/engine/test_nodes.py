@@ -24,7 +24,7 @@ from pipeline.engine.nodes import (
 from pipeline.engine.receipt import Receipt
 from pipeline.errors import DataError, Excluded, Held, RefusedError
 from pipeline.flow.expression import Expression
-from pipeline.flow.model import MAIN, Stage
+from pipeline.flow.model import MAIN, Input, Stage
 from pipeline.record import Document, Page, Record
 from pipeline.secrets import Secret
 from pipeline.store.rows import RANK
@@ -308,3 +308,33 @@ async def test_a_node_closes_its_outputs_also_when_it_fails() -> None:
     with pytest.raises(RuntimeError):
         await bench.run(Broken(STAGE, bench.input, bench.edges))
     assert await bench.out() == []
+
+
+async def test_an_async_filter_is_waited_for() -> None:
+    """Its coroutine is not an answer: taken as one, it would keep everything."""
+    edge, out = Edge("in", 10, 1, ManualClock()), Edge("out", 10, 1, ManualClock())
+
+    async def keeps(one: Record) -> bool:
+        return one.key == "2"
+
+    page = Page([record(key="1"), record(key="2")])
+    receipt = Receipt(1, page, lambda receipt: None, debug=True)
+    stage = Stage(name="mine", verb="filter", component="mine", rule="not mine", inputs=(Input("source"),))
+    node = FilterNode(stage, edge, {MAIN: [out]}, keeps)
+    await edge.put_many(page.records)
+    edge.close()
+    await node.run()
+    assert [one.key for one in await out.get_many(10)] == ["2"]
+    assert receipt.reasons == {0: "not mine"}
+
+
+@pytest.mark.parametrize("answer", [1, "yes", None])
+async def test_a_filter_that_answers_neither_true_nor_false_makes_the_record_dead(answer: object) -> None:
+    edge, out = Edge("in", 10, 1, ManualClock()), Edge("out", 10, 1, ManualClock())
+    page = Page([record(key="1")])
+    receipt = Receipt(1, page, lambda receipt: None)
+    stage = Stage(name="mine", verb="filter", component="mine", rule="not mine", inputs=(Input("source"),))
+    await edge.put_many(page.records)
+    edge.close()
+    await FilterNode(stage, edge, {MAIN: [out]}, lambda one: answer).run()
+    assert receipt.problems[0][0].code == "MLC-STG-0001"

@@ -398,13 +398,17 @@ async def test_a_fault_of_a_source_is_told_as_the_sources_and_frees_the_lease(
     assert report.status == "clean"
 
 
-async def test_a_record_without_an_outcome_ends_the_run_instead_of_waiting_for_ever(rig: Any, make_bills: Any, line_encoder: Any) -> None:
+async def test_a_record_without_an_outcome_ends_the_run_instead_of_waiting_for_ever(
+    rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
     def lose(record: Record) -> Record:
         record.receipt.split(record.row, 1)  # claims a second branch that never comes
         return record
 
     async with rig.ledger() as ledger:
-        chain = rig.chain(ListSource(make_bills([1])), rig.stage("lose", "map", lose), encoder=line_encoder(), sink=CollectingSink())
+        chain = rig.chain(
+            ListSource(make_bills([1])), rig.stage("lose", "map", lose), encoder=line_encoder(), sink=CollectingSink()
+        )
         report = await rig.run(ledger, chain)
     assert (report.status, report.problem.code) == ("failed", "MLC-RUN-0009")
     assert report.balanced

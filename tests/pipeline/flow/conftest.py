@@ -69,9 +69,9 @@ def registry() -> Registry:
         StageSpec(name="ap.shape", verb="map", build=_nothing),
         StageSpec(name="ap.wanted", verb="filter", build=_nothing),
         StageSpec(name="x12.encode", verb="encode", build=_nothing),
-        StageSpec(name="edi.mailbox", verb="sink", build=_nothing, connection="edi"),
+        StageSpec(name="edi.mailbox", verb="sink", build=_nothing, connection="edi", exactly_once=True),
         StageSpec(name="lists.file", verb="sink", build=_nothing, exactly_once=False),
-        StageSpec(name="lists.gone", verb="sink", build=_nothing),
+        StageSpec(name="lists.gone", verb="sink", build=_nothing, exactly_once=True),
     )
     connections = (
         ConnectionSpec(name="books", config=BooksConfig, open=_open),

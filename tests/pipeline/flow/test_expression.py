@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, FlowError
 from pipeline.flow.expression import Expression, ExpressionError
 
 
@@ -59,7 +59,7 @@ def value(text: str) -> object:
 
 
 def failure(text: str) -> str:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises((DataError, FlowError)) as caught:
         value(text)
     assert caught.value.where == f"expression {text}"
     return caught.value.why
@@ -197,6 +197,17 @@ def test_failure_says_why_and_names_the_expression(text: str, why: str) -> None:
     assert failure(text) == why
 
 
+def test_a_name_that_no_record_of_the_type_has_is_the_flows_mistake() -> None:
+    """Not the record's: or a misspelt name would make every record dead."""
+    with pytest.raises(FlowError, match="STATEE"):
+        Expression("bill.STATEE == 'Posted'").holds(SCOPE)
+
+
+def test_a_key_that_one_mapping_lacks_is_that_records_mistake() -> None:
+    with pytest.raises(DataError, match="zzz"):
+        Expression("row.zzz == 1").holds(SCOPE)
+
+
 def test_condition_that_is_no_condition_fails() -> None:
     with pytest.raises(DataError) as caught:
         Expression("bill.STATE").holds(SCOPE)
@@ -245,7 +256,7 @@ def test_refusal_says_why_and_where(text: str, message: str, column: int) -> Non
 
 def test_python_attributes_are_out_of_reach() -> None:
     for name in ("method", "computed", "replace", "items", "denominator"):
-        with pytest.raises(DataError):
+        with pytest.raises(FlowError):
             value(f"bill.{name}")
         with pytest.raises(DataError):
             value(f"row.{name}")
@@ -308,7 +319,7 @@ def _run(text: str) -> None:
         for act in (expression.evaluate, expression.holds):
             try:
                 act(SCOPE)
-            except DataError:
+            except (DataError, FlowError):
                 continue
         return
     assert 1 <= column <= max(len(text), 0) + 1
@@ -340,5 +351,5 @@ def test_random_words_raise_nothing_else(text: str) -> None:
 def test_strange_numbers_raise_nothing_else(left: Decimal, right: Decimal, symbol: str) -> None:
     try:
         Expression(f"a {symbol} b").evaluate({"a": left, "b": right})
-    except DataError as error:
+    except (DataError, FlowError) as error:
         assert error.why  # noqa: PT017  either outcome is right; nothing else may come out

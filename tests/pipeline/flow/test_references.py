@@ -140,7 +140,7 @@ def test_unset_variables_are_findings_at_their_places(tmp_path: Path) -> None:
     ("text", "finding"),
     [
         ('url: "http://x"\n    port: "${env:PW}"', "f.yaml:4:11: MLC-FLOW-0012 $.connections.books.port: expected a whole number, but ${env:PW} gives something else"),
-        ('url: "${env:PW}"', "f.yaml:3:5: MLC-FLOW-0012 $.connections.books: what ${env:PW} gives breaks a rule of these settings"),
+        ('url: "${env:PW}"', "f.yaml:3:5: MLC-FLOW-0012 $.connections.books: what ${env:PW} gives breaks a rule of `url`"),
         ("url: ftp", "f.yaml:3:5: MLC-FLOW-0012 $.connections.books: bad url ftp"),
     ],
 )  # fmt: skip
@@ -148,6 +148,47 @@ def test_value_of_a_variable_is_in_no_finding(text: str, finding: str, tmp_path:
     error, findings = refused(text, {"PW": "hunter2"}, tmp_path)
     assert findings == [finding]
     assert "hunter2" not in str(error) + repr(error.args) + repr(error.findings)
+
+
+def rule_of(rule: str, settings: str, values: dict[str, str], folder: Path) -> str:
+    """What is said when a struct with the text settings ``url`` and ``key`` breaks a rule that says ``rule``."""
+
+    class Strict(msgspec.Struct, frozen=True, kw_only=True):
+        url: str
+        key: Secret = Secret("")
+
+        def __post_init__(self) -> None:
+            raise ValueError(rule.format(url=self.url, key=self.key.reveal(), host=self.url.split("/")[2:3]))
+
+    spec = ConnectionSpec(name="books", config=Strict, open=_open)
+    with pytest.raises(FlowError) as caught:
+        connect_settings(connection(settings), spec, values, folder)
+    assert caught.value.findings[0].message in caught.value.why  # type: ignore[attr-defined]
+    return caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("url must be https", "url must be https (`url` is ${env:URL:-https://x})"),
+        ("these do not go together", "these do not go together"),
+        ("url {url} is bad", "what ${env:URL:-https://x} gives breaks a rule of `url`"),
+        ("the key {key} is bad", "what Bearer ${env:KEY} gives breaks a rule of `key`"),
+        ("the host {host} is bad", "what ${env:URL:-https://x} and Bearer ${env:KEY} gives breaks a rule of these settings"),
+        ("not HTTP://MAIL.EXAMPLE.COM/X", "what ${env:URL:-https://x} and Bearer ${env:KEY} gives breaks a rule of these settings"),
+        ("do not use hunter2 here", "what ${env:URL:-https://x} and Bearer ${env:KEY} gives breaks a rule of these settings"),
+    ],
+)  # fmt: skip
+def test_a_rule_says_its_own_text_unless_that_shows_a_value(rule: str, why: str, tmp_path: Path) -> None:
+    settings = 'url: "${env:URL:-https://x}"\n    key: "Bearer ${env:KEY}"'
+    values = {"URL": "http://mail.example.com/x", "KEY": "hunter2"}
+    assert rule_of(rule, settings, values, tmp_path) == why
+
+
+@pytest.mark.parametrize(("value", "shown"), [("ab", True), ("me", False), ("in", True), ("a b", False), ("", True)])
+def test_a_short_value_counts_as_a_word_only(value: str, shown: bool, tmp_path: Path) -> None:
+    said = rule_of("name me a b; abc, line", 'url: "${env:A:-}"', {"A": value}, tmp_path)
+    assert ("name me a b" in said) is shown
 
 
 def test_connection_without_its_file_still_names_line_and_path(tmp_path: Path) -> None:

@@ -86,10 +86,10 @@ def test_what_nobody_asked_for_is_excluded_by_a_named_rule(
     assert excluded.value.rule == rule
 
 
-def test_a_condition_that_cannot_be_evaluated_is_the_bills_error(
+def test_a_condition_that_names_an_unknown_field_stops_the_flow(
     stage: Callable[..., RouteStage], bill_record: Callable[..., Record]
 ) -> None:
-    with pytest.raises(DataError, match="MODULEKEY"):
+    with pytest.raises(FlowError, match="MODULEKEY"):
         stage(ORDERS)(bill_record(source={}))
 
 

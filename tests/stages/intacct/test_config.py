@@ -36,11 +36,18 @@ def test_an_address_that_cannot_be_used_is_refused(config_for: Callable[..., Int
         ("timezone", "Mars/Olympus"),
         ("timezone", "../../etc/passwd"),
         ("read_timeout", 0.0),
+        ("currency", "usd"),
+        ("currency", "US dollars"),
     ],
 )
 def test_a_setting_out_of_bounds_is_refused(config_for: Callable[..., IntacctConfig], name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         config_for(URL, **{name: value})
+
+
+@pytest.mark.parametrize("currency", ["", "USD"])
+def test_a_currency_is_a_code_or_unset(config_for: Callable[..., IntacctConfig], currency: str) -> None:
+    assert config_for(URL, currency=currency).currency == currency
 
 
 def test_the_company_of_records_names_the_entity(config_for: Callable[..., IntacctConfig]) -> None:

@@ -76,19 +76,22 @@ def test_an_unknown_text_is_told_as_the_gateway_says_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "largest"),
+    ("text", "refused", "largest"),
     [
-        ("pagesize must be between 1 and 100", 100),
-        ("Page size 1000 exceeds the maximum of 500", 500),
-        ("pagesize <= 1,000 expected, got 2000", None),
-        ("the page size is too large", None),
-        ("pagesize must be 0", None),
-        ("pagesize: at most 99999999999999999999999", None),
+        ("pagesize must be between 1 and 100", 1000, 100),
+        ("Page size 1000 exceeds the maximum of 500", 1000, 500),
+        ("Page size must be 1,000 or less.", 2000, 1000),
+        ("pagesize <= 1,000 expected", 1000, None),
+        ("the page size is too large", 1000, None),
+        ("pagesize must be 0", 1000, None),
+        ("pagesize: at most 99999999999999999999999", 1000, None),
     ],
 )
-def test_the_largest_page_size_is_the_greatest_number_below_the_one_refused(text: str, largest: int | None) -> None:
+def test_the_page_size_to_use_is_the_greatest_number_below_the_one_refused(
+    text: str, refused: int, largest: int | None
+) -> None:
     error = fault_error("function", [Fault(number="XL03000006", text=text)], PLACE)
-    assert named_page_size(error.why, 1000) == largest
+    assert named_page_size(error.why, refused) == largest
 
 
 def test_the_same_refusal_is_permanent_at_sign_in() -> None:

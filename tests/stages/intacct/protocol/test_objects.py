@@ -7,11 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline import DataError
-from stages.ap.model import Address, Contact
+from stages.ap.model import Address, Bill, Contact
 from stages.intacct.protocol import fields, objects
 from stages.intacct.protocol.responses import Definition, FieldType
+
+
+def typed(wish: fields.Wish, row: dict[str, str | None]) -> dict[str, Any]:
+    names = (*wish.required, *wish.optional, *wish.alternatives)
+    return objects.typed(row, objects.Columns.of(wish.object, names, wish.types))
 
 
 def header(**row: str | None) -> dict[str, Any]:
@@ -19,7 +26,7 @@ def header(**row: str | None) -> dict[str, Any]:
         "RECORDNO": "101", "RECORDID": "INV-1", "VENDORID": "V-1", "STATE": "Posted", "WHENCREATED": "02/03/2026",
         "TRX_TOTALENTERED": "12.5", "CURRENCY": "USD", "ONHOLD": "false",
     }  # fmt: skip
-    return objects.typed("APBILL", usual | row, (*fields.BILL.required, *fields.BILL.optional), fields.BILL.types)
+    return typed(fields.BILL, usual | row)
 
 
 def line(number: str | None, amount: str, **row: str | None) -> dict[str, Any]:
@@ -29,7 +36,7 @@ def line(number: str | None, amount: str, **row: str | None) -> dict[str, Any]:
         "LINE_NO": number,
         "TRX_AMOUNT": amount,
     }
-    return objects.typed("APBILLITEM", usual | row, (*fields.LINE.required, *fields.LINE.optional), fields.LINE.types)
+    return typed(fields.LINE, usual | row)
 
 
 def entry(number: str, value: str, **row: str | None) -> dict[str, Any]:
@@ -43,12 +50,7 @@ def entry(number: str, value: str, **row: str | None) -> dict[str, Any]:
         "UNIT": "Case",
         "ITEMID": "I-1",
     }
-    return objects.typed(
-        "PODOCUMENTENTRY",
-        usual | row,
-        (*fields.PURCHASE_LINE.required, *fields.PURCHASE_LINE.optional),
-        fields.PURCHASE_LINE.types,
-    )
+    return typed(fields.PURCHASE_LINE, usual | row)
 
 
 def document(**row: str | None) -> dict[str, Any]:
@@ -58,9 +60,7 @@ def document(**row: str | None) -> dict[str, Any]:
         "PRRECORDKEY": "101",
         "DOCNO": "VI-1",
     }
-    return objects.typed(
-        "PODOCUMENT", usual | row, (*fields.PURCHASE.required, *fields.PURCHASE.optional), fields.PURCHASE.types
-    )
+    return typed(fields.PURCHASE, usual | row)
 
 
 def test_fields_are_typed_and_the_absent_are_none() -> None:
@@ -70,6 +70,19 @@ def test_fields_are_typed_and_the_absent_are_none() -> None:
     assert source["ONHOLD"] is False
     assert source["RECORDNO"] == "101"
     assert source["WHENDUE"] is None
+
+
+def test_a_field_that_was_not_wished_for_is_left_out_and_text_goes_as_it_is() -> None:
+    columns = objects.Columns.of(
+        "APBILL", ("RECORDID", "TOTALDUE", "ONHOLD", "GONE"), {"TOTALDUE": "amount", "ONHOLD": "flag"}
+    )
+    row: dict[str, str | None] = {"RECORDID": "0012", "TOTALDUE": "5.50", "ONHOLD": None, "OTHER": "x"}
+    assert objects.typed(row, columns) == {
+        "RECORDID": "0012",
+        "TOTALDUE": Decimal("5.50"),
+        "ONHOLD": None,
+        "GONE": None,
+    }
 
 
 @pytest.mark.parametrize("amount", ["1,234.50", "1e5", "NaN", "Infinity", "12.5 USD", "--1", "0x1F", "1" * 40])
@@ -99,6 +112,7 @@ def test_a_bill_is_read_whole() -> None:
         "USD",
     )
     assert (bill.date, bill.due, bill.reference) == (date(2026, 2, 3), date(2026, 3, 3), "PO9")
+    assert (bill.source["PODOCID"], bill.source["POLINES"]) == (None, None)
     assert [(item.number, item.amount, item.quantity, item.description, item.account) for item in bill.lines] == [
         (1, Decimal("12.5"), Decimal(1), "Apples", "5000")
     ]
@@ -151,22 +165,83 @@ def test_a_purchased_line_carries_what_was_bought() -> None:
     assert bill.source["PODOCID"] == "Vendor Invoice-VI-1"
 
 
+def purchased(own: list[dict[str, Any]], entries: list[dict[str, Any]], total: str = "12.5") -> Bill:
+    return objects.bill(header(TRX_TOTALENTERED=total), own, currency="", purchase=document(), entries=entries)
+
+
 def test_document_lines_stand_in_when_they_add_up_to_the_bill() -> None:
-    bill = objects.bill(
-        header(), [line("1", "12.5")], currency="", purchase=document(), entries=[entry("0", "10"), entry("1", "2.5")]
-    )
+    bill = purchased([line("1", "12.5")], [entry("0", "10"), entry("1", "2.5")])
     assert [(item.number, item.amount) for item in bill.lines] == [(1, Decimal(10)), (2, Decimal("2.5"))]
+    assert bill.source["POLINES"] == "document"
 
 
-def test_the_bill_keeps_its_own_lines_when_nothing_adds_up() -> None:
-    bill = objects.bill(header(), [line("1", "12.5")], currency="", purchase=document(), entries=[entry("0", "99")])
+@pytest.mark.parametrize("entries", [[("0", "99")], []])
+def test_the_bill_keeps_its_own_lines_and_says_so_when_nothing_pairs(entries: list[tuple[str, str]]) -> None:
+    bill = purchased([line("1", "12.5")], [entry(*each) for each in entries])
     assert [(item.amount, item.quantity, item.price) for item in bill.lines] == [(Decimal("12.5"), Decimal(1), None)]
+    assert bill.source["POLINES"] == "none"
+
+
+def test_a_line_added_on_the_bill_stays_beside_what_was_bought() -> None:
+    own = [line("1", "4", ENTRYDESCRIPTION="Freight"), line("2", "10"), line("3", "2.5")]
+    bill = purchased(own, [entry("0", "10"), entry("1", "2.5", UIQTY="1")], total="16.5")
+    assert [(item.number, item.amount, item.quantity, item.unit, item.price, item.item) for item in bill.lines] == [
+        (1, Decimal(4), Decimal(1), "", None, ""),
+        (2, Decimal(10), Decimal(4), "Case", Decimal("2.5"), "I-1"),
+        (3, Decimal("2.5"), Decimal(1), "Case", Decimal("2.5"), "I-1"),
+    ]
+    assert sum(item.amount for item in bill.lines) == bill.total
+    assert bill.source["POLINES"] == "some"
+
+
+@pytest.mark.parametrize(
+    ("own", "entries", "items"),
+    [
+        # the item decides before the order does
+        ([("10", "I-2", ""), ("10", "I-1", "")], [("10", "I-1", ""), ("10", "I-2", "")], ["I-2", "I-1"]),
+        # the description decides between lines of one amount
+        ([("10", "", "Freight"), ("10", "", "Apples")], [("10", "I-1", "APPLES ")], ["", "I-1"]),
+        # one entry, two lines of its amount and nothing to tell them by: neither is guessed
+        ([("10", "", "Freight"), ("10", "", "")], [("10", "I-1", "Apples")], ["", ""]),
+        # lines of one amount without names go by their order
+        ([("10", "", ""), ("10", "", ""), ("3", "", "")], [("10", "I-1", ""), ("10", "I-2", "")], ["I-1", "I-2", ""]),
+        # an item of the bill is no other item of the document
+        ([("10", "I-9", ""), ("3", "", "")], [("10", "I-1", "")], ["I-9", ""]),
+        # an amount that differs is no pair
+        ([("10", "I-1", ""), ("3", "I-3", "")], [("9", "I-1", ""), ("3", "I-3", "")], ["I-1", "I-3"]),
+    ],
+)
+def test_lines_are_paired_by_what_tells_them(
+    own: list[tuple[str, str, str]], entries: list[tuple[str, str, str]], items: list[str]
+) -> None:
+    lines = [
+        line(str(at), amount, ITEMID=item, ENTRYDESCRIPTION=text) for at, (amount, item, text) in enumerate(own, 1)
+    ]
+    bought = [entry(str(at), amount, ITEMID=item, ITEMDESC=text) for at, (amount, item, text) in enumerate(entries)]
+    bill = purchased(lines, bought, total="99")
+    assert [item.item for item in bill.lines] == items
+    assert [item.amount for item in bill.lines] == [Decimal(amount) for amount, _, _ in own]
+
+
+_AMOUNTS = st.sampled_from(["1", "2", "3", "-1"])
+
+
+@given(own=st.lists(_AMOUNTS, min_size=1, max_size=6), bought=st.lists(_AMOUNTS, max_size=6))
+def test_pairing_never_changes_what_the_lines_add_up_to(own: list[str], bought: list[str]) -> None:
+    total = sum(Decimal(amount) for amount in own)
+    bill = purchased(
+        [line(str(at), amount) for at, amount in enumerate(own, 1)],
+        [entry(str(at), amount) for at, amount in enumerate(bought)],
+        total=str(total),
+    )
+    assert sum(item.amount for item in bill.lines) == total
+    if sorted(own) == sorted(bought):
+        assert bill.source["POLINES"] == "all"
 
 
 def vendor_source(**row: str | None) -> dict[str, Any]:
     usual: dict[str, str | None] = {"RECORDNO": "1", "VENDORID": "V-1", "NAME": "Riverbend"}
-    wish = fields.VENDOR
-    return objects.typed("VENDOR", usual | row, (*wish.required, *wish.optional, *wish.alternatives), wish.types)
+    return typed(fields.VENDOR, usual | row)
 
 
 def test_a_vendor_is_read_with_its_contacts() -> None:
