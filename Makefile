@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(STAMP) ## Both simulators, sample data, the three flows: no account, no network
+demo: $(STAMP) ## both simulators, sample data, the shipped flows: no account, no network
 	$(BIN)/ml-connector demo
 
 test: $(STAMP) ## All tests

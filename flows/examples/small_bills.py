@@ -16,18 +16,20 @@ PACA_DAYS = timedelta(days=10)
 
 def skip_small(bill: Record) -> Record:
     """The bill, produce with the day it must be paid by; small bills are excluded."""
+    where = f"bill {bill.label}"
     if bill.body.get("category") == "produce":
-        return bill.replace(body={**bill.body, "pay_by": (accepted(bill) + PACA_DAYS).isoformat()})
+        return bill.replace(body={**bill.body, "pay_by": (accepted(bill, where) + PACA_DAYS).isoformat()})
     if bill.amount is None or bill.currency not in MINIMUM:
-        why = f"no minimum is agreed for {bill.currency or 'a bill without an amount'}"
-        raise Held("too small to send?", where=f"bill {bill.label}", why=why, mend="ask AP", code="EXAMPLE-0001")
+        why, mend = f"no minimum is agreed for {bill.currency or 'no currency'}", "Add one to MINIMUM, then replay"
+        raise Held("The bill may be too small to send", where=where, why=why, mend=mend, code="EXAMPLE-0001")
     if bill.amount < MINIMUM[bill.currency]:
         raise Excluded("below the EDI minimum")
     return bill
 
 
-def accepted(bill: Record) -> date:
+def accepted(bill: Record, where: str) -> date:
     try:
         return date.fromisoformat(bill.body["accepted"])
     except (KeyError, TypeError, ValueError):
-        raise DataError("produce without a day of acceptance", where=f"bill {bill.label}", owner="AP") from None
+        what, why, mend = "Produce has no day of acceptance", "its payment is due from then", "Enter it, then replay"
+        raise DataError(what, where=where, why=why, mend=mend, owner="AP", code="EXAMPLE-0002") from None

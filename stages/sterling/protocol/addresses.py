@@ -62,6 +62,11 @@ def message_name(name: str) -> str:
     return name
 
 
+def same_mailbox(path: str, other: str) -> bool:
+    """Whether two texts are one mailbox's path: databases that ignore case give it back as it was created, not as asked."""
+    return path.rstrip("/").casefold() == other.rstrip("/").casefold()
+
+
 def mailbox_path(path: str, lane: str) -> str:
     """The mailbox path without a trailing slash. Raises `ConfigError`, which stops the lane, when it cannot be one."""
     trimmed = path.rstrip("/")

@@ -16,16 +16,25 @@ LONGEST_TEXT = 500
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer read to its end. ``location`` and ``retry_after`` are the header texts, empty when absent."""
+    """An answer read to its end. The texts are those of its headers, empty when absent; ``challenge`` is WWW-Authenticate."""
 
     status: int
     body: bytes = b""
     location: str = ""
     retry_after: str = ""
+    challenge: str = ""
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def refused_token(self) -> bool:
+        """A 401 with the Bearer challenge of whoever checks tokens (RFC 6750 3): it went no further than that check.
+
+        Sterling itself knows Basic only, so any other 401 may have come from behind the gateway, after an effect.
+        """
+        return self.status == 401 and re.search(r"(?:^|,)\s*Bearer(?:\s|,|$)", self.challenge, re.IGNORECASE) is not None
 
 
 class Unreadable(ValueError):
@@ -46,7 +55,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def own_error(body: bytes) -> str | None:
-    """The server's own error text, or None when the body is not the server's own error object.
+    """The server's own error text as it came, or None when the body is not the server's own error object.
 
     Only ``{"errorCode": …, "errorDescription": …}`` counts: whatever else comes with a 4xx may be a proxy's opinion.
     """
@@ -56,7 +65,7 @@ def own_error(body: bytes) -> str | None:
         return None
     if not isinstance(parsed, dict) or not ("errorCode" in parsed or "errorDescription" in parsed):
         return None
-    return plain_text(parsed.get("errorDescription") or "")
+    return str(parsed.get("errorDescription") or "")
 
 
 def plain_text(value: object) -> str:

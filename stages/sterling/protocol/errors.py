@@ -6,8 +6,10 @@ a 4xx page may come from a proxy that lost or replaced the real answer, so after
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import datetime
+from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -37,6 +39,10 @@ class NotFoundError(RefusedError):
     """The far side itself says that what the request names is not there."""
 
 
+class NotOfferedError(RefusedError):
+    """The far side itself says that it has no such operation (405)."""
+
+
 class ForeignError(TransientError):
     """A 4xx without the server's own error object: perhaps a proxy's, so it says nothing about the effect of a write."""
 
@@ -49,6 +55,11 @@ class NotSentError(ThrottledError):
     """Nothing was sent: no connection could be made, or no token was to be had. So nothing can be in doubt."""
 
 
+def lacks_collection(error: StageError) -> bool:
+    """Whether the error says that this level of the server, or the gateway in front of it, has no such collection."""
+    return isinstance(error, NotOfferedError) or (isinstance(error, ForeignError) and error.status in (404, 405))
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked, for judging its answer. ``doing`` completes the sentence "Sterling refused to …"."""
 
@@ -59,11 +70,18 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[Secret, ...] = ()
 
     def scrub(self, text: str) -> str:
-        """The text without any secret that the far side may have echoed."""
-        for secret in self.secrets:
-            if secret:
-                text = text.replace(secret.reveal(), "***")
+        """The text without any secret that the far side may have echoed, plainly or in a URL's or page's spelling.
+
+        Scrub what came, before it is cut or tidied up: half a secret would not be recognised.
+        """
+        known = {spelling for secret in self.secrets if secret for spelling in _spellings(secret.reveal())}
+        for spelling in sorted(known, key=len, reverse=True):
+            text = text.replace(spelling, "***")
         return text
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    return secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret)
 
 
 def judge(answer: Answer, call: Call, now: datetime) -> StageError | None:
@@ -81,7 +99,7 @@ def judge(answer: Answer, call: Call, now: datetime) -> StageError | None:
     if status < 300 or status >= 500 or status in (408, 425):
         return _passing(answer, call, pause)
     text = own_error(answer.body)
-    return _foreign(call, status) if text is None else _own(call, status, call.scrub(text))
+    return _foreign(call, status) if text is None else _own(call, status, plain_text(call.scrub(text)))
 
 
 def unreadable(call: Call, reason: str) -> TransientError:
@@ -96,11 +114,16 @@ def unreadable(call: Call, reason: str) -> TransientError:
 
 
 def odd_refusal(call: Call) -> TransientError:
-    """A 401 to one write, while the same sign-in is accepted a moment later: whoever refused it, the outcome is unknown."""
+    """A 401 to a write that may come from anywhere, so that the outcome is unknown.
+
+    To a password: the same sign-in is accepted a moment later. To a token: no challenge says that it went no further.
+    """
     return TransientError(
-        f"Sterling refused the sign-in when asked to {call.doing}, and accepts it again",
+        f"The sign-in was refused when Sterling was asked to {call.doing}, and the write may have been carried out",
         where=call.where,
-        why="HTTP 401 to this call only; it may come from something in between, so the outcome is unknown.",
+        why="HTTP 401 without the challenge of a gateway that checks tokens, so it may have come after the effect."
+        if call.oauth
+        else "HTTP 401 to this call only: the same sign-in was accepted a moment later.",
         mend="It is looked up and tried again. If it repeats, ask about the directory server and gateways in between.",
         code="MLC-STL-0499",
     )
@@ -110,6 +133,14 @@ def _own(call: Call, status: int, text: str) -> StageError:
     why = _why(status, text)
     if status == 403:
         return _denied(call, why)
+    if status == 405:
+        return NotOfferedError(
+            f"Sterling does not offer to {call.doing}",
+            where=call.where,
+            why=why,
+            mend="This level of Sterling lacks the operation: ask its administrator about the fix level.",
+            code="MLC-STL-0405",
+        )
     if status == 409 or _EXISTS.search(text):
         return ExistsError(
             f"Sterling already has what it was asked to {call.doing}",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stages.ap.partner import TradingPartner
-from stages.sterling.protocol.representations import text_of, writable
+from stages.sterling.protocol.representations import Fields, text_of, writable
 
 COLLECTION = "tradingpartners"
 
@@ -26,6 +26,30 @@ _MEMBERS = {
 """The members kept equal to the wanted state. Community, user and transport belong to Sterling's people once it exists."""
 
 
+_FTP = """hostname listenPort username connectionType directory numberOfRetries retryInterval siteCommand baseDirectory
+    controlPortRange localPortRange uploadFileUnderTemporaryNameFirst"""
+_FTPS = _FTP + " encryptionStrength useCcc useImplicitSsl caCertificates assignedCertificates"
+_CONNECT_DIRECT = "localNodeName remoteNodeName remoteUserId remoteFileName remoteDisposition"
+_WRITABLE: Fields = {
+    **dict.fromkeys(
+        """
+        partnerName community username passwordPolicy authenticationType authenticationHost givenName surname emailAddress phone
+        code addressLine1 addressLine2 city stateOrProvince postalCode countryOrRegion timeZone
+        isInitiatingConsumer isInitiatingProducer isListeningConsumer isListeningProducer
+        doesUseSSH keyEnabled authorizedUserKeyName appendSuffixToUsername useGlobalMailbox
+        doesRequireCompressedData doesRequireEncryptedData doesRequireSignedData asciiArmor textMode publicKeyID
+        mailbox pollingInterval remoteFilePattern sessionTimeout targetFileEncoding customProtocolName customProtocolExtensions
+        """.split()
+    ),
+    **{
+        f"{side}{kind}Configuration": dict.fromkeys(members.split())
+        for kind, members in {"Ftp": _FTP, "Ftps": _FTPS, "Ssh": "remoteProfile", "Cd": _CONNECT_DIRECT}.items()
+        for side in ("consumer", "producer")
+    },
+}
+"""The documented members of a partner, without passwords: what a level of Sterling adds to its reads is not written back."""
+
+
 def wanted(partner: TradingPartner) -> dict[str, str]:
     """The members we keep. An empty text means unknown, so what is there stays."""
     values = ((member, getattr(partner, field)) for field, member in _MEMBERS.items())
@@ -38,8 +62,11 @@ def differences(partner: TradingPartner, row: Mapping[str, Any]) -> dict[str, st
 
 
 def update(changes: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a PUT: the present state with the changes. A PUT replaces, so what is not ours goes back as it was."""
-    return {**writable(row), **changes}
+    """The body of a PUT: the present state with the changes. A PUT replaces, so what is not ours goes back as it was.
+
+    What a read does not tell, such as passwords, cannot go back: Sterling keeps it or not.
+    """
+    return {**writable(row, _WRITABLE), **changes}
 
 
 def creation(

@@ -9,10 +9,6 @@ from typing import Any
 
 import msgspec
 
-_META = ("href", "actions", "password")
-"""Members a read adds beside those that begin with ``_`` or ``$``; a password is never sent back."""
-
-
 def unwrap(value: Any) -> Any:
     """Coded values as they are written: ``{"code": X, "display": "text"}`` becomes ``X``, at any depth; plain values stay.
 
@@ -28,16 +24,24 @@ def unwrap(value: Any) -> Any:
     return value
 
 
-def writable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An object as read, made fit to be written back: unwrapped, without links, nulls, empty groups and passwords."""
-    state = {key: unwrap(value) for key, value in row.items() if key[:1] not in ("_", "$") and key not in _META}
-    return {key: _without_passwords(value) for key, value in state.items() if value is not None and value != {}}
+Fields = Mapping[str, "Fields | None"]
+"""Names that may be written; for a group of members the names within it."""
 
 
-def _without_passwords(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_passwords(member) for key, member in value.items() if key.lower() != "password"}
-    return value
+def writable(row: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """An object as read, made fit to be written back: unwrapped, ``fields`` only, without nulls and empty groups.
+
+    >>> writable({"_id": "1", "city": "Lyon", "ftp": {"hostname": "h", "href": "x"}}, {"city": None, "ftp": {"hostname": None}})
+    {'city': 'Lyon', 'ftp': {'hostname': 'h'}}
+    """
+    state = {name: _within(unwrap(row[name]), inner) for name, inner in fields.items() if name in row}
+    return {name: value for name, value in state.items() if value is not None and value != {}}
+
+
+def _within(value: Any, fields: Fields | None) -> Any:
+    if fields is None:
+        return None if isinstance(value, Mapping) else value
+    return writable(value, fields) if isinstance(value, Mapping) else None
 
 
 def text_of(value: Any) -> str:
@@ -71,11 +75,12 @@ def timestamp(text: str) -> datetime | None:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One mailbox message. Where the listing does not say, ``mailbox`` and ``size`` (bytes) are None and ``name`` is empty."""
+    """One mailbox message, as far as its listing says: ``mailbox`` (a path) and ``size`` (bytes) may be None, texts empty."""
 
     id: str
     name: str
     mailbox: str | None
+    mailbox_id: str
     document: str
     size: int | None
     created: datetime | None
@@ -91,6 +96,7 @@ def message(row: Mapping[str, Any]) -> Message:
         id=key,
         name=text_of(row.get("name")),
         mailbox=path or None,
+        mailbox_id=text_of(row.get("mailboxId")),
         document=text_of(row.get("documentId")),
         size=int(size) if size.isdecimal() else None,
         created=timestamp(text_of(row.get("creationDate"))),
