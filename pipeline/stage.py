@@ -185,7 +185,8 @@ class SimulatorSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter exports as ``ADAPTER`` through the entry-point group ``ml_connector.adapters``.
 
-    ``readable`` turns a delivered payload of this adapter's format into lines for people, or returns None when it is not its format.
+    ``readable`` turns a delivered payload of this adapter's format into lines for people, ``lines`` cuts its text where the format
+    does, changing nothing else; both return None when it is not their format.
     """
 
     name: str
@@ -193,3 +194,4 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[ConnectionSpec, ...] = ()
     simulator: SimulatorSpec | None = None
     readable: Callable[[bytes], list[str] | None] | None = None
+    lines: Callable[[bytes], list[str] | None] | None = None

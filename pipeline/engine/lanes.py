@@ -46,6 +46,7 @@ class Lanes:
     ) -> None:  # fmt: skip
         self.stage = stage
         self.stopped: list[ConnectorError] = []  # why lanes were stopped for good in this run
+        self.earlier: set[int] = set()  # deliveries that earlier runs sealed and this one goes on with
         self._flow, self._run = flow, run
         self._sink, self._deliveries = sink, ledger.deliveries
         self._services, self._stopping = services, stopping
@@ -115,6 +116,8 @@ class Lanes:
         try:
             while not self._stopping.requested:
                 head = await self._deliveries.head(self._flow, self.stage.name, lane)
+                if head is not None and head.run != self._run:
+                    self.earlier.add(head.delivery.id)
                 if head is None and not await self._sealer.seal_next(lane, finishing=self._finishing):
                     return
                 if head is not None and not await self._drive(head):

@@ -29,6 +29,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     problem: ConnectorError | None = None
     stopped: list[ConnectorError] = []  # why lanes were stopped
     exceptions: int = 0  # of deliveries: also those of earlier runs' documents, which no term of this run counts
+    earlier: list[int] = []  # deliveries that earlier runs sealed and this one went on with
     signal: int = 0
 
     @property

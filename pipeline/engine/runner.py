@@ -77,7 +77,7 @@ async def run_flow(
         if first is not None:
             await first()
         span = msgspec.json.encode(request.window).decode()
-        run = await ledger.begin_run(flow.name, str(flow.file), flow.digest, code_version(), request.kind, span)
+        run = await ledger.begin_run(flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span)
         graph = Graph([], [], [], [])
         problem: ConnectorError | None = None
         try:
@@ -101,6 +101,7 @@ async def run_flow(
             problem=problem or next((reader.problem for reader in graph.readers if reader.problem), None),
             stopped=[error for lanes in graph.lanes for error in lanes.stopped],
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
+            earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),
             signal=stopping.signal,
         )
         await ledger.finish_run(run, report.status, report.problem)

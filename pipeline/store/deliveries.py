@@ -244,6 +244,7 @@ def _open_delivery(row: Row) -> OpenDelivery:
         committed,
         ended,
         started,
+        run,
     ) = row
     delivery = Delivery(
         id_, lane, address, name, payload, digest, msgspec.json.decode(numbers, type=dict[str, int]), attempts,
@@ -258,6 +259,7 @@ def _open_delivery(row: Row) -> OpenDelivery:
         moment(next_at) if next_at else None,
         committed is not None,
         moment(last) if last else None,
+        run,
     )
 
 

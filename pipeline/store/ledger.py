@@ -46,7 +46,16 @@ def store_path(url: str) -> Path:
             mend=f"use {DEFAULT_STORE}",
             code="MLC-STO-0004",
         )
-    return Path(url.removeprefix("sqlite:///"))
+    path = Path(url.removeprefix("sqlite:///"))
+    if path.name in ("", "..", ":memory:") or path.is_dir():
+        raise UsageError(
+            "The ledger must be a file",
+            where="MLC_STORE",
+            why="what is in memory only is lost with the process" if path.name == ":memory:" else f"{path} is a folder",
+            mend=f"name a file, e.g. {DEFAULT_STORE}",
+            code="MLC-STO-0004",
+        )
+    return path
 
 
 @asynccontextmanager

@@ -38,6 +38,8 @@ _LETTER = ("id", "state", "failure", "code", "owner", "what", "where", "why", "m
            "object", "key", "label", "currency", "amount", "document", "delivery", "first_at", "last_at", "times")  # fmt: skip
 _RECORD = ("id", "run", "flow", "company", "object", "key", "label", "digest", "currency", "amount", "rank", "reason")
 _OPEN = ("id", "flow", "sink", "lane", "state", "attempts", "next_at", "problem", "name", "sealed_at")
+_SEALED = ("id", "flow", "sink", "lane", "address", "state", "sealed_at", "name", "numbers", "documents")
+_SEALED = ("id", "flow", "sink", "lane", "address", "state", "sealed_at", "name", "numbers", "documents")
 _COUNTS = ("stored", "dead_letters", "in_doubt", "in_flight", "acknowledgements_waiting", "delivered")
 _AUDIT = ("at", "run", "kind", "subject", "detail")
 
@@ -68,6 +70,38 @@ class Totals(msgspec.Struct):
         return self.unsettled == 0 and self.read == sum(self.counts.values()) and same
 
 
+class Reason(msgspec.Struct):
+    """A rule or code, the outcome it gave to how many records, and their money in millionths by currency."""
+
+    outcome: str
+    reason: str
+    records: int = 0
+    amounts: dict[str, int] = {}
+
+
+class Group(msgspec.Struct):
+    """The exceptions of one code: how many, and their money in millionths by currency."""
+
+    letters: int = 0
+    amounts: dict[str, int] = {}
+
+
+class Reason(msgspec.Struct):
+    """A rule or code, the outcome it gave to how many records, and their money in millionths by currency."""
+
+    outcome: str
+    reason: str
+    records: int = 0
+    amounts: dict[str, int] = {}
+
+
+class Group(msgspec.Struct):
+    """The exceptions of one code: how many, and their money in millionths by currency."""
+
+    letters: int = 0
+    amounts: dict[str, int] = {}
+
+
 class Reports:
     """Read-only questions to one ledger. Amounts are millionths, times are the ledger's texts, JSON columns are texts."""
 
@@ -88,6 +122,58 @@ class Reports:
         totals.documents, totals.deliveries = (await self._driver.fetch("made", (run, run)))[0]
         return totals
 
+    async def reasons(self, run: int) -> list[Reason]:
+        """Why the run's records were excluded, dead or held: by rule or code, as their outcome is now. Sums as in `totals`."""
+        found: dict[tuple[str, str], Reason] = {}
+        for rank, reason, currency, records, amount in await self._driver.fetch("reasons", (run,)):
+            entry = found.setdefault((OUTCOMES[rank], reason), Reason(OUTCOMES[rank], reason, amounts={}))
+            entry.records += records
+            if currency:
+                entry.amounts[currency] = amount
+        return list(found.values())
+
+    async def delivery_states(self, deliveries: Sequence[int]) -> dict[str, int]:
+        """How many of these deliveries are in which state."""
+        rows = await self._driver.fetch("delivery_states", (msgspec.json.encode(deliveries).decode(),))
+        return {state: count for state, count in rows}
+
+    async def flows(self) -> list[str]:
+        """The flows that have run with this ledger."""
+        return [row[0] for row in await self._driver.fetch("flows")]
+
+    async def latest_runs(self) -> list[Item]:
+        """The last run of each flow."""
+        return _items(_RUN, await self._driver.fetch("latest_runs"))
+
+    async def count_runs(self, *, flow: str = "") -> int:
+        return int((await self._driver.fetch("count_runs", (flow, flow)))[0][0])
+
+    async def reasons(self, run: int) -> list[Reason]:
+        """Why the run's records were excluded, dead or held: by rule or code, as their outcome is now. Sums as in `totals`."""
+        found: dict[tuple[str, str], Reason] = {}
+        for rank, reason, currency, records, amount in await self._driver.fetch("reasons", (run,)):
+            entry = found.setdefault((OUTCOMES[rank], reason), Reason(OUTCOMES[rank], reason, amounts={}))
+            entry.records += records
+            if currency:
+                entry.amounts[currency] = amount
+        return list(found.values())
+
+    async def delivery_states(self, deliveries: Sequence[int]) -> dict[str, int]:
+        """How many of these deliveries are in which state."""
+        rows = await self._driver.fetch("delivery_states", (msgspec.json.encode(deliveries).decode(),))
+        return {state: count for state, count in rows}
+
+    async def flows(self) -> list[str]:
+        """The flows that have run with this ledger."""
+        return [row[0] for row in await self._driver.fetch("flows")]
+
+    async def latest_runs(self) -> list[Item]:
+        """The last run of each flow."""
+        return _items(_RUN, await self._driver.fetch("latest_runs"))
+
+    async def count_runs(self, *, flow: str = "") -> int:
+        return int((await self._driver.fetch("count_runs", (flow, flow)))[0][0])
+
     async def runs(self, *, flow: str = "", since: int | None = None, limit: int = 50) -> list[Item]:
         return _items(_RUN, await self._driver.fetch("runs", (flow, flow, since, limit)))
 
@@ -105,9 +191,20 @@ class Reports:
         since: str = "",
         limit: int = 200,
     ) -> list[Item]:
-        """Newest first. ``label`` matches the bill number or the business key exactly."""
+        """Newest first. ``label`` matches the bill number or the business key exactly, ``partner`` without regard to case."""
         values = (partner, partner, status, status, flow, flow, run, run, label, label, label, since, limit)
         return _items(_LISTED, await self._driver.fetch("documents", values))
+
+    async def count_documents(
+        self, *, partner: str = "", status: str = "", flow: str = "", run: int = 0, label: str = "", since: str = ""
+    ) -> int:
+        """How many `documents` there are, whatever the limit."""
+        values = (partner, partner, status, status, flow, flow, run, run, label, label, label, since)
+        return int((await self._driver.fetch("count_documents", values))[0][0])
+
+    async def documents_listed(self, documents: Sequence[int]) -> list[Item]:
+        """These documents, as `documents` lists them, in order of id."""
+        return _items(_LISTED, await self._driver.fetch("documents_listed", (msgspec.json.encode(documents).decode(),)))
 
     async def document(self, document: int) -> Item | None:
         return _one(_DOCUMENT, await self._driver.fetch("document", (document,)))
@@ -126,25 +223,58 @@ class Reports:
         """Deliveries with this message name or this interchange control number."""
         return [row[0] for row in await self._driver.fetch("deliveries_named", (text, text.lstrip("0") or "0"))]
 
+    async def deliveries_listed(self, deliveries: Sequence[int]) -> list[Item]:
+        """These deliveries without their bytes, in order of id."""
+        rows = await self._driver.fetch("deliveries_listed", (msgspec.json.encode(deliveries).decode(),))
+        return _items(_SEALED, rows)
+
     async def dead_letters(
-        self, *, state: str = "open", code: str = "", flow: str = "", partner: str = "", limit: int = 10_000
+        self, *, state: str = "open", code: str = "", flow: str = "", partner: str = "", limit: int | None = None
     ) -> list[Item]:
-        values = (state, state, code, code, flow, flow, partner, partner, limit)
+        """In order of id; all of them without a limit. ``partner`` without regard to case."""
+        values = (state, state, code, code, flow, flow, partner, partner, -1 if limit is None else limit)
         return _items(_LETTER, await self._driver.fetch("dead_letters", values))
+
+    async def first_dead_letters(
+        self, *, state: str = "open", code: str = "", flow: str = "", partner: str = "", of_each: int
+    ) -> list[Item]:
+        """The first so many of each code, in order of id."""
+        values = (state, state, code, code, flow, flow, partner, partner, of_each)
+        return _items(_LETTER, await self._driver.fetch("first_dead_letters", values))
+
+    async def dead_letter_groups(
+        self, *, state: str = "open", code: str = "", flow: str = "", partner: str = ""
+    ) -> dict[str, Group]:
+        """Count and money of each code, over all of them, by the first exception of the code."""
+        found: dict[str, Group] = {}
+        values = (state, state, code, code, flow, flow, partner, partner)
+        for code_, currency, letters, with_money, amount in await self._driver.fetch("dead_letter_groups", values):
+            group = found.setdefault(code_, Group(amounts={}))
+            group.letters += letters
+            if with_money:
+                group.amounts[currency] = amount
+        return found
+
+    async def dead_letters_by_id(self, letters: Sequence[int]) -> list[Item]:
+        rows = await self._driver.fetch("dead_letters_by_id", (msgspec.json.encode(letters).decode(),))
+        return _items(_LETTER, rows)
 
     async def dead_letter(self, letter: int) -> Item | None:
         return _one(_LETTER, await self._driver.fetch("dead_letter", (letter,)))
 
     async def records_named(self, text: str, limit: int = 50) -> list[Item]:
-        """Source records by business key or label, newest first."""
+        """Source records by business key or label, newest first; ``rank`` is of their outcome now, -1 when they have none."""
         return _items(_RECORD, await self._driver.fetch("records_named", (text, text, limit)))
 
     async def documents_of_record(self, record: int) -> list[int]:
         return [row[0] for row in await self._driver.fetch("documents_of_record", (record,))]
 
-    async def timeline(self, subjects: Sequence[str]) -> list[Item]:
-        """Audit rows about these subjects (``APBILL 101``, ``document 7``, ``delivery 3``), in order."""
-        return _items(_AUDIT, await self._driver.fetch("timeline", (msgspec.json.encode(subjects).decode(),)))
+    async def timeline(self, subjects: Sequence[str], flow: str = "") -> list[Item]:
+        """Audit rows about these subjects (``APBILL 101``, ``document 7``, ``delivery 3``), in order; of one flow, or of all.
+
+        Two flows may read the same record, which the trail names alike: its rows belong to the flow of their run.
+        """
+        return _items(_AUDIT, await self._driver.fetch("timeline", (msgspec.json.encode(subjects).decode(), flow)))
 
     async def open_deliveries(self, limit: int = 100) -> list[Item]:
         return _items(_OPEN, await self._driver.fetch("open_deliveries", (limit,)))

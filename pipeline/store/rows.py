@@ -155,6 +155,7 @@ class OpenDelivery(msgspec.Struct):
     next_at: datetime | None
     committed: bool  # the last attempt passed its commit point
     last_end: datetime | None
+    run: int  # which sealed it
 
 
 class Waiting(msgspec.Struct):

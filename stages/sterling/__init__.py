@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from pipeline import Adapter, ConnectionSpec, Context, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
+from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient, connect
 from stages.sterling.config import PartnerSettings, SterlingConfig, checked_partners
 from stages.sterling.mailbox_sink import MailboxSink
@@ -21,6 +22,7 @@ def _mailbox(settings: None, context: Context) -> MailboxSink:
 
 async def _check(client: SterlingClient) -> None:
     await client.check()
+    await mailbox_view.check(client)
 
 
 def _simulator(options: SimulatorOptions) -> AbstractAsyncContextManager[Simulation]:

@@ -83,7 +83,7 @@ class SterlingClient:
         while not listing.done:
             page = await self.read(path, doing, {**(query or {}), "_range": listing.window})
             try:
-                listing.take(_page_rows(page))
+                listing.take(page_rows(page))
             except (Incomplete, ValueError) as reason:
                 problem = str(reason)
                 break
@@ -91,9 +91,12 @@ class SterlingClient:
             return listing.rows
         raise unreadable(self._call("GET", path, doing, writes=False), problem)
 
-    async def update(self, path: str, body: Any, doing: str) -> Any:
-        """PUT of a JSON body; the answer as parsed JSON, None for an empty 204. Any other success is a `TransientError`."""
-        call = self._call("PUT", path, doing, writes=True)
+    async def update(self, path: str, body: Any, doing: str, secrets: tuple[Secret, ...] = ()) -> Any:
+        """PUT of a JSON body; the answer as parsed JSON, None for an empty 204. Any other success is a `TransientError`.
+
+        ``secrets`` as with `create`.
+        """
+        call = self._call("PUT", path, doing, writes=True, secrets=secrets)
         answer = await self._judged(call, "PUT", path, body=msgspec.json.encode(body))
         return None if answer.status == 204 else self._parsed(answer, call)
 
@@ -102,14 +105,14 @@ class SterlingClient:
     ) -> str:
         """POST that creates something; its id. A success that names no id is a `TransientError`: what happened is unknown.
 
-        ``secrets`` are those the body holds, so that no echo of them gets into an error.
+        ``secrets`` are those the body holds, so that no echo of them gets into an error or the id.
         """
         call = self._call("POST", path, doing, writes=True, secrets=secrets)
         answer = await self._judged(call, "POST", path, body=body, content_type=content_type)
         made = created_id(answer)
         if made is None:
             raise unreadable(call, "The answer names no id of what was created.")
-        return made
+        return call.scrub(made)
 
     async def check(self) -> None:
         """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.
@@ -146,7 +149,8 @@ class SterlingClient:
     ) -> Answer:  # fmt: skip
         """The answer if it is a success, or of a status in ``accept``.
 
-        A refused token is replaced once and the call repeated: refused, it did nothing.
+        A refused token is replaced once and the call repeated. A write only when the refusal is proved to have come before any
+        effect; otherwise its outcome is unknown, and the token is new for whoever looks.
         """
         url = self._url(path, query)
         async with self._gate:
@@ -154,6 +158,8 @@ class SterlingClient:
             answer = await self._exchange(call, method, url, self._headers(content_type, token), body)
             if answer.status == 401 and token is not None:
                 self._tokens.refused(token)
+                call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
+            if answer.status == 401 and token is not None and (answer.refused_token or not call.writes):
                 token = await self._token()
                 answer = await self._exchange(call, method, url, self._headers(content_type, token), body)
         if answer.status in accept:
@@ -161,7 +167,7 @@ class SterlingClient:
         if token is not None:
             call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
         failure = self._final(judge(answer, call, self._clock.now()), call)
-        if answer.status == 401 and call.writes and token is None and await self._signs_in():
+        if answer.status == 401 and call.writes and not await self._surely_refused(answer):
             failure = odd_refusal(call)
         if failure is not None:
             raise failure
@@ -173,6 +179,10 @@ class SterlingClient:
         if not isinstance(failure, SessionError):
             return failure
         return tokens_refused(call.where)
+
+    async def _surely_refused(self, answer: Answer) -> bool:
+        """Whether a 401 to a write is the sign-in's own, so that nothing happened."""
+        return answer.refused_token if self.config.scheme == "oauth2" else not await self._signs_in()
 
     async def _signs_in(self) -> bool:
         """Whether the account's sign-in is accepted a moment after it was refused."""
@@ -216,6 +226,7 @@ class SterlingClient:
                         body=await _bounded(response.content),
                         location=response.headers.get("Location", ""),
                         retry_after=response.headers.get("Retry-After", ""),
+                        challenge=", ".join(response.headers.getall("WWW-Authenticate", ())),
                     )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _broken(error, call)
@@ -273,7 +284,7 @@ class SterlingClient:
             raise administrator(account, found, call.where)
 
 
-def _page_rows(page: Any) -> list[Mapping[str, Any]]:
+def page_rows(page: Any) -> list[Mapping[str, Any]]:
     """The rows of one window; None (a 404 of Sterling's own) is an empty one. Raises `ValueError` for anything but a list."""
     if page is None:
         return []

@@ -26,7 +26,7 @@ from pipeline import (
 from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient
 from stages.sterling.protocol import addresses, multipart
-from stages.sterling.protocol.errors import ForeignError, NotFoundError
+from stages.sterling.protocol.errors import ForeignError, NotFoundError, lacks_collection
 from stages.sterling.protocol.representations import Message
 
 DOCUMENT = "document"
@@ -67,13 +67,13 @@ class MailboxSink:
         try:
             await self._client.ready()
             mailbox = addresses.mailbox_path(delivery.address, delivery.lane)
-            seen = await mailbox_view.messages(self._client, mailbox)
+            found = await mailbox_view.ours(self._client, mailbox, delivery.name, delivery.marks.get(DOCUMENT, ""))
         except (StageError, ValueError) as error:
             raise Undetermined(f"Mailbox {delivery.address} could not be read to its end: {error}") from None
-        found = [one for one in seen if _is_ours(one, delivery)]
-        here = [one for one in found if one.mailbox == mailbox]
+        # Where nothing tells a message's mailbox, its name does: no other delivery has it.
+        here = [one for one in found if one.mailbox in (mailbox, None)]
         if found and not here:
-            places = ", ".join(sorted({one.mailbox or "an unnamed mailbox" for one in found}))
+            places = ", ".join(sorted({str(one.mailbox) for one in found}))
             raise Undetermined(
                 f"{delivery.name} is not in {mailbox}, but in {places}: a routing rule may have moved it"
             )
@@ -88,7 +88,7 @@ class MailboxSink:
             if error.status == 403 and await mailbox_view.forbidden(self._client, mailbox):
                 return _forbidden(mailbox)
             batch = self._client.config.upload == "messagebatches"
-            if batch and error.status in (404, 405) and await mailbox_view.lacks_batches(self._client):
+            if batch and lacks_collection(error) and await mailbox_view.lacks_batches(self._client):
                 return _no_batches()
         except StageError:
             return error
@@ -128,11 +128,6 @@ class MailboxSink:
             msgspec.json.encode(body),
             f"put {name} into mailbox {mailbox}",
         )
-
-
-def _is_ours(seen: Message, delivery: Delivery) -> bool:
-    document = delivery.marks.get(DOCUMENT)
-    return seen.name == delivery.name or (document is not None and seen.document == document)
 
 
 def _evidence(seen: Message) -> Evidence:

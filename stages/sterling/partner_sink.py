@@ -50,6 +50,7 @@ class PartnerSink:
     def __init__(self, client: SterlingClient, settings: PartnerSettings, ids: Ids) -> None:
         self._client = client
         self._settings = settings
+        self._secrets = partner.secrets_of(settings.create)
         self._ids = ids
         self.settle_seconds = float(client.config.settle)
 
@@ -172,7 +173,7 @@ class PartnerSink:
                 addresses.collection(partner.COLLECTION),
                 msgspec.json.encode(body),
                 f"create trading partner {wanted.name}",
-                secrets=(password,),
+                secrets=(*self._secrets, password),
             )
         except (NotFoundError, RefusedError) as error:
             if not re.search("communit", error.why, re.IGNORECASE):
@@ -199,6 +200,7 @@ class PartnerSink:
                 addresses.item(partner.COLLECTION, name),
                 partner.update(changes, row),
                 f"update trading partner {name}",
+                secrets=self._secrets,
             )
         except NotFoundError:
             said = {"rowsAffected": 0}

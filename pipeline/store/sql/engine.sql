@@ -49,7 +49,7 @@ from documents where sink = ? and lane = ? and status = 'stored' and flow = ? or
 
 -- name: open_delivery
 select v.id, v.lane, v.address, v.name, v.payload, v.digest, v.numbers, v.attempts, v.marks, v.state, v.passed, v.absences, v.next_at,
-    a.committed_at, a.ended_at, a.started_at
+    a.committed_at, a.ended_at, a.started_at, v.run
 from deliveries v left join attempts a on a.delivery = v.id and a.number = v.attempts
 where v.sink = ? and v.lane = ? and v.flow = ? and v.state in ('sealed', 'sending', 'retry', 'in_doubt') order by v.id limit 1;
 

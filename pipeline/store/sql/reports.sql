@@ -17,6 +17,70 @@ select currency, sum(records), sum(amount) from pages where run = ? group by cur
 -- name: made
 select (select count(*) from documents where run = ?), (select count(*) from deliveries where run = ?);
 
+-- name: reasons
+with fate as (
+    select r.id, r.currency, r.amount, r.reason, coalesce(r.rank, -1) as direct,
+        max(coalesce(r.rank, -1), coalesce((
+            select max(case d.status when 'delivered' then 2 when 'dead' then 6 when 'held' then 5
+                       else case v.state when 'in_doubt' then 4 else 3 end end)
+            from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
+            where l.record = r.id), -1)) as rank
+    from records r where r.run = ?),
+told as (
+    select rank, currency, amount, case when rank = direct then reason else coalesce((
+        select coalesce(v.problem ->> 'code', (
+            select x.code from dead_letters x where x.flow = d.flow and x.object = d.object and x.key = d.key
+            and x.document = d.id order by x.id desc limit 1))
+        from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
+        where l.record = fate.id and d.status = case rank when 6 then 'dead' else 'held' end order by d.id limit 1), '') end as reason
+    from fate where rank in (0, 5, 6))
+select rank, reason, currency, count(*), coalesce(sum(amount), 0) from told group by rank, reason, currency order by rank, reason, currency;
+
+-- name: delivery_states
+select v.state, count(*) from json_each(?) as k join deliveries v on v.id = k.value group by v.state;
+
+-- name: latest_runs
+select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
+where id in (select max(id) from runs group by flow) order by id;
+
+-- name: flows
+select distinct flow from runs order by flow;
+
+-- name: count_runs
+select count(*) from runs where (? = '' or flow = ?);
+
+-- name: reasons
+with fate as (
+    select r.id, r.currency, r.amount, r.reason, coalesce(r.rank, -1) as direct,
+        max(coalesce(r.rank, -1), coalesce((
+            select max(case d.status when 'delivered' then 2 when 'dead' then 6 when 'held' then 5
+                       else case v.state when 'in_doubt' then 4 else 3 end end)
+            from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
+            where l.record = r.id), -1)) as rank
+    from records r where r.run = ?),
+told as (
+    select rank, currency, amount, case when rank = direct then reason else coalesce((
+        select coalesce(v.problem ->> 'code', (
+            select x.code from dead_letters x where x.flow = d.flow and x.object = d.object and x.key = d.key
+            and x.document = d.id order by x.id desc limit 1))
+        from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
+        where l.record = fate.id and d.status = case rank when 6 then 'dead' else 'held' end order by d.id limit 1), '') end as reason
+    from fate where rank in (0, 5, 6))
+select rank, reason, currency, count(*), coalesce(sum(amount), 0) from told group by rank, reason, currency order by rank, reason, currency;
+
+-- name: delivery_states
+select v.state, count(*) from json_each(?) as k join deliveries v on v.id = k.value group by v.state;
+
+-- name: latest_runs
+select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
+where id in (select max(id) from runs group by flow) order by id;
+
+-- name: flows
+select distinct flow from runs order by flow;
+
+-- name: count_runs
+select count(*) from runs where (? = '' or flow = ?);
+
 -- name: runs
 select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
 where (? = '' or flow = ?) and id >= coalesce(?, id) order by id desc limit ?;
@@ -28,9 +92,19 @@ select id, flow, kind, started_at, finished_at, status, span, problem, code_vers
 select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version, d.currency, d.amount, d.status, d.status_at,
     d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
 from documents d left join deliveries v on v.id = d.delivery
-where (? = '' or d.partner = ?) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
+where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
     and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?
 order by d.id desc limit ?;
+
+-- name: count_documents
+select count(*) from documents d
+where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
+    and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?;
+
+-- name: count_documents
+select count(*) from documents d
+where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
+    and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?;
 
 -- name: document
 select d.id, d.flow, d.sink, d.set_code, d.partner, d.company, d.object, d.key, d.version, d.label, d.currency, d.amount, d.lane,
@@ -48,8 +122,25 @@ select number, run, started_at, committed_at, ended_at, outcome from attempts wh
 -- name: dead_letters
 select id, state, failure, code, owner, what, place, why, mend, flow, run, stage, partner, company, object, key, label, currency, amount,
     document, delivery, first_at, last_at, times
-from dead_letters where (? = '' or state = ?) and (? = '' or code = ?) and (? = '' or flow = ?) and (? = '' or partner = ?)
+from dead_letters where (? = '' or state = ?) and (? = '' or code = ?) and (? = '' or flow = ?) and (? = '' or partner = ? collate nocase)
 order by id limit ?;
+
+-- name: first_dead_letters
+select id, state, failure, code, owner, what, place, why, mend, flow, run, stage, partner, company, object, key, label, currency, amount,
+    document, delivery, first_at, last_at, times
+from (select *, row_number() over (partition by code order by id) as place_in_code from dead_letters
+    where (? = '' or state = ?) and (? = '' or code = ?) and (? = '' or flow = ?) and (? = '' or partner = ? collate nocase))
+where place_in_code <= ? order by id;
+
+-- name: dead_letter_groups
+select code, currency, count(*), count(amount), coalesce(sum(amount), 0) from dead_letters
+where (? = '' or state = ?) and (? = '' or code = ?) and (? = '' or flow = ?) and (? = '' or partner = ? collate nocase)
+group by code, currency order by min(id);
+
+-- name: dead_letters_by_id
+select id, state, failure, code, owner, what, place, why, mend, flow, run, stage, partner, company, object, key, label, currency, amount,
+    document, delivery, first_at, last_at, times
+from dead_letters where id in (select value from json_each(?)) order by id;
 
 -- name: dead_letter
 select id, state, failure, code, owner, what, place, why, mend, flow, run, stage, partner, company, object, key, label, currency, amount,
@@ -57,14 +148,31 @@ select id, state, failure, code, owner, what, place, why, mend, flow, run, stage
 from dead_letters where id = ?;
 
 -- name: records_named
-select r.id, r.run, r.flow, r.company, r.object, r.key, r.label, r.digest, r.currency, r.amount, r.rank, r.reason
+select r.id, r.run, r.flow, r.company, r.object, r.key, r.label, r.digest, r.currency, r.amount,
+    max(coalesce(r.rank, -1), coalesce((
+        select max(case d.status when 'delivered' then 2 when 'dead' then 6 when 'held' then 5
+                   else case v.state when 'in_doubt' then 4 else 3 end end)
+        from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
+        where l.record = r.id), -1)),
+    r.reason
 from records r where r.key = ? or r.label = ? order by r.id desc limit ?;
 
 -- name: documents_of_record
 select document from record_documents where record = ? order by document;
 
+-- name: documents_listed
+select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version, d.currency, d.amount, d.status, d.status_at,
+    d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
+from json_each(?) as k join documents d on d.id = k.value left join deliveries v on v.id = d.delivery order by d.id;
+
+-- name: documents_listed
+select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version, d.currency, d.amount, d.status, d.status_at,
+    d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
+from json_each(?) as k join documents d on d.id = k.value left join deliveries v on v.id = d.delivery order by d.id;
+
 -- name: timeline
-select at, run, kind, subject, detail from audit where subject in (select value from json_each(?)) order by id;
+select a.at, a.run, a.kind, a.subject, a.detail from audit a left join runs r on r.id = a.run
+where a.subject in (select value from json_each(?1)) and (?2 = '' or coalesce(r.flow, ?2) = ?2) order by a.id;
 
 -- name: open_deliveries
 select id, flow, sink, lane, state, attempts, next_at, problem, name, sealed_at from deliveries
@@ -83,3 +191,11 @@ select id, last, digest from audit_chain where id > ? order by id limit ?;
 
 -- name: deliveries_named
 select id from deliveries where name = ? or cast(numbers ->> 'ISA13' as text) = ? order by id;
+
+-- name: deliveries_listed
+select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k
+join deliveries v on v.id = k.value order by v.id;
+
+-- name: deliveries_listed
+select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k
+join deliveries v on v.id = k.value order by v.id;

@@ -34,7 +34,9 @@ class Answer(msgspec.Struct, frozen=True):
 
         Sterling itself knows Basic only, so any other 401 may have come from behind the gateway, after an effect.
         """
-        return self.status == 401 and re.search(r"(?:^|,)\s*Bearer(?:\s|,|$)", self.challenge, re.IGNORECASE) is not None
+        return (
+            self.status == 401 and re.search(r"(?:^|,)\s*Bearer(?:\s|,|$)", self.challenge, re.IGNORECASE) is not None
+        )
 
 
 class Unreadable(ValueError):

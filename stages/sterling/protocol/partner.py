@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline import Secret
 from stages.ap.partner import TradingPartner
 from stages.sterling.protocol.representations import Fields, text_of, writable
 
@@ -26,26 +28,24 @@ _MEMBERS = {
 """The members kept equal to the wanted state. Community, user and transport belong to Sterling's people once it exists."""
 
 
+_PLAIN = """
+    partnerName community username passwordPolicy authenticationType authenticationHost givenName surname emailAddress phone code
+    addressLine1 addressLine2 city stateOrProvince postalCode countryOrRegion timeZone
+    isInitiatingConsumer isInitiatingProducer isListeningConsumer isListeningProducer
+    doesUseSSH keyEnabled authorizedUserKeyName appendSuffixToUsername useGlobalMailbox
+    doesRequireCompressedData doesRequireEncryptedData doesRequireSignedData asciiArmor textMode publicKeyID
+    mailbox pollingInterval remoteFilePattern sessionTimeout targetFileEncoding customProtocolName customProtocolExtensions"""
 _FTP = """hostname listenPort username connectionType directory numberOfRetries retryInterval siteCommand baseDirectory
     controlPortRange localPortRange uploadFileUnderTemporaryNameFirst"""
 _FTPS = _FTP + " encryptionStrength useCcc useImplicitSsl caCertificates assignedCertificates"
-_CONNECT_DIRECT = "localNodeName remoteNodeName remoteUserId remoteFileName remoteDisposition"
 _WRITABLE: Fields = {
-    **dict.fromkeys(
-        """
-        partnerName community username passwordPolicy authenticationType authenticationHost givenName surname emailAddress phone
-        code addressLine1 addressLine2 city stateOrProvince postalCode countryOrRegion timeZone
-        isInitiatingConsumer isInitiatingProducer isListeningConsumer isListeningProducer
-        doesUseSSH keyEnabled authorizedUserKeyName appendSuffixToUsername useGlobalMailbox
-        doesRequireCompressedData doesRequireEncryptedData doesRequireSignedData asciiArmor textMode publicKeyID
-        mailbox pollingInterval remoteFilePattern sessionTimeout targetFileEncoding customProtocolName customProtocolExtensions
-        """.split()
-    ),
+    **dict.fromkeys(_PLAIN.split()),
     **{
         f"{side}{kind}Configuration": dict.fromkeys(members.split())
-        for kind, members in {"Ftp": _FTP, "Ftps": _FTPS, "Ssh": "remoteProfile", "Cd": _CONNECT_DIRECT}.items()
+        for kind, members in {"Ftp": _FTP, "Ftps": _FTPS, "Ssh": "remoteProfile"}.items()
         for side in ("consumer", "producer")
     },
+    **dict.fromkeys(("consumerCdConfiguration", "producerCdConfiguration", "consumerWsConfiguration")),
 }
 """The documented members of a partner, without passwords: what a level of Sterling adds to its reads is not written back."""
 
@@ -93,3 +93,34 @@ def creation(
         **fillers,
     }
     return {**body, **wanted(partner), **extra}
+
+
+_SECRET_NAME = re.compile(r"pass|secret|token|credential|private|(?:^|[_-])pin$|PIN$|api_?key", re.IGNORECASE)
+
+
+def secrets_of(settings: Any) -> tuple[Secret, ...]:
+    """The texts in the settings for new partners that a member's name marks as secret, at any depth; their echoes are struck out.
+
+    Protocol extensions are one text of ``name:value`` pairs joined by commas: the marked ones among them count, and the text.
+    """
+    return tuple(Secret(text) for text in dict.fromkeys(_secret_texts("", settings)) if text)
+
+
+def _secret_texts(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            yield from _secret_texts(f"{name} {key}" if _SECRET_NAME.search(name) else str(key), member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _secret_texts(name, member)
+    elif _SECRET_NAME.search(name):
+        yield "" if value is None or isinstance(value, bool) else str(value)
+    elif isinstance(value, str) and ":" in value:
+        yield from _secret_pairs(value)
+
+
+def _secret_pairs(text: str) -> Iterator[str]:
+    for pair in text.split(","):
+        name, _, value = pair.partition(":")
+        if value and _SECRET_NAME.search(name):
+            yield value.strip()

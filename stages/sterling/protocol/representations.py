@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+
 def unwrap(value: Any) -> Any:
     """Coded values as they are written: ``{"code": X, "display": "text"}`` becomes ``X``, at any depth; plain values stay.
 
@@ -25,11 +26,11 @@ def unwrap(value: Any) -> Any:
 
 
 Fields = Mapping[str, "Fields | None"]
-"""Names that may be written; for a group of members the names within it."""
+"""Names that may be written, and those within a group; None for a plain value or a group whose members are not documented."""
 
 
 def writable(row: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-    """An object as read, made fit to be written back: unwrapped, ``fields`` only, without nulls and empty groups.
+    """An object as read, made fit to be written back: unwrapped, ``fields`` only, no links, passwords, nulls and empty groups.
 
     >>> writable({"_id": "1", "city": "Lyon", "ftp": {"hostname": "h", "href": "x"}}, {"city": None, "ftp": {"hostname": None}})
     {'city': 'Lyon', 'ftp': {'hostname': 'h'}}
@@ -39,9 +40,15 @@ def writable(row: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
 
 
 def _within(value: Any, fields: Fields | None) -> Any:
-    if fields is None:
-        return None if isinstance(value, Mapping) else value
-    return writable(value, fields) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        return value
+    if fields is not None:
+        return writable(value, fields)
+    return {key: _within(member, None) for key, member in value.items() if not _not_to_write(key)}
+
+
+def _not_to_write(name: str) -> bool:
+    return name[:1] in ("_", "$") or name in ("href", "actions") or "password" in name.lower()
 
 
 def text_of(value: Any) -> str:

@@ -14,8 +14,8 @@ from stages.sterling.simulator.switches import OAuth, Switches
 from stages.sterling.simulator.wire import ContainerError, Raw, Reply, media_type, read_pairs, render
 
 
-def unauthorized(text: str) -> ContainerError:
-    return ContainerError(401, text, headers={"WWW-Authenticate": 'Basic realm="SIServer"'})
+def unauthorized(text: str, challenge: str = 'Basic realm="SIServer"') -> ContainerError:
+    return ContainerError(401, text, headers={"WWW-Authenticate": challenge})
 
 
 @dataclass
@@ -34,6 +34,8 @@ class SignIn:
         oauth = self.switches.oauth
         if scheme.lower() == "bearer" and oauth:
             account = self._by_token(value.strip())
+            if account is None:  # the gateway's own word, RFC 6750 3: the call went no further
+                raise unauthorized("the token is not accepted", 'Bearer realm="gateway", error="invalid_token"')
         elif scheme.lower() == "basic" and (oauth is None or oauth.basic_too):
             account = self._by_password(value.strip())
         else:
