@@ -1,19 +1,20 @@
-"""What the sets made from a bill share: its lines, parties, terms and order number as X12 rows, and the sums that must be right.
+"""What the sets made from a bill share: its lines, parties, terms, references and charges as X12 rows, and the sums that must be right.
 
 Pure data and small pure functions; each set's own rows are in its own module (`invoice_810`, `order_850`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from pipeline import DataError
+from stages.ap.charges import discount_amount, is_goods
 from stages.ap.model import Bill, BillLine
-from stages.x12.guide import OUR_ITEM_IDS, Guide
-from stages.x12.mapping import Row, Source, Unusable, computed, lookup, path, segment
+from stages.x12.guide import OUR_ITEM_IDS, PRICE_SCALES, VENDOR_ITEM_IDS, Guide, Party
+from stages.x12.mapping import Each, Row, Source, Unusable, computed, each, lookup, path, segment
 
 _CENT = Decimal("0.01")
 _EACH = "EA"  # the unit of a line entered in AP, which is one times its amount
@@ -22,16 +23,59 @@ _EACH = "EA"  # the unit of a line entered in AP, which is one times its amount
 # -- lines ------------------------------------------------------------------------------------------------------------
 
 
-def line_row(id: str, guide: Guide) -> Row:
-    """IT1 or PO1, which hold the same things at the same places, with the description in a PID."""
-    return segment(
+def line_rows(id: str, guide: Guide) -> Each:
+    """IT1 or PO1 for each line of goods: both hold the same things at the same places; descriptions and references follow."""
+    elements: dict[int, Source] = {1: path("line.number"), 2: _quantity(guide), 3: _unit(guide), 4: _price(guide)}
+    if guide.price_basis:
+        elements[5] = lookup("price basis", "line.unit", guide.price_basis, optional=True, table_name="price_basis")
+    fields = _line_fields("line")
+    row = segment(
         id,
-        {1: path("line.number"), 2: _quantity(guide), 3: _unit(guide), 4: _price(guide)},
+        elements,
         pairs_from=6,
-        pairs=tuple(
-            (kind, path("line.item" if kind in OUR_ITEM_IDS else "line.vendor_item")) for kind in guide.item_ids
+        pairs=tuple((kind, _item(kind, guide, fields)) for kind in guide.item_ids),
+        pairs_by="guide.item_ids",
+        when=is_goods(guide),
+        children=(
+            *(
+                segment("PID", {1: "F", 5: _field(f, fields)}, by=_by(guide, "descriptions"))
+                for f in guide.descriptions
+            ),
+            *refs(guide, "line_refs", fields),
         ),
-        children=(segment("PID", {1: "F", 5: path("line.description")}),),
+    )
+    return each("line", "bill.lines", row)
+
+
+def _by(guide: Guide, key: str) -> str:
+    """The key of the guide, when it is not left at its default."""
+    return f"guide.{key}" if getattr(guide, key) != getattr(Guide(), key) else ""
+
+
+def _line_fields(var: str) -> dict[str, Source]:
+    names = ("item", "vendor_item", "description", "account", "department", "location")
+    return {name: path(f"{var}.{name}") for name in names}
+
+
+def _item(kind: str, guide: Guide, fields: Mapping[str, Source]) -> Source:
+    field = guide.item_fields.get(kind)
+    if field is None:
+        assert kind in OUR_ITEM_IDS | VENDOR_ITEM_IDS
+        field = "item" if kind in OUR_ITEM_IDS else "vendor_item"
+    return _field(field, fields)
+
+
+def _field(name: str, fields: Mapping[str, Source]) -> Source:
+    """A field by its name, or the guide's own text behind ``=``."""
+    return name[1:] if name.startswith("=") else fields[name]
+
+
+def refs(guide: Guide, key: str, fields: Mapping[str, Source]) -> tuple[Row, ...]:
+    """A REF for each entry of this key of the guide."""
+    wanted: Mapping[str, str] = getattr(guide, key)
+    by = _by(guide, key)
+    return tuple(
+        segment("REF", {1: kind, 2: _field(field, fields)}, by=by and f"{by}.{kind}") for kind, field in wanted.items()
     )
 
 
@@ -49,11 +93,19 @@ def _quantity(guide: Guide) -> Source:
 
 def _price(guide: Guide) -> Source:
     if guide.credit_sign == "minus":
-        return computed("price", _stated_price, "line.price", "line.amount")
-    return computed("credit price", _credit_price, *_OF_CREDIT, "line.price", "line.amount")
+        return _scaled("price", _stated_price, guide, "line.price", "line.amount")
+    return _scaled("credit price", _credit_price, guide, *_OF_CREDIT, "line.price", "line.amount")
 
 
 _OF_CREDIT = ("line.quantity", "bill.total")
+
+
+def _scaled(name: str, price: Callable[..., Decimal], guide: Guide, *paths: str) -> Source:
+    """The price, restated for a hundred or a thousand where the partner wants that for the line's unit."""
+    scales = {unit: PRICE_SCALES[basis] for unit, basis in guide.price_basis.items() if basis in PRICE_SCALES}
+    if not scales:
+        return computed(name, price, *paths)
+    return computed(f"{name} by basis", lambda unit, *values: price(*values) * scales.get(unit, 1), "line.unit", *paths)
 
 
 def _stated_price(price: Decimal | None, amount: Decimal) -> Decimal:
@@ -75,29 +127,40 @@ def abs_of_credit(total: Decimal) -> Decimal:
     return abs(total)
 
 
-def line_count() -> Source:
-    return computed("count", len, "bill.lines.number")
+# -- parties, references, dates ---------------------------------------------------------------------------------------
 
 
-# -- parties, terms, order number -------------------------------------------------------------------------------------
+def party_rows(set: str, guide: Guide, usual: tuple[Party, ...], subject: str = "bill") -> tuple[Row, ...]:
+    """The N1 loops: the guide's, or the usual ones of the set. ``subject`` is where vendor and entity are."""
+    wanted = [party for party in guide.parties if not party.sets or set in party.sets] if guide.parties else usual
+    return tuple(_party_row(party, guide, subject) for party in wanted)
 
 
-def us_row(guide: Guide) -> Row:
-    """We are the buyer, whoever sends the document."""
-    return segment("N1", {1: "BY", 2: path("us.name")}, pairs_from=3, pairs=((guide.party_ids, path("us.id")),))
+def _party_row(party: Party, guide: Guide, subject: str) -> Row:
+    ids = {"us": path("us.id"), "vendor": path(f"{subject}.vendor"), "entity": path(f"{subject}.entity")}
+    names: dict[str, Source] = {
+        "us": path("us.name"),
+        "entity": path("us.name"),
+        "vendor": path(f"{subject}.vendor_name"),
+    }
+    names["remit_to"] = computed("name", _first, "bill.remit_to.company", "bill.remit_to.name")
+    id = party.id or ("none" if party.who == "remit_to" else party.who)
+    qualifier = party.qualifier or guide.party_ids
+    return segment(
+        "N1",
+        {1: party.role, 2: party.name or names[party.who]},
+        pairs_from=3,
+        pairs=() if id == "none" else ((qualifier, _field(id, ids)),),
+        children=_remit_to_address() if party.who == "remit_to" else (),
+        by=_by(guide, "parties"),
+        pairs_by="" if party.qualifier else _by(guide, "party_ids"),
+    )
 
 
-def supplier_row(entity: str, guide: Guide) -> Row:
-    """The vendor as seller (``entity`` SE) or vendor (VN)."""
-    id = ((guide.party_ids, path("bill.vendor")),)
-    return segment("N1", {1: entity, 2: path("bill.vendor_name")}, pairs_from=3, pairs=id)
-
-
-def remit_to_row() -> Row:
+def _remit_to_address() -> tuple[Row, ...]:
     """Where payment goes, when the bill says so."""
     address = "bill.remit_to.address"
     lines = (f"{address}.line1", f"{address}.line2")
-    name = computed("name", _first, "bill.remit_to.company", "bill.remit_to.name")
     where: dict[int, Source] = {
         1: path(f"{address}.city"),
         2: computed("state code", _state_code, f"{address}.state"),
@@ -105,13 +168,9 @@ def remit_to_row() -> Row:
         4: path(f"{address}.country"),
     }
     province = ("SP", computed("province", _province, f"{address}.state"))
-    return segment(
-        "N1",
-        {1: "RE", 2: name},
-        children=(
-            segment("N3", {1: computed("first line", _first, *lines), 2: computed("second line", _second, *lines)}),
-            segment("N4", where, pairs_from=5, pairs=(province,)),
-        ),
+    return (
+        segment("N3", {1: computed("first line", _first, *lines), 2: computed("second line", _second, *lines)}),
+        segment("N4", where, pairs_from=5, pairs=(province,)),
     )
 
 
@@ -132,30 +191,86 @@ def _province(state: str | None) -> str:
     return state if state and len(state) != 2 else ""
 
 
+def bill_refs(guide: Guide) -> tuple[Row, ...]:
+    """The REFs of the header."""
+    names = ("number", "vendor", "entity", "reference", "description")
+    fields: dict[str, Source] = {name: path(f"bill.{name}") for name in names}
+    # Purchasing gives a bill a new record number with every edit: that alone is no reason to send it again.
+    fields["record"] = path("bill.record", volatile=True)
+    fields["order"] = computed("order number", order_number, *ORDER_NUMBER_PATHS)
+    fields["document"] = path("bill.purchase.number")
+    return refs(guide, "refs", fields)
+
+
+def date_rows(guide: Guide) -> tuple[Row, ...]:
+    """A DTM for each of the guide's ``dates``."""
+    dates = {
+        "date": "bill.date",
+        "due": "bill.due",
+        "discount_date": "bill.discount_date",
+        "order_date": "bill.purchase.date",
+    }
+    return tuple(
+        segment("DTM", {1: kind, 2: path(dates[field])}, by=f"guide.dates.{kind}")
+        for kind, field in guide.dates.items()
+    )
+
+
+def currency_row(guide: Guide) -> Row:
+    """CUR, unless it is the currency that need not be told."""
+    home = guide.home_currency
+    currency = path("bill.currency")
+    if not home:
+        return segment("CUR", {1: guide.currency_entity, 2: currency}, by=_by(guide, "currency_entity"))
+    foreign = computed("foreign currency", lambda currency: "" if currency == home else currency, "bill.currency")
+    return segment("CUR", {1: guide.currency_entity, 2: foreign}, by="guide.home_currency")
+
+
+def contact_rows(guide: Guide) -> tuple[Row, ...]:
+    """PER, when the guide names somebody."""
+    contact = guide.contact
+    ways = (("TE", contact.phone), ("EM", contact.email))
+    elements: dict[int, Source] = {1: contact.function, 2: contact.name}
+    for position, (kind, number) in zip((3, 5), [way for way in ways if way[1]], strict=False):
+        elements |= {position: kind, position + 1: number}
+    said = {position: source for position, source in elements.items() if source}
+    return (segment("PER", said, by="guide.contact"),) if len(said) > 1 else ()
+
+
+def fob_rows(guide: Guide) -> tuple[Row, ...]:
+    """FOB, when the guide says who pays the freight."""
+    return (segment("FOB", {1: guide.fob}, by="guide.fob"),) if guide.fob else ()
+
+
+# -- terms, order number ----------------------------------------------------------------------------------------------
+
+
 def terms_row(guide: Guide) -> Row:
     """ITD, for terms that the guide knows."""
 
-    def of(key: str) -> Callable[[str | None], Any]:
-        values = {name: getattr(terms, key) for name, terms in guide.terms.items()}
-        return lambda name: values.get(name or "")
+    def of(key: str, name: str) -> Source:
+        table = {name: getattr(terms, key) for name, terms in guide.terms.items()}
+        return lookup(name, "bill.terms", table, optional=True)
 
-    percent = of("percent")
+    discounted = {name for name, terms in guide.terms.items() if terms.percent is not None}
 
     def discount_date(name: str | None, day: date | None) -> date | None:
-        return day if percent(name) is not None else None
+        return day if name in discounted else None
 
     elements: dict[int, Source] = {
-        1: computed("terms type", of("type"), "bill.terms"),
-        2: computed("terms basis", of("basis"), "bill.terms"),
-        3: computed("terms percent", percent, "bill.terms"),
+        1: of("type", "terms type"),
+        2: of("basis", "terms basis"),
+        3: of("percent", "terms percent"),
         4: computed("discount date", discount_date, "bill.terms", "bill.discount_date"),
-        5: computed("discount days", of("discount_days"), "bill.terms"),
+        5: of("discount_days", "discount days"),
         6: path("bill.due"),
-        7: computed("net days", of("net_days"), "bill.terms"),
+        7: of("net_days", "net days"),
         12: path("bill.terms"),
     }
+    if guide.discount_amounts:
+        elements[8] = discount_amount(guide)
     known = lookup("terms", "bill.terms", {name: name for name in guide.terms}, optional=True)
-    return segment("ITD", elements, when=known)
+    return segment("ITD", elements, when=known, by="guide.terms")
 
 
 ORDER_NUMBER_PATHS = ("bill.purchase.order", "bill.purchase.number", "bill.reference")
@@ -176,14 +291,36 @@ def required_order_number(order: str | None, document: str | None, reference: st
 # -- checks -----------------------------------------------------------------------------------------------------------
 
 
-def check_sums(subject: Mapping[str, Any]) -> Iterator[DataError]:
+def check_sums(subject: Mapping[str, Any]) -> Iterable[DataError]:
     """The lines make up the total, and each line is its quantity times its price, rounded half up to the cent."""
     bill: Bill = subject["bill"]
+    added = Decimal(0)
+    for line in bill.lines:
+        amount = line.amount
+        if line.price is None:
+            if line.quantity != 1:
+                break
+        elif line.quantity * line.price != amount and not _extends(line):  # most need no rounding
+            break
+        added += amount
+    else:
+        if bill.lines and added == bill.total:
+            return ()
+    return _wrong_sums(bill)
+
+
+def _extends(line: BillLine) -> bool:
+    if line.price is None:
+        return line.quantity == 1
+    return (line.quantity * line.price).quantize(_CENT, ROUND_HALF_UP) == line.amount
+
+
+def _wrong_sums(bill: Bill) -> Iterator[DataError]:
     if not bill.lines:
         yield _error(bill, "The bill has no lines", "", "a document needs at least one", "MLC-X12-0301")
         return
     for line in bill.lines:
-        if line.price is not None or line.quantity != 1:
+        if not _extends(line):
             yield from _check_line(bill, line)
     added = sum((line.amount for line in bill.lines), Decimal(0))
     if added != bill.total:
@@ -191,11 +328,15 @@ def check_sums(subject: Mapping[str, Any]) -> Iterator[DataError]:
         yield _error(bill, "The lines do not add up to the bill's total", "", why, "MLC-X12-0302")
 
 
-def check_units(subject: Mapping[str, Any]) -> Iterator[DataError]:
+def check_units(subject: Mapping[str, Any]) -> Iterable[DataError]:
     """Lines made by Purchasing say what their quantity counts."""
     bill: Bill = subject["bill"]
-    if bill.purchase is None:
-        return
+    if bill.purchase is None or all(line.unit for line in bill.lines):
+        return ()
+    return _without_unit(bill)
+
+
+def _without_unit(bill: Bill) -> Iterator[DataError]:
     for line in bill.lines:
         if not line.unit:
             why = f"it was bought as {line.quantity} of something; the purchasing document does not say of what"

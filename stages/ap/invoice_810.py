@@ -9,11 +9,15 @@ from decimal import Decimal
 
 from pipeline import ConfigError
 from stages.ap import bill_rows as rows
-from stages.x12.guide import Guide
-from stages.x12.mapping import SetMapping, Source, computed, each, path, purpose, segment
-from stages.x12.plan import Plan, compile_plan
+from stages.ap import charges
+from stages.x12.guide import Guide, Party
+from stages.x12.mapping import Row, SetMapping, Source, computed, path, purpose, segment
+from stages.x12.plan import Place, Plan, check_guide, compile_plan
 
 ROLES = ("self_bill", "bill_copy", "debit_memo")
+
+PARTIES = (Party(role="BY", who="us"), Party(role="SE", who="vendor"), Party(role="RE", who="remit_to"))
+"""Who is named unless the guide says otherwise."""
 
 
 def invoice_mapping(guide: Guide, role: str) -> SetMapping:
@@ -34,19 +38,31 @@ def invoice_mapping(guide: Guide, role: str) -> SetMapping:
                     8: purpose("07" if role == "bill_copy" else ""),
                 },
             ),
-            segment("CUR", {1: "BY", 2: path("bill.currency")}),
-            segment("REF", {1: "IA", 2: path("bill.vendor")}),
-            # Purchasing gives a bill a new record number with every edit: that alone is no reason to send it again.
-            segment("REF", {1: "VV", 2: path("bill.record", volatile=True)}),
-            rows.us_row(guide),
-            rows.supplier_row("SE", guide),
-            rows.remit_to_row(),
+            *_note(guide),
+            rows.currency_row(guide),
+            *rows.bill_refs(guide),
+            *rows.contact_rows(guide),
+            *rows.party_rows("810", guide, PARTIES),
             rows.terms_row(guide),
-            each("line", "bill.lines", rows.line_row("IT1", guide)),
-            segment("TDS", {1: rows.total(guide)}),
-            segment("CTT", {1: rows.line_count()}),
+            *rows.date_rows(guide),
+            *rows.fob_rows(guide),
+            rows.line_rows("IT1", guide),
+            segment("TDS", {1: rows.total(guide), **_discounts(guide)}),
+            *charges.tax_rows(guide),
+            *charges.charge_rows(guide),
+            charges.count_row(guide),
         ),
     )
+
+
+def _note(guide: Guide) -> tuple[Row, ...]:
+    if not guide.send_description:
+        return ()
+    return (segment("NTE", {1: "GEN", 2: path("bill.description")}, by="guide.send_description"),)
+
+
+def _discounts(guide: Guide) -> dict[int, Source]:
+    return charges.discounted_totals(guide) if guide.discount_amounts else {}
 
 
 def _type(role: str) -> Source:
@@ -59,11 +75,11 @@ def _type(role: str) -> Source:
     return computed(f"type of {role}", type_of, "bill.total")
 
 
-def invoice_plan(guide: Guide, role: str) -> Plan:
+def invoice_plan(guide: Guide, role: str, place: Place | None = None) -> Plan:
     """The 810 plan for a guide and a role (self_bill, bill_copy, debit_memo). Compile once, share it.
 
     Its subject is ``{"bill": Bill, "us": {"name", "id"}, "partner": {"code", "name"}}``. Raises `ConfigError` for a role an
-    810 cannot play and for a guide that cannot be met.
+    810 cannot play and for a guide that cannot be met. ``place`` is that of `stages.x12.plan.compile_plan`.
     """
     if role not in ROLES:
         raise ConfigError(
@@ -74,4 +90,5 @@ def invoice_plan(guide: Guide, role: str) -> Plan:
             owner="EDI desk",
             code="MLC-X12-0206",
         )
-    return compile_plan("810", invoice_mapping(guide, role), guide)
+    check_guide(guide, "810")
+    return compile_plan("810", invoice_mapping(guide, role), guide, place)

@@ -104,3 +104,43 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[BillLine, ...] = ()
     remit_to: Contact | None = None
     source: dict[str, Any] = {}
+
+
+class PaymentDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """One bill or credit that a payment settles. ``paid`` = ``gross`` - ``discount`` + ``adjustment``; credits are negative.
+
+    ``gross`` is None where the bill stays partly open: then what was paid says nothing about the rest of it.
+    ``adjustment_code`` says why (element 426 of X12: 01 price, 06 quantity ...); an adjustment has one.
+    """
+
+    number: str  # RECORDID of the bill: the vendor's invoice number
+    paid: Decimal
+    gross: Decimal | None = None
+    discount: Decimal = Decimal(0)
+    adjustment: Decimal = Decimal(0)
+    adjustment_code: str = ""
+    record: str = ""  # RECORDNO of the bill
+    date: dt.date | None = None  # of the bill
+    order: str = ""
+    source: dict[str, Any] = {}
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """An AP payment to one vendor with what it settles. ``record`` is RECORDNO; ``number`` the check or trace number.
+
+    ``total`` is the sum of what its details say was paid.
+    """
+
+    record: str
+    number: str
+    vendor: str  # VENDORID
+    vendor_name: str = ""
+    method: str = ""  # as the company writes it: "Printed Check", "ACH"
+    state: str = ""
+    date: dt.date
+    memo: str = ""
+    total: Decimal
+    currency: str
+    entity: str = ""
+    details: tuple[PaymentDetail, ...] = ()
+    source: dict[str, Any] = {}

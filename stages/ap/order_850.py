@@ -9,11 +9,15 @@ from datetime import date
 
 from pipeline import ConfigError
 from stages.ap import bill_rows as rows
-from stages.x12.guide import Guide
-from stages.x12.mapping import SetMapping, computed, each, path, purpose, segment
-from stages.x12.plan import Plan, compile_plan
+from stages.ap import charges
+from stages.x12.guide import Guide, Party
+from stages.x12.mapping import Row, SetMapping, computed, path, purpose, segment
+from stages.x12.plan import Place, Plan, check_guide, compile_plan
 
 ROLES = ("order",)
+
+PARTIES = (Party(role="BY", who="us"), Party(role="VN", who="vendor"))
+"""Who is named unless the guide says otherwise."""
 
 
 def order_mapping(guide: Guide) -> SetMapping:
@@ -22,7 +26,11 @@ def order_mapping(guide: Guide) -> SetMapping:
         set="850",
         subject="bill",
         label="bill.number",
-        checks=(rows.check_sums, rows.check_units),
+        checks=(
+            rows.check_sums,
+            rows.check_units,
+            *((charges.check_goods(guide),) if guide.charges or guide.allowance_code else ()),
+        ),
         rows=(
             segment(
                 "BEG",
@@ -33,23 +41,38 @@ def order_mapping(guide: Guide) -> SetMapping:
                     5: computed("order date", _order_date, "bill.purchase.date", "bill.date"),
                 },
             ),
-            segment("CUR", {1: "BY", 2: path("bill.currency")}),
-            segment("REF", {1: "IA", 2: path("bill.vendor")}),
-            segment("REF", {1: "VV", 2: path("bill.record", volatile=True)}),
+            rows.currency_row(guide),
+            *rows.bill_refs(guide),
+            *rows.contact_rows(guide),
+            *rows.fob_rows(guide),
+            *charges.charge_rows(guide),
             rows.terms_row(guide),
-            rows.us_row(guide),
-            rows.supplier_row("VN", guide),
-            each("line", "bill.lines", rows.line_row("PO1", guide)),
-            segment("CTT", {1: rows.line_count()}, children=(segment("AMT", {1: "TT", 2: rows.total(guide)}),)),
+            *rows.date_rows(guide),
+            *charges.tax_rows(guide),
+            *_note(guide),
+            *rows.party_rows("850", guide, PARTIES),
+            rows.line_rows("PO1", guide),
+            charges.count_row(guide, segment("AMT", {1: "TT", 2: rows.total(guide)})),
         ),
     )
+
+
+def _note(guide: Guide) -> tuple[Row, ...]:
+    """The description as text of a reference of its own: an 850 has no NTE. Release 005010 made MTX of MSG."""
+    if not guide.send_description:
+        return ()
+    by = "guide.send_description"
+    words = path("bill.description")
+    text = segment("MTX", {2: words}, by=by) if guide.release >= "005010" else segment("MSG", {1: words}, by=by)
+    described = computed("described", bool, "bill.description")
+    return (segment("N9", {1: "ZZ", 2: "NOTE"}, when=described, children=(text,), by=by),)
 
 
 def _order_date(purchase: date | None, bill: date) -> date:
     return purchase or bill
 
 
-def order_plan(guide: Guide, role: str = "order") -> Plan:
+def order_plan(guide: Guide, role: str = "order", place: Place | None = None) -> Plan:
     """The 850 plan for a guide; the only role is ``order``. Compile once, share it.
 
     Its subject is that of `stages.ap.invoice_810.invoice_plan`. Raises `ConfigError` for another role and for a guide that
@@ -64,4 +87,5 @@ def order_plan(guide: Guide, role: str = "order") -> Plan:
             owner="EDI desk",
             code="MLC-X12-0206",
         )
-    return compile_plan("850", order_mapping(guide), guide)
+    check_guide(guide, "850")
+    return compile_plan("850", order_mapping(guide), guide, place)

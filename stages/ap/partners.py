@@ -6,7 +6,7 @@ is every check that needs nothing but the files; all findings come at once. What
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,8 +31,15 @@ NO_MAILBOX_PATH = "MLC-PART-0008"
 WRONG_CONDITION = "MLC-PART-0009"
 WRONG_GUIDE = "MLC-PART-0010"
 
-ROLES: dict[str, tuple[str, ...]] = {"810": ("self_bill", "bill_copy", "debit_memo"), "850": ("order",)}
+ROLES: dict[str, tuple[str, ...]] = {
+    "810": ("self_bill", "bill_copy", "debit_memo"),
+    "850": ("order",),
+    "820": ("remittance",),
+}
 """The roles each document can play."""
+
+SUBJECTS = {"820": "payment"}
+"""What a document is made of, and so what its condition reads, where that is no bill."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 VendorId = Annotated[str, Meta(min_length=1, max_length=60)]
@@ -67,11 +74,16 @@ class Identity(_Form, frozen=True):
 
 
 class Rule(_Form, frozen=True):
-    """A document to make of each bill for which ``when`` holds; of every bill when it is absent."""
+    """A document to make of each bill (820: payment) for which ``when`` holds; of every one when it is absent."""
 
-    set: Literal["810", "850"]
-    role: Literal["self_bill", "bill_copy", "debit_memo", "order"]
+    set: Literal["810", "850", "820"]
+    role: Literal["self_bill", "bill_copy", "debit_memo", "order", "remittance"]
     when: Expression | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it is made of: bill or payment."""
+        return SUBJECTS.get(self.set, "bill")
 
 
 class Batch(_Form, frozen=True):
@@ -144,9 +156,21 @@ class Partners:
         """The partner whose file names this vendor, or None: the vendor is not on EDI."""
         return self._by_vendor.get(vendor)
 
+    def place(self, partner: Partner) -> Callable[[str], str]:
+        """Where a key of the partner's guide stands: ``guide.units`` -> ``riverbend.yaml:14``, "" for one left at its default."""
+        return _guide_places(self._files[partner.code])
+
     def finding(self, partner: Partner, path: str, message: str, *, code: str) -> Finding:
         """A finding at a path of the partner's file, or of the defaults when the value stands there."""
         return self._files[partner.code].finding(path, message, code=code)
+
+
+def _guide_places(file: _File) -> Callable[[str], str]:
+    def place(key: str) -> str:
+        finding = file.finding(f"$.{key}", "", code=WRONG_GUIDE)
+        return f"{Path(finding.file).name}:{finding.line}" if file.known(f"$.{key}") else ""
+
+    return place
 
 
 def partners_folder(setting: str, folder: Path, environment: Mapping[str, str]) -> Path:
@@ -213,6 +237,10 @@ class _File:
     def finding(self, path: str, message: str, *, code: str, suggestion: str = "") -> Finding:
         return self._placed(self.tree.finding(path, message, code=code, suggestion=suggestion))
 
+    def known(self, path: str) -> bool:
+        """Whether the file or the defaults say anything at this path."""
+        return self.tree.at(path) is not None or (self.default is not None and self.default.at(path) is not None)
+
     def text(self, path: str) -> str:
         """The text at this path of the merged data, "" when there is none."""
         value = self.data
@@ -230,7 +258,7 @@ class _File:
         for index, rule in enumerate(self.items("documents")):
             if isinstance(rule, Mapping):
                 yield from self._role(index, rule)
-                yield from self._condition(index, rule.get("when"))
+                yield from self._condition(index, rule.get("when"), SUBJECTS.get(str(rule.get("set")), "bill"))
 
     def _mailbox(self) -> Iterator[Finding]:
         mailbox = self.text("$.mailbox")
@@ -245,15 +273,19 @@ class _File:
             hint = f"roles of an {set_}: {', '.join(ROLES[str(set_)])}"
             yield self.finding(f"$.documents[{index}].role", message, code=WRONG_ROLE, suggestion=hint)
 
-    def _condition(self, index: int, when: object) -> Iterator[Finding]:
-        """A condition that compiles, but reads something else than the bill. One that does not compile is found before."""
+    def _condition(self, index: int, when: object, subject: str) -> Iterator[Finding]:
+        """A condition that compiles, but reads something else than the document is made of. One that does not compile is found before."""
         try:
             roots = {root for root, _ in Expression(when).names} if isinstance(when, str) else set()
         except FlowError:
             return
-        for root in sorted(roots - {"bill"}):
-            message = f"a condition knows only `bill`, not `{root}`"
-            hint = "write it as in bill.MODULEKEY == '9.PO'"
+        for root in sorted(roots - {subject}):
+            message = f"a condition knows only `{subject}`, not `{root}`"
+            hint = (
+                "write it as in bill.MODULEKEY == '9.PO'"
+                if subject == "bill"
+                else f"write it as in {subject}.total > 0"
+            )
             yield self.finding(f"$.documents[{index}].when", message, code=WRONG_CONDITION, suggestion=hint)
 
     def guide_findings(self, partner: Partner) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
-"""Stage ``ap.route``: a bill becomes one draft for each document its vendor's partner asks for.
+"""Stage ``ap.route``: a bill or payment becomes one draft for each document its vendor's partner asks for.
 
 What may live here: choosing the partner and the documents, and gathering what a draft needs. How a bill is written as an
-810 or 850 is in `stages.ap.invoice_810` and `stages.ap.order_850`.
+810 or 850, a payment as an 820, is in `stages.ap.invoice_810`, `stages.ap.order_850` and `stages.ap.remittance_820`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import msgspec
 
 from pipeline import ConfigError, Context, Excluded, Expression, Finding, FlowError, Record
 from stages.ap.invoice_810 import invoice_plan
-from stages.ap.model import Bill
+from stages.ap.model import Bill, Payment
 from stages.ap.order_850 import order_plan
 from stages.ap.partners import WRONG_GUIDE, Partner, Partners, Rule, load_partners, partners_folder
+from stages.ap.remittance_820 import remittance_plan
 from stages.x12.draft import Draft, build_envelope
-from stages.x12.guide import Guide, guide_digest
-from stages.x12.plan import Plan
+from stages.x12.guide import guide_digest
+from stages.x12.plan import Place
+
+PLANS = {"810": invoice_plan, "850": order_plan, "820": remittance_plan}
 
 
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,17 +32,19 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One document rule made ready: its condition, and the draft that each bill completes."""
+    """One document rule made ready: its condition, and the draft that each bill or payment completes."""
 
     when: Expression | None
     draft: Draft
+    subject: str = "bill"
 
-    def wanted(self, bill: Bill) -> bool:
-        return self.when is None or self.when.holds({"bill": bill})
+    def wanted(self, body: Bill | Payment) -> bool:
+        made_of = "payment" if isinstance(body, Payment) else "bill"
+        return self.subject == made_of and (self.when is None or self.when.holds({self.subject: body}))
 
-    def complete(self, bill: Bill) -> Draft:
-        subject = {**self.draft.subject, "bill": bill}
-        return msgspec.structs.replace(self.draft, subject=subject, guard=duplicate_guard(bill))
+    def complete(self, body: Bill | Payment) -> Draft:
+        subject = {**self.draft.subject, self.subject: body}
+        return msgspec.structs.replace(self.draft, subject=subject, guard=duplicate_guard(body))
 
 
 class RouteStage:
@@ -47,11 +52,11 @@ class RouteStage:
 
     def __init__(self, partners: Partners) -> None:
         self._partners = partners
-        self._routes = {partner.code: routes(partner) for partner in partners.all}
+        self._routes = {partner.code: routes(partner, partners.place(partner)) for partner in partners.all}
 
     def __call__(self, record: Record) -> list[Record]:
         """One record per document, all of the same key. Raises `Excluded`, and `DataError` when a condition fails."""
-        bill: Bill = record.body
+        bill: Bill | Payment = record.body
         partner = self._partners.for_vendor(bill.vendor)
         if partner is None:
             raise Excluded("not on EDI", f"vendor {bill.vendor} is in no partner file")
@@ -61,14 +66,18 @@ class RouteStage:
         return [record.replace(body=route.complete(bill)) for route in wanted]
 
 
-def duplicate_guard(bill: Bill) -> str:
-    """What a suspected duplicate shares: ``vendor|number|amount|currency``; "" when the bill has no number to compare."""
-    number = bill.number.strip()
-    return f"{bill.vendor}|{number}|{bill.total.normalize():f}|{bill.currency}" if number else ""
+def duplicate_guard(body: Bill | Payment) -> str:
+    """What a suspected duplicate shares: ``vendor|number|amount|currency``; "" when there is no number to compare."""
+    number = body.number.strip()
+    kind = "payment|" if isinstance(body, Payment) else ""
+    return f"{kind}{body.vendor}|{number}|{body.total.normalize():f}|{body.currency}" if number else ""
 
 
-def routes(partner: Partner) -> tuple[Route, ...]:
-    """The rules of one partner made ready, in the order of its file. Raises `ConfigError` in the words of the guide."""
+def routes(partner: Partner, place: Place | None = None) -> tuple[Route, ...]:
+    """The rules of one partner made ready, in the order of its file. Raises `ConfigError` in the words of the guide.
+
+    ``place`` tells where a key of its guide stands, for the origins of elements.
+    """
     envelope = build_envelope(
         us_isa=(partner.us.isa.qualifier, partner.us.isa.id),
         us_gs=partner.us.gs,
@@ -78,16 +87,16 @@ def routes(partner: Partner) -> tuple[Route, ...]:
         guide=partner.guide,
         ta1=partner.acknowledgement.ta1,
     )
-    return tuple(Route(rule.when, _draft(partner, rule, envelope)) for rule in partner.documents)
+    return tuple(Route(rule.when, _draft(partner, rule, envelope, place), rule.subject) for rule in partner.documents)
 
 
-def _draft(partner: Partner, rule: Rule, envelope: dict[str, str]) -> Draft:
-    """All of a draft that does not depend on the bill."""
+def _draft(partner: Partner, rule: Rule, envelope: dict[str, str], place: Place | None) -> Draft:
+    """All of a draft that does not depend on the bill or payment."""
     expected = partner.acknowledgement.expect
     return Draft(
         set=rule.set,
         partner=partner.code,
-        plan=_plan(rule, partner.guide),
+        plan=PLANS[rule.set](partner.guide, rule.role, place),
         subject={
             "us": {"name": partner.us.name or partner.us.gs, "id": partner.us.id or partner.us.gs},
             "partner": {"code": partner.code, "name": partner.name},
@@ -97,14 +106,11 @@ def _draft(partner: Partner, rule: Rule, envelope: dict[str, str]) -> Draft:
         group=_group(partner, rule, envelope),
         batch=partner.batch.documents,
         guide_digest=guide_digest(partner.guide),
-        amendments=partner.amendments,
+        # An 820 cannot say that it replaces another: a payment that changed after its advice waits for a person.
+        amendments="hold" if rule.set == "820" else partner.amendments,
         acknowledgement="" if expected == "none" else expected,
         acknowledge_within=0.0 if expected == "none" else float(partner.acknowledgement.within),
     )
-
-
-def _plan(rule: Rule, guide: Guide) -> Plan:
-    return order_plan(guide, rule.role) if rule.set == "850" else invoice_plan(guide, rule.role)
 
 
 def _group(partner: Partner, rule: Rule, envelope: Mapping[str, str]) -> str:

@@ -14,8 +14,8 @@ from stages.x12.plan import Plan
 class Draft(msgspec.Struct, kw_only=True):
     """The body of a record on its way into ``x12.encode``; a tuple or list of drafts makes several documents of one record.
 
-    ``plan`` comes from `stages.ap.invoice_810.invoice_plan` or `stages.ap.order_850.order_plan`: compile it once per
-    (guide, set, role) and share it. ``subject`` is what the plan's paths start from; for both AP plans::
+    ``plan`` comes from `stages.x12.plan.compile_plan`: compile it once per (guide, set, role) and share it. ``subject`` is what
+    the plan's paths start from; for a plan about bills::
 
         {"bill": Bill, "us": {"name": "...", "id": "..."}, "partner": {"code": "...", "name": "..."}}
 
@@ -25,7 +25,7 @@ class Draft(msgspec.Struct, kw_only=True):
     The rest is what `pipeline.record.Document` says of the fields of the same names.
     """
 
-    set: str  # "810", "850"
+    set: str  # "810", "850", "820"
     partner: str  # the partner's code
     plan: Plan
     subject: Mapping[str, Any]

@@ -15,7 +15,8 @@ from stages.x12.guide import Guide
 HIGHEST_NUMBER = 999_999_999
 ISA_LENGTH = 106
 
-_PLACEHOLDER_LENGTH = 4  # see stages.x12.plan.CONTROL_PLACEHOLDER
+CONTROL_PLACEHOLDER = "0000"
+"""Stands for ST02 and SE02 in a rendered body; `pack` puts the number in."""
 
 
 def build_envelope(
@@ -113,22 +114,25 @@ def pack(documents: Sequence[Stored], numbers: Mapping[str, int], now: datetime)
     """
     envelope = documents[0].envelope
     for document in documents[1:]:
-        if _common(document.envelope) != _common(envelope):
+        if document.envelope != envelope and _common(document.envelope) != _common(envelope):
             raise _unpackable("documents of different partners or delimiters share a group", document)
     mark, end = envelope["element"], envelope["segment"] + envelope["newline"]
+    closing = f"{mark}{CONTROL_PLACEHOLDER}{end}".encode("ascii")
     number = f"{numbers['ISA13']:09d}"
     groups = _groups(documents)
-    out = [isa(envelope, number, now)]
+    out = [isa(envelope, number, now).encode("ascii")]
     for i, ((set, version), members) in enumerate(groups.items()):
         control = str((numbers["GS06"] - 1 + i) % HIGHEST_NUMBER + 1)
         sender, receiver = envelope["us_gs"], envelope["them_gs"]
         functional = release(version).sets[set].group
         head = ["GS", functional, sender, receiver, f"{now:%Y%m%d}", f"{now:%H%M}", control, "X", version]
-        out.append(mark.join(head) + end)
-        out += [_numbered(member, f"{n:04d}", len(end)) for n, member in enumerate(members, start=1)]
-        out.append(mark.join(["GE", str(len(members)), control]) + end)
-    out.append(mark.join(["IEA", str(len(groups)), number]) + end)
-    return "".join(out).encode("ascii")
+        opening = mark.join(["ST", set, CONTROL_PLACEHOLDER]).encode("ascii")
+        out.append((mark.join(head) + end).encode("ascii"))
+        for n, member in enumerate(members, start=1):
+            out += _numbered(member, b"%04d" % n, opening, closing)
+        out.append((mark.join(["GE", str(len(members)), control]) + end).encode("ascii"))
+    out.append((mark.join(["IEA", str(len(groups)), number]) + end).encode("ascii"))
+    return b"".join(out)
 
 
 def isa(envelope: Mapping[str, str], number: str, now: datetime) -> str:
@@ -165,15 +169,16 @@ def _common(envelope: Mapping[str, str]) -> dict[str, str]:
     return {**envelope, "version": envelope["version"][:5]}
 
 
-def _numbered(document: Stored, number: str, end: int) -> str:
-    """The body with its control number in ST02 and SE02."""
-    body = document.body.decode("ascii")
-    mark = document.envelope["element"]
-    start = f"ST{mark}{document.set}{mark}"
-    head, tail = len(start) + _PLACEHOLDER_LENGTH, len(body) - end - _PLACEHOLDER_LENGTH
-    if not body.startswith(start) or tail <= head:
+def _numbered(document: Stored, number: bytes, opening: bytes, closing: bytes) -> tuple[bytes, ...]:
+    """The body with its control number in ST02 and SE02, in pieces. The set may go on after ST02: from 00501 on it has an ST03."""
+    body = document.body
+    if not body.startswith(opening):
         raise _unpackable("its body does not start as its set demands", document)
-    return start + number + body[head:tail] + number + body[len(body) - end :]
+    if not body.endswith(closing) or len(body) < len(opening) + len(closing):
+        raise _unpackable("its body does not end as its set demands", document)
+    size = len(CONTROL_PLACEHOLDER)
+    end = len(closing) - closing.index(b"0") - size
+    return opening[:-size], number, body[len(opening) : len(body) - end - size], number, closing[-end:]
 
 
 def _unpackable(why: str, document: Stored) -> DataError:

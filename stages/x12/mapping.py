@@ -36,7 +36,7 @@ class Lookup(msgspec.Struct, frozen=True):
 
     name: str
     path: str
-    table: Mapping[str, str]
+    table: Mapping[str, Any]
     blank: str = ""
     optional: bool = False
     table_name: str = ""
@@ -54,7 +54,10 @@ Source = str | Path | Lookup | Computed
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One segment. ``pairs`` are (qualifier, source) couples that fill the positions from ``pairs_from`` on, without gaps."""
+    """One segment. ``pairs`` are (qualifier, source) couples that fill the positions from ``pairs_from`` on, without gaps.
+
+    ``by`` is the key of the guide that made the row, ``pairs_by`` the one that made the pairs; "" when none did.
+    """
 
     segment: str
     elements: Mapping[int, Source]
@@ -62,6 +65,8 @@ class Row(msgspec.Struct, frozen=True):
     pairs: tuple[tuple[str, Source], ...] = ()
     when: Source | None = None  # sent only when this has a value
     children: tuple[Row, ...] = ()
+    by: str = ""
+    pairs_by: str = ""
 
 
 class Each(msgspec.Struct, frozen=True):
@@ -79,7 +84,8 @@ class SetMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A whole set. ``subject`` is the key of the business object: only its fields count as source fields.
 
     ``label`` is the path of what people call it. ``checks`` see the subject before anything is written and yield what
-    forbids writing it.
+    forbids writing it. ``mappings`` are the paths whose values are mappings, where all other values have attributes: it is a
+    promise that makes writing fast, and only slow when it is broken.
     """
 
     set: str
@@ -87,6 +93,7 @@ class SetMapping(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     label: str
     checks: tuple[Check, ...] = ()
+    mappings: tuple[str, ...] = ("us", "partner", "document")
 
 
 class Unusable(ValueError):
@@ -98,7 +105,7 @@ def path(path: str, *, volatile: bool = False) -> Path:
 
 
 def lookup(
-    name: str, path: str, table: Mapping[str, str], *, blank: str = "", optional: bool = False, table_name: str = ""
+    name: str, path: str, table: Mapping[str, Any], *, blank: str = "", optional: bool = False, table_name: str = ""
 ) -> Lookup:
     return Lookup(name, path, table, blank, optional, table_name)
 
@@ -120,8 +127,10 @@ def segment(
     pairs: tuple[tuple[str, Source], ...] = (),
     when: Source | None = None,
     children: tuple[Row, ...] = (),
+    by: str = "",
+    pairs_by: str = "",
 ) -> Row:
-    return Row(segment, elements, pairs_from, pairs, when, children)
+    return Row(segment, elements, pairs_from, pairs, when, children, by, pairs_by)
 
 
 def each(var: str, over: str, row: Row) -> Each:

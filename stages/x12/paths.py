@@ -6,12 +6,19 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 Scope = Mapping[str, Any]
+
+
+def resolver(path: str) -> Callable[[Any], Any]:
+    """`resolve` for one path, ready to be used many times."""
+    names = path.split(".")
+    return lambda scope: _walk(scope, names)
 
 
 def resolve(scope: Any, path: str) -> Any:
@@ -31,33 +38,14 @@ def _walk(value: Any, names: list[str]) -> Any:
 
 def _each(items: Sequence[Any], names: list[str]) -> list[Any]:
     try:
-        return list(map(attrgetter(".".join(names)), items))
+        return list(map(_getter(".".join(names)), items))
     except AttributeError:
         return [_walk(item, names) for item in items]
 
 
-def fetcher(paths: tuple[str, ...]) -> Callable[[Scope], tuple[Any, ...]]:
-    """A function that fetches all of these paths at once: in one step when they share a root that is a struct."""
-    split = [path.split(".") for path in paths]
-
-    def slow(scope: Scope) -> tuple[Any, ...]:
-        return tuple(_walk(scope, names) for names in split)
-
-    roots = {names[0] for names in split}
-    if len(roots) != 1 or any(len(names) == 1 for names in split):
-        return slow
-    (root,) = roots
-    attributes = attrgetter(*(".".join(names[1:]) for names in split))
-    single = len(paths) == 1
-
-    def quick(scope: Scope) -> tuple[Any, ...]:
-        try:
-            values = attributes(scope[root])
-        except (AttributeError, KeyError):  # a None on the way, or a dict instead of a struct
-            return slow(scope)
-        return (values,) if single else values
-
-    return quick
+@cache
+def _getter(path: str) -> Callable[[Any], Any]:
+    return attrgetter(path)
 
 
 def fingerprint(scope: Scope, paths: tuple[str, ...]) -> str:

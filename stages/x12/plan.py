@@ -6,27 +6,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
-from pipeline import ConfigError
-from stages.x12.definitions import Node, Segment, SetDefinition, release
+from pipeline import ConfigError, DataError
+from stages.x12.definitions import Node, Segment, SetDefinition, SyntaxNote, release
 from stages.x12.encode import CompiledEach, CompiledRow, Part, Rendering, failure
-from stages.x12.guide import Guide, element_key, lint_guide, segment_key
-from stages.x12.mapping import Computed, Each, Lookup, Path, Row, SetMapping, Source
-from stages.x12.paths import fingerprint, resolve
+from stages.x12.envelope import CONTROL_PLACEHOLDER
+from stages.x12.generate import Foreign, Quick, generate
+from stages.x12.guide import Guide, element_key, lint_guide, overridden, segment_key, segment_of
+from stages.x12.mapping import Computed, Each, Lookup, Path, Row, SetMapping, Source, Unusable
+from stages.x12.paths import fingerprint, resolve, resolver
 from stages.x12.structure import Walker
-from stages.x12.values import Alphabet, Broken, Encoder
+from stages.x12.values import Alphabet, Broken, Doubt, Encoder
 
-CONTROL_PLACEHOLDER = "0000"
-"""Stands for ST02 and SE02 in a rendered body; `stages.x12.envelope.pack` puts the number in."""
+Place = Callable[[str], str]
+
+_DOUBTS = (Doubt, Broken, Unusable, AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
+"""What stops the plain way. Nothing is lost by catching much: the careful way does it all again and is not guarded."""
 
 
 class Plan:
     """A mapping made ready for one partner. Immutable; share it between documents.
 
     ``fields`` are the source fields it uses, as paths (``bill.lines.quantity`` for each line's). ``origins`` says where each
-    element comes from, one line each; ``digest`` is its SHA-256.
+    element comes from, one line each; ``digest`` is its SHA-256. ``source`` is the Python that writes documents without faults.
     """
 
     def __init__(
@@ -36,7 +41,7 @@ class Plan:
         rows: tuple[CompiledRow | CompiledEach, ...],
         fields: tuple[str, ...],
         origins: str,
-        lookups: tuple[tuple[str, Lookup], ...],
+        lookups: tuple[tuple[Callable[[Any], Any], Lookup], ...],
         guide: Guide,
     ) -> None:
         self.set = definition.id
@@ -49,8 +54,11 @@ class Plan:
         self._lookups = lookups
         marks = guide.delimiters
         self._end = marks.segment + ("\n" if guide.newline else "")
-        self._head = f"ST{marks.element}{definition.id}{marks.element}{CONTROL_PLACEHOLDER}"
-        self._tail = f"SE{marks.element}%d{marks.element}{CONTROL_PLACEHOLDER}{self._end}"
+        head = ["ST", definition.id, CONTROL_PLACEHOLDER, *([guide.implementation] if guide.implementation else [])]
+        self._head = marks.element.join(head)
+        self._tail = (f"SE{marks.element}", f"{marks.element}{CONTROL_PLACEHOLDER}")
+        self._alphabet = Alphabet(guide)
+        self.source, self._quick = self._generate()
 
     def render(
         self, subject: Mapping[str, Any], purpose: str = "original", notes: dict[str, str] | None = None
@@ -60,22 +68,59 @@ class Plan:
         ``purpose`` is original, replace or cancel. ``notes``, when given, is filled with every look-up used and every
         substitution made. Raises `DataError` for all that forbids sending: the first failure leads, ``why`` lists the others.
         """
-        failures = [error for check in self._mapping.checks for error in check(subject)]
+        scope = {**subject, "document": {"purpose": purpose}}
+        failures: list[DataError] = []
+        for check in self._mapping.checks:
+            failures += check(subject)
+        body = None if failures else self._plainly(scope, notes)
+        if body is None:
+            body = self._carefully(scope, notes, failures)
+        return body.encode("ascii")
+
+    def _plainly(self, scope: Mapping[str, Any], notes: dict[str, str] | None) -> str | None:
+        """The body, when nothing about it needs to be explained."""
+        try:
+            try:
+                return self._quick(scope, None, notes)
+            except Foreign:
+                brought: dict[str, str] = {}
+                body = self._bringing(scope, self._alphabet.bringer(brought), notes)
+        except _DOUBTS:
+            return None  # the careful way meets the same again, and explains it
+        if notes is not None:
+            notes.update(brought)
+        return body
+
+    def _generate(self, *, bringing: bool = False) -> tuple[str, Quick]:
+        return generate(
+            self._rows,
+            head=self._head,
+            tail=self._tail,
+            end=self._end,
+            alphabet=self._alphabet,
+            mappings=self._mapping.mappings,
+            bringing=bringing,
+        )
+
+    @cached_property
+    def _bringing(self) -> Quick:
+        return self._generate(bringing=True)[1]
+
+    def _carefully(self, scope: Mapping[str, Any], notes: dict[str, str] | None, failures: list[DataError]) -> str:
         run = Rendering(notes)
         out = [self._head]
-        scope = {**subject, "document": {"purpose": purpose}}
         for row in self._rows:
             row.write(scope, out, run)
         if run.faults or failures:
-            raise failure(self._definition, self._mapping, subject, run.faults, failures)
+            raise failure(self._definition, self._mapping, scope, run.faults, failures)
         if notes is not None:
-            self._note_lookups(subject, notes)
-        out.append(self._tail % (len(out) + 1))
-        return self._end.join(out).encode("ascii")
+            self._note_lookups(scope, notes)
+        before, after = self._tail
+        out.append(f"{before}{len(out) + 1}{after}{self._end}")
+        return self._end.join(out)
 
     def _note_lookups(self, subject: Mapping[str, Any], notes: dict[str, str]) -> None:
-        for path, source in self._lookups:
-            found = resolve(subject, path)
+        for found, source in ((get(subject), source) for get, source in self._lookups):
             for word in {*found} if isinstance(found, list) else {found}:
                 if word in source.table:
                     notes[f"{source.name} {word}"] = source.table[word]
@@ -89,16 +134,43 @@ class Plan:
         return str(resolve(subject, self._mapping.label) or "")
 
 
-def compile_plan(set: str, mapping: SetMapping, guide: Guide) -> Plan:
-    """Make the mapping ready for one guide. Raises `ConfigError` that lists all the guide and the mapping cannot agree on."""
-    problems = lint_guide(guide, set)
-    if problems:
-        raise _misfit(set, problems)
-    compiler = _Compiler(release(guide.version).sets[set], mapping, guide)
+def compile_plan(set: str, mapping: SetMapping, guide: Guide, place: Place | None = None) -> Plan:
+    """Make the mapping ready for one guide. Raises `ConfigError` that lists all the guide and the mapping cannot agree on.
+
+    ``place`` tells where a key of the guide stands (``guide.units`` -> ``partners/riverbend.yaml:14``, "" when it does not):
+    the plan's ``origins`` then name it.
+    """
+    check_guide(guide, set)
+    compiler = _Compiler(release(guide.version).sets[set], mapping, guide, place or _nowhere)
     plan = compiler.compile()
     if compiler.problems:
         raise _misfit(set, compiler.problems)
     return plan
+
+
+def check_guide(guide: Guide, set: str) -> None:
+    """Raises `ConfigError` with all that is wrong with a guide for this set, before a mapping is made with it."""
+    problems = lint_guide(guide, set)
+    if problems:
+        raise _misfit(set, problems)
+
+
+def _nowhere(key: str) -> str:
+    return ""
+
+
+def explain(origins: str, name: str) -> list[str]:
+    """The lines of a plan's ``origins`` about an element (``BIG02``) or a segment (``REF``, ``REF*IA``), in the order they are sent.
+
+    Empty when the plan never writes it.
+    """
+    segment, _, first = name.partition("*")
+    found = []
+    for line in origins.splitlines():
+        element, _, of = line.partition(" <- ")[0].partition(" of ")
+        if name == element or (element[:-2] == segment and (not first or of.split(",")[0] == name)):
+            found.append(line)
+    return found
 
 
 def _misfit(set: str, problems: list[str]) -> ConfigError:
@@ -115,7 +187,8 @@ def _misfit(set: str, problems: list[str]) -> ConfigError:
 class _Compiler:
     """One compilation; what cannot be done is collected in ``problems``."""
 
-    def __init__(self, definition: SetDefinition, mapping: SetMapping, guide: Guide) -> None:
+    def __init__(self, definition: SetDefinition, mapping: SetMapping, guide: Guide, place: Place) -> None:
+        self._place = place
         self.problems: list[str] = []
         self._definition = definition
         self._mapping = mapping
@@ -126,7 +199,7 @@ class _Compiler:
         self._fields: dict[str, None] = {}
         self._origins = [f"set {definition.id}, release {guide.version}"]
         self._produced: set[str] = set()
-        self._lookups: list[tuple[str, Lookup]] = []
+        self._lookups: list[tuple[Callable[[Any], Any], Lookup]] = []
         self._prefix: dict[str, str] = {}  # the variable of a loop -> the path of its sequence
 
     def compile(self) -> Plan:
@@ -136,19 +209,21 @@ class _Compiler:
         self.problems += [
             f"{missing.segment} is mandatory in set {self._definition.id} but is forbidden or not mapped"
             for missing in self._walker.finish()
+            if not overridden(self._guide, missing.segment)
         ]
         self.problems += [
-            f"require: {key} cannot be made from a {self._mapping.subject}"
-            for key in self._guide.require
-            if key not in self._produced
+            f"require: {key} cannot be made from a {self._mapping.subject}" for key in self._unmade(self._guide.require)
         ]
-        self.problems += [
-            f"fixed: {key} is in no segment that is sent" for key in self._guide.fixed if key not in self._produced
-        ]
+        self.problems += [f"fixed: {key} is in no segment that is sent" for key in self._unmade(self._guide.fixed)]
         origins = "\n".join(self._origins)
         return Plan(
             self._definition, self._mapping, rows, tuple(self._fields), origins, tuple(self._lookups), self._guide
         )
+
+    def _unmade(self, places: Iterable[str]) -> list[str]:
+        """Those of these places that are in this set, but not in what is sent."""
+        known = self._definition.segments()
+        return [place for place in places if segment_of(place) in known and place not in self._produced]
 
     def _item(self, item: Row | Each) -> CompiledRow | CompiledEach | None:
         if isinstance(item, Row):
@@ -157,13 +232,14 @@ class _Compiler:
         row = self._row(item.row)
         if row is None:
             return None
-        limits = [node.max for node in self._definition.nodes if node.loop and node.segment == row.segment.id]
+        limits = [node.max for node in self._definition.nodes if node.segment == row.segment.id]
         return CompiledEach(item.var, item.over, row, limits[0] if limits else None)
 
     def _walk(self, segment: str) -> Node | None:
         self.problems += [
             f"{at.segment} is {'missing' if at.problem == 'missing' else 'out of place'} in set {self._definition.id}"
             for at in self._walker.step(segment)
+            if not overridden(self._guide, at.segment)
         ]
         return self._walker.node
 
@@ -177,17 +253,18 @@ class _Compiler:
         pairs = self._pairs(row, segment, key)
         self._produced |= {row.segment, key}
         required = next((name for name in (key, row.segment) if name in self._guide.require), "")
+        notes = self._notes(segment, key, parts, range(row.pairs_from, row.pairs_from + 2 * len(pairs)))
         needed = bool(node and node.mandatory and not node.loop and not self._walker.loop)
         return CompiledRow(
             segment=segment,
             key=key,
             parts=parts,
+            notes=notes,
             pairs_from=row.pairs_from,
             pairs=pairs,
-            when=self._part(row.when, None, "") if row.when is not None else None,
+            when=self._part(row.when, None, "", "") if row.when is not None else None,
             needed=needed,
             required=required,
-            alphabet=self._alphabet,
             element_mark=self._guide.delimiters.element,
             children=tuple(child for child in map(self._row, row.children) if child is not None),
         )
@@ -196,16 +273,20 @@ class _Compiler:
         parts = []
         for position, use in enumerate(segment.elements, start=1):
             name = element_key(segment.id, position)
-            source = self._source(name, row.elements.get(position))
+            source, by = self._source(name, row.elements.get(position)), row.by
+            if source is None and name in self._guide.defaults and name not in self._guide.forbid:
+                source, by = self._guide.defaults[name], f"guide.defaults.{name}"
+            if name in self._guide.fixed:
+                by = f"guide.fixed.{name}"
             if row.pairs and position >= row.pairs_from:
                 if name in self._guide.fixed:
                     self.problems.append(f"fixed: {name} is written together with its neighbour and cannot be fixed")
                 continue
             if name in self._guide.forbid or source is None:
-                if use.mandatory:
+                if use.mandatory and not overridden(self._guide, name):
                     self.problems.append(f"{name} is mandatory in {key} but is forbidden or not mapped")
                 continue
-            parts.append(self._element(position, source, segment, key))
+            parts.append(self._element(position, source, segment, key, by))
             self._produced.add(name)
         return tuple(parts)
 
@@ -229,32 +310,61 @@ class _Compiler:
             if any(name in self._guide.forbid for name in names):
                 continue
             self._produced.update(names)
-            self._element(position - 1, qualifier, segment, key)
-            pairs.append((qualifier, self._element(position, source, segment, f"{key}, {qualifier}")))
+            by = row.pairs_by or row.by
+            self._element(position - 1, qualifier, segment, key, by)
+            pairs.append((qualifier, self._element(position, source, segment, f"{key}, {qualifier}", by)))
         return tuple(pairs)
 
-    def _element(self, position: int, source: Source, segment: Segment, key: str) -> Part:
+    def _notes(self, segment: Segment, key: str, parts: tuple[Part, ...], paired: range) -> tuple[SyntaxNote, ...]:
+        """The syntax notes that are to hold. One that the guide's ``forbid`` breaks for good is a problem, unless overridden."""
+        guide, mapped = self._guide, frozenset({*(part.position for part in parts), *paired})
+        kept = []
+        for note in segment.notes:
+            names = [element_key(segment.id, position) for position in note.positions]
+            if overridden(guide, *names):
+                continue
+            kept.append(note)
+            if note.kind == "E" or note.holds(mapped):
+                continue
+            left_out = ", ".join(name for name in names if name in guide.forbid)
+            cause = f"forbid: without {left_out}" if left_out else "fixed, defaults: by what is mapped"
+            self.problems.append(f"{cause} {note.explain(segment.id)} cannot hold in {key}")
+        return tuple(kept)
+
+    def _element(self, position: int, source: Source, segment: Segment, key: str, by: str) -> Part:
         name = element_key(segment.id, position)
         use = segment.elements[position - 1]
-        required = name in self._guide.require
-        encoder = Encoder(
-            use.element, use.mandatory, required, self._guide, self._alphabet, self._guide.limits.get(name)
-        )
+        guide, default = self._guide, self._guide.defaults.get(name, "")
+        required = name in guide.require and not default
+        mandatory = use.mandatory and not default and not (overridden(guide, name) and name in guide.forbid)
+        codes = guide.codes.get(name)
+        encoder = Encoder(use.element, mandatory, required, guide, self._alphabet, guide.limits.get(name), codes=codes)
         if isinstance(source, str):
             source = self._constant(source, encoder, name)
-        part = self._part(source, encoder, name)
+        default = self._constant(default, encoder, name) if default else ""
+        part = self._part(source, encoder, name, default)
         of = f" of {key}" if key != segment.id else ""
-        self._origins.append(f"{name}{of} <- {part.origin}")
+        notes = [
+            self._key(by or (f"guide.{source.table_name}" if isinstance(source, Lookup) and source.table_name else ""))
+        ]
+        if default:
+            notes.append(f'else "{default}", {self._key(f"guide.defaults.{name}")}')
+        self._origins.append(", ".join(filter(None, (f"{name}{of} <- {part.origin}", *notes))))
         return part
+
+    def _key(self, key: str) -> str:
+        """A key of the guide for people, with its place when that is known."""
+        place = self._place(key) if key else ""
+        return f"by {key} ({place})" if place else f"by {key}" if key else ""
 
     def _constant(self, text: str, encoder: Encoder, name: str) -> str:
         try:
-            return encoder.encode(text)[0]
+            return encoder.encode(encoder.literal(text))[0]
         except Broken as broken:
             self.problems.append(f"{name} ({encoder.element.name}): {broken.why}")
             return text
 
-    def _part(self, source: Source | None, encoder: Encoder | None, name: str) -> Part:
+    def _part(self, source: Source | None, encoder: Encoder | None, name: str, default: str) -> Part:
         paths: tuple[str, ...] = ()
         match source:
             case Path(path=path) | Lookup(path=path):
@@ -270,12 +380,12 @@ class _Compiler:
             case Lookup():
                 origin = f"{source.name}[{full[0]}]"
                 if source.table_name:
-                    self._lookups.append((full[0], source))
+                    self._lookups.append((resolver(full[0]), source))
             case Computed():
                 origin = f"{source.name}({', '.join(full)})"
             case _:
                 origin = f'"{source}"'
-        return Part(name, source, paths, origin, encoder)
+        return Part(name, source, paths, origin, encoder, default)
 
     def _full(self, path: str) -> str:
         root, _, rest = path.partition(".")

@@ -1,78 +1,269 @@
-"""Sums a set must keep, as a table by set: which segment is a line, which a charge, where totals and counts stand."""
+"""Sums a set must keep, added up segment by segment: which segment is a line, which a charge, where totals and counts stand.
+
+One class per kind of document, registered by set in `SUMS`; only the segments in its ``watched`` are shown to it. Silent where
+a number it needs cannot be read: that is found elsewhere. Amounts are exact decimals.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
-
-from stages.x12.reader import ReadSegment
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
 _BASIS = {"HP": _HUNDRED, "HU": _HUNDRED, "TP": Decimal(1000), "TH": Decimal(1000)}
 _IN_TOTAL = frozenset({"", "02", "06"})  # SAC12: off invoice, customer pays; others only inform
+_CREDITS = frozenset({"CR", "CN"})  # BIG07
 
 
-class LineTotals(msgspec.Struct, frozen=True):
-    """``total`` is (segment, its first element or "", position, implied decimals)."""
+Place = tuple[int, int]
+"""Where a segment stands: its position in the set and the byte it begins at."""
 
-    line: str
-    total: tuple[str, str, int, int]
-
-
-SUMS = {"810": LineTotals("IT1", ("TDS", "", 1, 2)), "850": LineTotals("PO1", ("AMT", "TT", 2, 0))}
+NOWHERE: Place = (0, 0)
 
 
 class WrongSum(msgspec.Struct, frozen=True):
-    """``segment`` holds the sum or count at ``position``; ``slight`` when rounding of single lines would explain it."""
+    """``place`` is where the sum or count stands; ``slight``: rounding, or a habit of senders, would explain it."""
 
-    segment: ReadSegment
-    position: int
+    place: Place
+    segment: str
+    element: int
     message: str
+    kind: Literal["sum", "count", "hash"] = "sum"
     slight: bool = False
 
 
-def wrong_sums(set: str, segments: Sequence[ReadSegment]) -> Iterator[WrongSum]:
-    """What does not add up in one set. Silent where a number needed for it cannot be read: that is found elsewhere."""
-    rule = SUMS.get(set)
-    if rule is None:
-        return
-    lines = [segment for segment in segments if segment.id == rule.line]
-    for segment in segments:
-        if segment.id == "CTT" and segment[1].isdigit() and int(segment[1]) != len(lines):
-            yield WrongSum(segment, 1, f"CTT01 counts {int(segment[1])} lines; there are {len(lines)}")
-    yield from _wrong_total(rule, segments, lines)
+class Sums(Protocol):
+    """What one set must add up to."""
+
+    watched: ClassVar[frozenset[str]]
+    stating: ClassVar[frozenset[str]]
+    """Those of the watched that may be at fault: only their place matters."""
+
+    def take(self, fields: Sequence[str], place: Place) -> None:
+        """The next watched segment, ``fields[0]`` its id."""
+
+    def wrong(self) -> Iterator[WrongSum]:
+        """What does not add up, when the set is over."""
 
 
-def _wrong_total(rule: LineTotals, segments: Sequence[ReadSegment], lines: list[ReadSegment]) -> Iterator[WrongSum]:
-    id, qualifier, position, decimals = rule.total
-    # An amount with the same qualifier may also stand in a line or the header: the last one is the set's.
-    stated = [s for s in segments if s.id == id and (not qualifier or s[1] == qualifier)]
-    if not stated or not lines:
-        return
-    try:
-        says = Decimal(stated[-1][position]).scaleb(-decimals)
-        added = sum(map(_extension, lines), Decimal(0)) + sum(map(_charge, segments), Decimal(0))
-    except InvalidOperation:
-        return
-    if says != added:
-        slight = abs(says - added) <= _CENT * len(lines)
-        yield WrongSum(stated[-1], position, f"{id}{position:02d} says {says}; lines and charges make {added}", slight)
+_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_LONGEST_NUMBER = 40
 
 
-def _extension(line: ReadSegment) -> Decimal:
-    quantity, price = Decimal(line[2]), Decimal(line[4])
-    return (quantity * price / _BASIS.get(line[5], Decimal(1))).quantize(_CENT, ROUND_HALF_UP)
+def number(text: str) -> Decimal:
+    """An amount or quantity as X12 writes it. Raises `decimal.InvalidOperation` for anything else, an exponent too."""
+    if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+        raise InvalidOperation(text[:_LONGEST_NUMBER])
+    return Decimal(text)
 
 
-def _charge(segment: ReadSegment) -> Decimal:
-    match segment.id, segment[1]:
-        case "SAC", "C" if segment[12] in _IN_TOTAL and segment[5]:
-            return Decimal(segment[5]).scaleb(-2)
-        case "SAC", "A" if segment[12] in _IN_TOTAL and segment[5]:
-            return -Decimal(segment[5]).scaleb(-2)
-        case "TXI", _ if segment[2]:
-            return Decimal(segment[2])
+def _at(fields: Sequence[str], position: int) -> str:
+    return fields[position] if position < len(fields) else ""
+
+
+class LineSums:
+    """Lines with quantity and price, charges and taxes, a total, and a count of lines in CTT."""
+
+    line: ClassVar[str]
+    watched: ClassVar[frozenset[str]]
+    stating: ClassVar[frozenset[str]] = frozenset({"TDS", "AMT", "CTT"})
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._quantity = self._goods = Decimal(0)
+        self._charges = {True: Decimal(0), False: Decimal(0)}  # by whether they stand in a line
+        self._in_line = False
+        self._unread = False
+        self._unread_quantity = False
+        self._stated: tuple[str, Place] | None = None
+        self._count: tuple[list[str], Place] | None = None
+        self._credit = False
+
+    def take(self, fields: Sequence[str], place: Place) -> None:
+        id = fields[0]
+        if id == self.line:
+            self._line(fields)
+        elif id == "CTT":
+            self._count = (list(fields), place)
+        elif id in ("SAC", "TXI"):
+            try:
+                self._charges[self._in_line] += _charge(fields)
+            except InvalidOperation:
+                self._unread = True
+        else:
+            self._other(fields, place)
+
+    def _line(self, fields: Sequence[str]) -> None:
+        self._lines += 1
+        self._in_line = True
+        try:
+            quantity = number(_at(fields, 2))
+            self._quantity += quantity
+        except InvalidOperation:
+            self._unread = self._unread_quantity = True
+            return
+        try:
+            amount = quantity * number(_at(fields, 4))
+            if len(fields) > 5 and fields[5] in _BASIS:
+                amount /= _BASIS[fields[5]]
+            self._goods += amount.quantize(_CENT, ROUND_HALF_UP)
+        except InvalidOperation:
+            self._unread = True
+
+    def _other(self, fields: Sequence[str], place: Place) -> None:
+        raise NotImplementedError
+
+    def _total(self, id: str, position: int, decimals: int) -> Iterator[WrongSum]:
+        if self._stated is None or not self._lines or self._unread or (decimals and "." in self._stated[0]):
+            return
+        try:
+            says = number(self._stated[0]).scaleb(-decimals)
+        except InvalidOperation:
+            return
+        makes = self._goods + sum(self._charges.values())
+        if says != makes and not (self._credit and says == -makes):
+            # Some senders state the charges of the lines once more for the whole document.
+            twice = {self._goods + charges for charges in self._charges.values()}
+            slight = abs(says - makes) <= _CENT * self._lines or says in twice
+            message = f"{id}{position:02d} says {says:f}; lines and charges make {makes:f}"
+            yield WrongSum(self._stated[1], id, position, message, slight=slight)
+
+    def _counts(self) -> Iterator[WrongSum]:
+        if self._count is None:
+            return
+        fields, place = self._count
+        count = _at(fields, 1)
+        if count.isascii() and count.isdigit() and count.lstrip("0") != str(self._lines or ""):
+            yield WrongSum(
+                place, "CTT", 1, f"CTT01 counts {count.lstrip('0')[:20] or 0} lines; there are {self._lines}", "count"
+            )
+        try:
+            total = number(_at(fields, 2))
+        except InvalidOperation:
+            return
+        if total != self._quantity and not self._unread_quantity:
+            # Few senders agree on what is hashed: quantities, truncated or not, or something of their own.
+            message = f"CTT02 says {total:f}; the quantities make {self._quantity:f}"
+            yield WrongSum(place, "CTT", 2, message, "hash", slight=True)
+
+
+class InvoiceSums(LineSums):
+    """810: TDS01 is lines and charges and taxes less allowances."""
+
+    line = "IT1"
+    watched = frozenset({"BIG", "IT1", "SAC", "TXI", "TDS", "CTT"})
+
+    def _other(self, fields: Sequence[str], place: Place) -> None:
+        if fields[0] == "TDS":
+            self._in_line = False
+            self._stated = (_at(fields, 1), place)
+        else:
+            self._credit = _at(fields, 7) in _CREDITS
+
+    def wrong(self) -> Iterator[WrongSum]:
+        yield from self._counts()
+        yield from self._total("TDS", 1, 2)
+
+
+class OrderSums(LineSums):
+    """850: the last AMT*TT is the order's total."""
+
+    line = "PO1"
+    watched = frozenset({"PO1", "SAC", "TXI", "AMT", "CTT"})
+
+    def _other(self, fields: Sequence[str], place: Place) -> None:
+        # An amount with the same qualifier may also stand in a line or the header: the last one is the set's.
+        if _at(fields, 1) == "TT":
+            self._stated = (_at(fields, 2), place)
+
+    def wrong(self) -> Iterator[WrongSum]:
+        yield from self._counts()
+        yield from self._total("AMT", 2, 0)
+
+
+class AnswerSums(OrderSums):
+    """855: CTT01 counts the lines that are repeated; there is no total to keep."""
+
+    watched = frozenset({"PO1", "CTT"})
+
+    def wrong(self) -> Iterator[WrongSum]:
+        yield from self._counts()
+
+
+class PaymentSums:
+    """820: BPR02 is what is paid on all items (RMR04) and the adjustments outside of them (ADX01); an item is gross less discount."""
+
+    watched: ClassVar[frozenset[str]] = frozenset({"BPR", "ENT", "RMR", "ADX"})
+    stating: ClassVar[frozenset[str]] = frozenset({"BPR", "RMR"})
+
+    def __init__(self) -> None:
+        self._stated: tuple[str, Place] | None = None
+        self._paid = Decimal(0)
+        self._items = 0
+        self._inside = False  # of an item
+        self._unread = False
+        self._odd: list[WrongSum] = []
+
+    def take(self, fields: Sequence[str], place: Place) -> None:
+        match fields[0]:
+            case "BPR":
+                self._stated = (_at(fields, 2), place)
+            case "ENT":
+                self._inside = False
+            case "RMR":
+                self._inside = True
+                self._items += 1
+                self._add(_at(fields, 4))
+                self._item(fields, place)
+            case "ADX" if not self._inside:
+                self._add(_at(fields, 1))
+
+    def _add(self, text: str) -> None:
+        try:
+            self._paid += number(text)
+        except InvalidOperation:
+            self._unread = True
+
+    def _item(self, fields: Sequence[str], place: Place) -> None:
+        """Paid = gross - discount + adjustment, unless the item says it is a part payment."""
+        paid, gross, discount, adjusted = (_at(fields, position) for position in (4, 5, 6, 8))
+        if not paid or not gross or _at(fields, 3) in ("PP", "PI") or len(self._odd) >= 100:
+            return
+        try:
+            makes = number(gross) - number(discount or "0") + number(adjusted or "0")
+            if number(paid) != makes:
+                message = f"RMR04 says {paid}; gross less discount and adjustment make {makes:f}"
+                self._odd.append(WrongSum(place, "RMR", 4, message, slight=True))
+        except InvalidOperation:
+            return
+
+    def wrong(self) -> Iterator[WrongSum]:
+        yield from self._odd
+        if self._stated is None or not self._items or self._unread:
+            return
+        try:
+            says = number(self._stated[0])
+        except InvalidOperation:
+            return
+        if says != self._paid:
+            message = f"BPR02 says {says:f}; items and adjustments make {self._paid:f}"
+            yield WrongSum(self._stated[1], "BPR", 2, message)
+
+
+SUMS: dict[str, type[Sums]] = {"810": InvoiceSums, "820": PaymentSums, "850": OrderSums, "855": AnswerSums}
+
+
+def _charge(fields: Sequence[str]) -> Decimal:
+    match fields[0], _at(fields, 1):
+        case "SAC", "C" if _at(fields, 12) in _IN_TOTAL and _at(fields, 5):
+            return number(fields[5]).scaleb(-2)
+        case "SAC", "A" if _at(fields, 12) in _IN_TOTAL and _at(fields, 5):
+            return -number(fields[5]).scaleb(-2)
+        case "TXI", _ if _at(fields, 2) and _at(fields, 7) != "O":  # TXI07 O: for information
+            return number(fields[2])
     return Decimal(0)

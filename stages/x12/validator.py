@@ -1,332 +1,532 @@
-"""Checking an interchange against the standard: envelope, structure, elements, relations, codes, sums. No input/output.
+"""Checking interchanges against the standard, and a partner's guide on top: all findings, in the order of the bytes.
 
-It shares the tables and the walk with the encoder, and nothing else: it reads bytes and judges texts.
+Streams: it holds what is open (interchange, group, set, running sums), never the segments. It shares tables and the walk with the
+encoder, and nothing else: it reads bytes and judges texts. No input/output.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from typing import Literal
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from stages.x12.definitions import ElementUse, Release, Segment, SyntaxNote, release, releases
-from stages.x12.guide import CLOSED_CODES, Delimiters
-from stages.x12.reader import NotX12, ReadHeader, ReadSegment, read
+from stages.x12.definitions import release, releases
+from stages.x12.guide import Delimiters, Guide, overridden
+from stages.x12.reader import Block, Damage, Scanner, clean
+from stages.x12.set_check import COUNTED, ENVELOPE, GuideWatch, Tables, standard_tables
 from stages.x12.structure import Misplaced, Walker
-from stages.x12.totals import wrong_sums
+from stages.x12.totals import NOWHERE, Sums
+from stages.x12.violation import KINDS, Examination, GroupSeen, InterchangeSeen, SetSeen, Severity, Violation
 
-_CLOSED = CLOSED_CODES | {"I01", "I03", "I05", "I13", "I14"}
-_REAL = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)")
-_WHOLE = re.compile(r"-?\d+")
-_TIME = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d\d{0,2})?")
-
-
-class Violation(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. ``position`` counts segments from ST = 1 (0 in the envelope), ``element`` from 1 (0: the segment itself).
-
-    ``standard`` is the code an acknowledgement would carry: ``723/5`` is value 5 of element 723.
-    """
-
-    severity: Literal["error", "warning"] = "error"
-    segment: str
-    element: int = 0
-    position: int = 0
-    offset: int = 0
-    message: str
-    value: str = ""
-    standard: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.segment}{self.element:02d}" if self.element else self.segment
-        at = f"segment {self.position}" if self.position else f"byte {self.offset}"
-        return f"{self.severity}: {place} at {at}: {self.message}"
+_NOTES = {
+    1: "010", 2: "011", 3: "012", 4: "013", 5: "005", 6: "006", 7: "007", 8: "008", 9: "014", 10: "015", 11: "016",
+    12: "017", 13: "018", 14: "019", 15: "020", 16: "027",
+}  # fmt: skip
+"""Element of ISA -> the TA1 note code (I18) that reports a fault in it."""
 
 
-def validate(payload: bytes) -> list[Violation]:
+def validate(payload: bytes, guide: Guide | None = None) -> list[Violation]:
     """Everything that is wrong with the interchanges in these bytes, in their order. Empty when nothing is."""
-    checker = _Checker()
-    try:
-        for segment in read([payload]):
-            checker.take(segment)
-    except NotX12 as error:
-        checker.report(Violation(segment="", offset=error.offset, message=error.why))
+    return list(findings([payload], guide))
+
+
+def findings(chunks: Iterable[bytes], guide: Guide | None = None) -> Iterator[Violation]:
+    """What `validate` finds, as the chunks come. Memory does not grow with the input."""
+    checker = Checker(guide)
+    yield from _run(checker, chunks)
+
+
+def examine(chunks: Iterable[bytes], guide: Guide | None = None) -> Examination:
+    """All findings and the envelopes they are in: what `stages.x12.acknowledge` answers from."""
+    checker = Checker(guide, remember=True)
+    found = tuple(_run(checker, chunks))
+    return Examination(tuple(checker.interchanges), found)
+
+
+def _run(checker: Checker, chunks: Iterable[bytes]) -> Iterator[Violation]:
+    scanner = Scanner()
+    for chunk in chunks:
+        for block in scanner.feed(chunk):
+            checker.take(block)
+            yield from checker.drain()
+    for block in scanner.close():
+        checker.take(block)
     checker.finish()
-    return checker.found
+    yield from checker.drain()
 
 
-class _Checker:
-    """Holds what is open: interchange, group, set; and compares when it is closed."""
+_REPORTED_AS = {
+    "GS01": "716/1", "GS06": "716/6", "GS08": "716/2", "GE01": "716/5", "GE02": "716/4",
+    "ST01": "718/6", "ST02": "718/7", "ST03": "718/19", "SE01": "718/4", "SE02": "718/3", "IEA01": "I18/021", "IEA02": "I18/001",
+}  # fmt: skip
+"""Envelope element -> the code that reports a fault in it, whatever the fault."""
 
-    def __init__(self) -> None:
-        self.found: list[Violation] = []
-        self._isa: ReadHeader | None = None
-        self._gs: ReadSegment | None = None
-        self._st: ReadSegment | None = None
-        self._groups = self._sets = 0
-        self._numbers: set[str] = set()
-        self._tables: Release | None = None
+
+class _Opened(msgspec.Struct):
+    """The header of something that is open: its fields and where it stands."""
+
+    fields: list[str]
+    offset: int
+    position: int = 0
+
+
+class Checker:
+    """Takes blocks in order; holds what is open and compares when it is closed. `drain` hands out what was found since."""
+
+    def __init__(self, guide: Guide | None = None, *, remember: bool = False) -> None:
+        self.interchanges: list[InterchangeSeen] = []  # filled when ``remember``
+        self._guide = guide
+        self._remember = remember
+        self._found: list[Violation] = []
+        self._isa: _Opened | None = None
+        self._gs: _Opened | None = None
+        self._st: _Opened | None = None
+        self._marks = Delimiters()
+        self._at = [0, 0, 0]  # number of the interchange, of the group in it, of the set in that
+        self._groups = self._sets = self._position = 0
+        self._group_numbers: set[str] = set()
+        self._set_numbers: set[str] = set()
+        self._version = ""  # of the group, "" when there are no tables for it
+        self._tables: Tables | None = None
+        self._own_tables: dict[tuple[str, str, Delimiters], Tables] = {}
         self._walker: Walker | None = None
-        self._body: list[ReadSegment] = []
+        self._sums: Sums | None = None
+        self._watch: GuideWatch | None = None
 
-    def report(self, violation: Violation) -> None:
-        self.found.append(violation)
+    def drain(self) -> list[Violation]:
+        """What was found since the last time."""
+        found, self._found = self._found, []
+        return found
 
-    def take(self, segment: ReadSegment) -> None:
-        if isinstance(segment, ReadHeader):
-            self._open_interchange(segment)
-            return
-        handlers: dict[str, Callable[[ReadSegment], None]] = {
-            "GS": self._open_group,
-            "ST": self._open_set,
-            "SE": self._close_set,
-            "GE": self._close_group,
-            "IEA": self._close_interchange,
-        }
-        handlers.get(segment.id, self._inside)(segment)
+    def take(self, block: Block | Damage) -> None:
+        if isinstance(block, Damage):
+            violation = Violation(
+                segment="", offset=block.offset, message=block.why, code=block.code, standard=f"I18/{block.note}",
+                interchange=self._at[0] if self._isa is not None else 0,
+            )  # fmt: skip
+            self._found.append(violation)
+        elif block.header:
+            self._open_interchange(block)
+        else:
+            self._segments(block)
 
     def finish(self) -> None:
         """The input is over."""
-        for opened, id in ((self._st, "SE"), (self._gs, "GE"), (self._isa, "IEA")):
-            if opened is not None:
-                self._error(opened, f"{id} is missing: the input ends before this {opened.id} is closed")
+        self._abandon("the input ends before this {} is closed", self._st, self._gs, self._isa)
+        self._isa = self._gs = self._st = self._walker = None
 
-    # -- envelope -----------------------------------------------------------------------------------------------------
+    # -- segments ---------------------------------------------------------------------------------------------------------
 
-    def _open_interchange(self, isa: ReadHeader) -> None:
-        if self._isa is not None:
-            self._error(isa, "ISA inside of an interchange: IEA is missing")
-        self._isa, self._gs, self._st, self._groups = isa, None, None, 0
-        version = f"{isa[12]}0" if f"{isa[12]}0" in releases() else releases()[0]
-        self._elements(isa, release(version))
-        if not isa[13].isdigit() or int(isa[13]) == 0:
-            self._error(isa, "the interchange control number must be 000000001 or more", 13)
+    def _segments(self, block: Block) -> None:
+        mark = block.delimiters.element
+        places = _Places(block)
+        texts = places.texts
+        at = 0
+        while at < len(texts):
+            if self._walker is not None:
+                at = self._known(texts, at, mark, places)
+                if at == len(texts):
+                    return
+            text = texts[at]
+            self._segment(text, text.split(mark), places.offset(at))
+            at += 1
 
-    def _open_group(self, gs: ReadSegment) -> None:
+    def _known(self, texts: list[str], start: int, mark: str, places: _Places) -> int:
+        """Settle what needs no looking, from ``start`` on; the index of the first segment that does. Same as `_segment`, quicker."""
+        assert self._walker is not None
+        assert self._tables is not None
+        walker, watched_by = self._walker, self._watched
+        count = self._sums.take if self._sums is not None else None
+        state, counts, position = walker.state, walker.counts, self._position
+        steps = self._tables.quick(state)
+        at = start
+        for at in range(start, len(texts)):
+            text = texts[at]
+            step = steps.get(text.partition(mark)[0])
+            if step is None:
+                break
+            after, steps_after, depth, limit, repeat, patterns, watched = step
+            if repeat and limit and counts[depth] >= limit:
+                break
+            for fits in patterns.get(text.count(mark), ()):
+                if fits(text):
+                    break
+            else:
+                break
+            if limit:
+                counts[depth] = counts[depth] + 1 if repeat else 1
+            position += 1
+            state, steps = after, steps_after
+            if watched == COUNTED and count is not None:
+                count(text.split(mark), NOWHERE)
+            elif watched:
+                watched_by(text.split(mark), position, places.offset(at))
+        else:
+            at = len(texts)
+        walker.state, self._position = state, position
+        return at
+
+    def _segment(self, text: str, fields: list[str], offset: int) -> None:
+        id = fields[0]
+        match id:
+            case "ST":
+                self._open_set(fields, offset)
+            case "SE":
+                self._close_set(fields, offset)
+            case "GS":
+                self._open_group(fields, offset)
+            case "GE":
+                self._close_group(fields, offset)
+            case "IEA":
+                self._close_interchange(fields, offset)
+            case _ if self._st is not None:
+                self._position += 1
+                self._inside(text, fields, offset)
+            case "TA1" if self._gs is None:
+                self._envelope(fields, offset)
+            case "ISB" | "ISE" | "TA3" if self._gs is None:
+                return  # interchange services: grade of service, deferred delivery, delivery notice; nobody checks them
+            case _:
+                if text:
+                    self._add(fields, offset, "outside", f"segment {_short(id)} outside of a set")
+
+    def _inside(self, text: str, fields: list[str], offset: int) -> None:
+        """A segment of an open set: its place, and itself."""
+        if self._tables is None:
+            return
+        self._place(fields, offset)
+        check = self._tables.check(fields[0])
+        if check is not None:
+            good = True
+            for problem in check.problems(fields):
+                good = False
+                self._add(
+                    fields, offset, problem.kind, problem.message, problem.element, problem.value, problem.severity,
+                    ref=problem.ref, component=problem.component, repeat=problem.repeat,
+                )  # fmt: skip
+            if good:
+                check.learn(text, fields)
+        if fields[0] in self._tables.watched:
+            self._watched(fields, self._position, offset)
+
+    def _watched(self, fields: list[str], position: int, offset: int) -> None:
+        if self._sums is not None and fields[0] in self._sums.watched:
+            self._sums.take(fields, (position, offset))
+        if self._watch is not None:
+            for element, kind, message, value in self._watch.take(fields):
+                self._add(fields, offset, kind, message, element, value, position=position)
+
+    def _place(self, fields: list[str], offset: int) -> None:
+        if self._walker is None or self._tables is None:
+            return
+        before = self._walker.state
+        problems = self._walker.step(fields[0])
+        if not problems:
+            self._tables.learn(before, fields[0])
+        self._misplaced(fields, offset, problems)
+
+    def _misplaced(self, fields: list[str], offset: int, problems: list[Misplaced]) -> None:
+        assert self._tables is not None
+        for problem in problems:
+            id, where = problem.segment, f" in loop {problem.loop}" if problem.loop else ""
+            match problem.problem:
+                case "missing" if self._guide is not None and overridden(self._guide, id):
+                    continue
+                case "missing":
+                    kind, message = "segment_missing", f"mandatory segment {id} is missing{where}"
+                case "too_many":
+                    kind = "loop_too_often" if problem.starts_loop else "segment_too_often"
+                    message = f"more than {problem.limit} of {id}{where}"
+                case "order":
+                    kind, message = "segment_order", f"segment {id} is out of order"
+                case _:
+                    kind = "segment_foreign" if id in self._tables.release.segments else "segment_unrecognized"
+                    message = f"segment {_short(id)} does not belong in this set"
+            self._add(fields, offset, kind, message, segment=id, loop=problem.loop)
+
+    # -- envelopes --------------------------------------------------------------------------------------------------------
+
+    def _open_interchange(self, block: Block) -> None:
+        self._abandon("another interchange begins before this {} is closed", self._st, self._gs, self._isa)
+        isa = block.texts[0].split(block.delimiters.element)
+        self._marks = block.delimiters
+        self._isa, self._gs, self._st, self._walker = _Opened(isa, block.offset), None, None, None
+        self._at = [self._at[0] + 1, 0, 0]
+        self._groups, self._group_numbers, self._version = 0, set(), ""
+        if self._remember:
+            self.interchanges.append(InterchangeSeen(isa, self._marks))
+        self._envelope(isa, block.offset)
+        if not (isa[13].isascii() and isa[13].isdigit() and isa[13].strip("0")):
+            message = "the interchange control number must be 000000001 or more"
+            self._add(isa, block.offset, "interchange_number_bad", message, 13, isa[13])
+        if self._guide is not None:
+            self._compare_delimiters(self._guide.delimiters, isa, block.offset)
+
+    def _compare_delimiters(self, wanted: Delimiters, isa: list[str], offset: int) -> None:
+        names = ["element", "segment", "component", *(["repetition"] if isa[12] >= "00402" else [])]
+        for name in names:
+            has, wants = getattr(self._marks, name), getattr(wanted, name)
+            if has != wants:
+                self._add(
+                    isa, offset, "guide_delimiters", f"the {name} delimiter is {has!r}; the guide wants {wants!r}"
+                )
+
+    def _open_group(self, gs: list[str], offset: int) -> None:
         if self._gs is not None:
-            self._error(gs, "GS inside of a group: GE is missing", standard="716/3")
-        self._gs, self._st, self._sets, self._numbers = gs, None, 0, set()
+            self._abandon("another group begins before this {} is closed", self._st, self._gs, None)
+        self._gs, self._st, self._walker = _Opened(gs, offset), None, None
+        self._at[1:] = [self._at[1] + 1, 0]
+        self._sets, self._set_numbers = 0, set()
         self._groups += 1
-        self._tables = release(gs[8]) if gs[8][:6] in releases() else None
-        if self._tables is None:
-            self._warn(gs, f"no tables for release {gs[8]!r}: only the envelope is checked", 8)
-        self._elements(gs, self._tables or release(releases()[0]))
+        version = _field(gs, 8)
+        self._version = version[:6] if version[:6] in releases() else ""
+        if self._remember:
+            self.interchanges[-1].groups.append(GroupSeen(gs))
+        if not self._version:
+            message = f"no tables for release {version!r}: only the envelope is checked"
+            self._add(gs, offset, "group_version", message, 8, version, "warning")
+        if self._guide is not None and version != self._guide.version:
+            self._add(
+                gs,
+                offset,
+                "guide_version",
+                f"the release is {version!r}; the guide wants {self._guide.version!r}",
+                8,
+                version,
+            )
+        self._envelope(gs, offset)
+        number = _field(gs, 6).lstrip("0")
+        if number in self._group_numbers:
+            self._add(
+                gs, offset, "group_number_twice", "this control number was used before in the interchange", 6, number
+            )
+        self._group_numbers.add(number)
 
-    def _open_set(self, st: ReadSegment) -> None:
+    def _open_set(self, st: list[str], offset: int) -> None:
         if self._gs is None:
-            self._error(st, "ST outside of a group")
+            self._add(st, offset, "set_outside", "ST outside of a group")
         if self._st is not None:
-            self._error(st, "ST inside of a set: SE is missing", standard="718/2")
-        self._st, self._body, self._walker = st, [st], None
+            self._abandon("another set begins before this {} is closed", self._st, None, None)
+        self._position = 1
+        self._at[2] += 1
         self._sets += 1
-        if st[2] in self._numbers:
-            self._error(st, "this control number was used before in the group", 2, "718/23")
-        self._numbers.add(st[2])
-        if self._tables is None:
+        self._st, self._walker, self._sums, self._tables, self._watch = _Opened(st, offset, 1), None, None, None, None
+        id, number = _field(st, 1), _field(st, 2)
+        if self._remember and self._gs is not None:
+            self.interchanges[-1].groups[-1].sets.append(SetSeen(id, number, _field(st, 3)))
+        if number in self._set_numbers:
+            self._add(st, offset, "set_number_twice", "this control number was used before in the group", 2, number)
+        self._set_numbers.add(number)
+        if not self._version:
             return
-        self._elements(st, self._tables)
-        definition = self._tables.sets.get(st[1])
-        if definition is None:
-            self._warn(st, f"no tables for set {st[1]!r}: its structure is not checked", 1)
+        self._tables = self._tables_of(id)
+        self._envelope(st, offset)
+        definition = self._tables.definition
+        if definition is None or self._tables.automaton is None:
+            self._add(
+                st, offset, "set_unknown", f"no tables for set {id!r}: its structure is not checked", 1, id, "warning"
+            )
             return
-        self._walker = Walker(definition)
-        self._structure(st, self._walker.step("ST"))
-        if self._gs is not None and self._gs[1] != definition.group:
-            self._error(st, f"set {st[1]} belongs in a group {definition.group}, not {self._gs[1]}", 1)
+        if self._guide is not None and self._guide.implementation not in ("", _field(st, 3)):
+            message = f"the implementation is {_field(st, 3)!r}; the guide wants {self._guide.implementation!r}"
+            self._add(st, offset, "guide_version", message, 3, standard="718/19")
+        self._walker = Walker(self._tables.automaton)
+        self._sums = self._tables.sums() if self._tables.sums is not None else None
+        if self._guide is not None:
+            self._watch = GuideWatch(self._guide, getattr(self._sums, "line", ""), definition)
+        self._place(st, offset)
+        if self._gs is not None and _field(self._gs.fields, 1) != definition.group:
+            # Under an implementation convention of its own (004010X348) an industry may group as it likes.
+            severity: Severity = "warning" if _field(self._gs.fields, 8)[6:7] == "X" else "error"
+            message = f"set {id} belongs in a group {definition.group}, not {_field(self._gs.fields, 1)}"
+            self._add(st, offset, "set_in_wrong_group", message, 1, id, severity)
 
-    def _close_set(self, se: ReadSegment) -> None:
+    def _tables_of(self, set: str) -> Tables:
+        set = set if set in release(self._version).sets else ""
+        if self._guide is None:
+            return standard_tables(self._version, set, self._marks)
+        key = (self._version, set, self._marks)
+        if key not in self._own_tables:
+            self._own_tables[key] = Tables(*key, self._guide)
+        return self._own_tables[key]
+
+    def _close_set(self, se: list[str], offset: int) -> None:
+        self._position += 1
         if self._st is None:
-            self._error(se, "SE without ST")
+            self._position = 0
+            self._add(se, offset, "set_not_open", "SE without ST")
             return
-        self._inside(se)
-        if self._walker is not None:
-            self._structure(se, self._walker.finish())
-        self._compare(se, 1, str(se.position), "segments from ST to SE", "718/4", count=True)
-        self._compare(se, 2, self._st[2], "the control number of ST", "718/3")
-        for wrong in wrong_sums(self._st[1], self._body):
-            severity: Literal["error", "warning"] = "warning" if wrong.slight else "error"
-            self._add(wrong.segment, wrong.message, wrong.position, severity=severity)
-        self._st = self._walker = None
+        st = self._st
+        if self._tables is not None:
+            self._place(se, offset)
+            self._envelope(se, offset)
+            if self._walker is not None:
+                self._misplaced(se, offset, self._walker.finish())
+        self._compare(se, offset, 1, str(self._position), "segments from ST to SE", "set_count", count=True)
+        self._compare(se, offset, 2, _field(st.fields, 2), "the control number of ST", "set_number")
+        if self._remember and self._gs is not None:
+            self.interchanges[-1].groups[-1].sets[-1].segments = self._position
+        self._close_sums()
+        for message in self._watch.missing() if self._watch is not None else ():
+            self._add(se, offset, "guide_segment_missing", message, segment=message.partition(" ")[0].partition("*")[0])
+        self._st = self._walker = self._tables = self._sums = self._watch = None
+        self._position = 0
 
-    def _close_group(self, ge: ReadSegment) -> None:
+    def _close_sums(self) -> None:
+        for wrong in self._sums.wrong() if self._sums is not None else ():
+            position, offset = wrong.place
+            severity: Severity = "warning" if wrong.slight else "error"
+            self._add(
+                [wrong.segment], offset, wrong.kind, wrong.message, wrong.element, severity=severity, position=position
+            )
+
+    def _close_group(self, ge: list[str], offset: int) -> None:
         if self._st is not None:
-            self._error(self._st, "SE is missing before GE", standard="718/2")
+            self._unclosed(self._st, "SE is missing before GE")
+        self._st, self._walker, self._position = None, None, 0
+        self._at[2] = 0
         if self._gs is None:
-            self._error(ge, "GE without GS")
+            self._add(ge, offset, "group_not_open", "GE without GS")
             return
-        self._elements(ge, self._tables or release(releases()[0]))
-        self._compare(ge, 1, str(self._sets), "sets in the group", "716/5", count=True)
-        self._compare(ge, 2, self._gs[6], "the control number of GS", "716/4", count=True)
-        self._gs = self._st = None
+        if self._remember:
+            self.interchanges[-1].groups[-1].claimed = _field(ge, 1)
+        self._envelope(ge, offset)
+        self._compare(ge, offset, 1, str(self._sets), "sets in the group", "group_count", count=True)
+        self._compare(ge, offset, 2, _field(self._gs.fields, 6), "the control number of GS", "group_number", count=True)
+        self._gs = None
 
-    def _close_interchange(self, iea: ReadSegment) -> None:
+    def _close_interchange(self, iea: list[str], offset: int) -> None:
+        if self._st is not None:
+            self._unclosed(self._st, "SE is missing before IEA")
         if self._gs is not None:
-            self._error(self._gs, "GE is missing before IEA", standard="716/3")
+            self._unclosed(self._gs, "GE is missing before IEA")
+        self._gs, self._st, self._walker, self._position = None, None, None, 0
+        self._at[1:] = [0, 0]
         if self._isa is None:
-            self._error(iea, "IEA without ISA")
+            self._add(iea, offset, "interchange_not_open", "IEA without ISA")
             return
-        self._elements(iea, release(releases()[0]))
-        self._compare(iea, 1, str(self._groups), "groups in the interchange", "I18/021", count=True)
-        self._compare(iea, 2, self._isa[13], "the control number of ISA", "I18/001")
-        self._isa = self._gs = self._st = None
+        if self._remember:
+            self.interchanges[-1].closed = True
+        self._envelope(iea, offset)
+        self._compare(iea, offset, 1, str(self._groups), "groups in the interchange", "interchange_count", count=True)
+        self._compare(iea, offset, 2, self._isa.fields[13], "the control number of ISA", "interchange_number")
+        self._isa = None
+
+    def _abandon(self, how: str, *opened: _Opened | None) -> None:
+        """Something ends although these are open, innermost first."""
+        for header in opened:
+            if header is not None:
+                id = header.fields[0]
+                self._unclosed(header, f"{_CLOSED_BY[id]} is missing: {how.format(id)}")
+
+    def _unclosed(self, header: _Opened, message: str) -> None:
+        kind = {"ST": "set_not_closed", "GS": "group_not_closed"}.get(header.fields[0], "interchange_not_closed")
+        self._add(header.fields, header.offset, kind, message, position=header.position)
+
+    def _envelope(self, fields: list[str], offset: int) -> None:
+        """The elements of an envelope's segment, by the release of the group or else of the interchange."""
+        version = self._version or (f"{self._isa.fields[12]}0" if self._isa is not None else "")
+        if fields[0] == "ISA":
+            version = f"{fields[12]}0"
+        tables = standard_tables(version if version in releases() else releases()[0], "", self._marks)
+        check = tables.check(fields[0])
+        assert check is not None
+        text = self._marks.element.join(fields)
+        if check.known_good(text, fields):
+            return
+        problems = list(check.problems(fields))
+        if not problems and fields[0] != "ISA":
+            check.learn(text, fields)
+        for problem in problems:
+            if fields[0] == "GS" and problem.element == 4 and _field(fields, 8) < "004010" and len(problem.value) == 6:
+                continue  # dates had no century then
+            standard = _REPORTED_AS.get(f"{fields[0]}{problem.element:02d}", "")
+            if fields[0] == "ISA":
+                standard = f"I18/{_NOTES.get(problem.element, '022')}"
+            self._add(
+                fields, offset, problem.kind, problem.message, problem.element, problem.value, problem.severity,
+                ref=problem.ref, standard=standard or "I18/024",
+            )  # fmt: skip
 
     def _compare(
-        self, at: ReadSegment, element: int, expected: str, what: str, standard: str, *, count: bool = False
+        self, fields: list[str], offset: int, element: int, expected: str, what: str, kind: str, *, count: bool = False
     ) -> None:
-        value = at[element]
-        same = int(value) == int(expected) if count and value.isdigit() and expected.isdigit() else value == expected
-        if not same:
-            self._error(at, f"{value!r} is not {expected}, {what}", element, standard)
+        value = _field(fields, element)
+        both = count and all(text.isascii() and text.isdigit() for text in (value, expected))
+        if value.lstrip("0") != expected.lstrip("0") if both else value != expected:
+            self._add(fields, offset, kind, f"{_short(value)} is not {expected}, {what}", element, value)
 
-    # -- within a set -------------------------------------------------------------------------------------------------
-
-    def _inside(self, segment: ReadSegment) -> None:
-        if self._st is None:
-            if segment.id != "TA1" or self._gs is not None:
-                self._error(segment, f"segment {segment.id!r} outside of a set")
-            return
-        self._body.append(segment)
-        if self._walker is not None:
-            self._structure(segment, self._walker.step(segment.id))
-        if self._tables is not None:
-            self._elements(segment, self._tables)
-
-    def _structure(self, at: ReadSegment, problems: list[Misplaced]) -> None:
-        for problem in problems:
-            where = f" in loop {problem.loop}" if problem.loop else ""
-            match problem.problem:
-                case "missing":
-                    self._error(
-                        at,
-                        f"mandatory segment {problem.segment} is missing{where}",
-                        standard="720/3",
-                        segment=problem.segment,
-                    )
-                case "too_many":
-                    self._error(at, f"more than {problem.limit} of {problem.segment}{where}", standard="720/5")
-                case "order":
-                    self._error(at, f"segment {problem.segment} is out of order", standard="720/7")
-                case "unknown":
-                    self._error(at, f"segment {problem.segment!r} does not belong in this set", standard="720/2")
-
-    def _elements(self, segment: ReadSegment, tables: Release) -> None:
-        known = tables.segments.get(segment.id)
-        if known is None:
-            if self._walker is None and self._st is not None:
-                return  # the set is unknown: so may its segments be
-            return
-        marks = self._isa.delimiters if self._isa is not None else Delimiters()
-        for position, message, value, standard, severity in _element_problems(segment, known, tables, marks):
-            self._add(segment, message, position, standard, severity=severity, value=value)
-
-    # -- reporting ----------------------------------------------------------------------------------------------------
-
-    def _error(self, at: ReadSegment, message: str, element: int = 0, standard: str = "", *, segment: str = "") -> None:
-        self._add(at, message, element, standard, segment=segment)
-
-    def _warn(self, at: ReadSegment, message: str, element: int = 0) -> None:
-        self._add(at, message, element, severity="warning")
+    # -- reporting --------------------------------------------------------------------------------------------------------
 
     def _add(
         self,
-        at: ReadSegment,
+        fields: list[str],
+        offset: int,
+        kind: str,
         message: str,
         element: int = 0,
-        standard: str = "",
-        *,
-        severity: Literal["error", "warning"] = "error",
         value: str = "",
+        severity: Severity = "error",
+        *,
+        ref: str = "",
+        component: int = 0,
+        repeat: int = 0,
+        standard: str = "",
         segment: str = "",
+        loop: str = "",
+        position: int | None = None,
     ) -> None:
-        self.report(
+        known = KINDS[kind]
+        if not loop and self._walker is not None and fields[0] not in ENVELOPE:
+            loop = self._walker.loop
+        self._found.append(
             Violation(
-                severity=severity,
-                segment=segment or at.id,
-                element=element,
-                position=at.position,
-                offset=at.offset,
-                message=message,
-                value=value or (at[element] if element else ""),
-                standard=standard,
+                severity=severity, segment=segment or fields[0], element=element, component=component, repeat=repeat,
+                position=self._position if position is None else position, offset=offset, message=message,
+                value=value or (_field(fields, element) if element and not component else ""), code=known.code,
+                standard=standard or known.standard, ref=ref, loop=loop,
+                interchange=self._at[0], group=self._at[1], set=self._at[2] if self._st is not None else 0,
             )
-        )
+        )  # fmt: skip
 
 
-Problem = tuple[int, str, str, str, Literal["error", "warning"]]  # position, message, value, standard, severity
+class _Places:
+    """The texts of a block, cleaned, and the byte each begins at."""
+
+    def __init__(self, block: Block) -> None:
+        self._width = block.mark
+        self._last = (0, block.offset)
+        self._offsets: list[int] = []
+        self.texts = block.texts
+        if not block.tidy:
+            self._clean(block)
+
+    def _clean(self, block: Block) -> None:
+        newline = block.delimiters.segment in "\r\n"
+        self.texts, at = [], block.offset
+        for raw in block.texts:
+            text, before = clean(raw, newline)
+            if text or not newline:
+                self.texts.append(text)
+                self._offsets.append(at + before)
+            at += len(raw) + block.mark
+
+    def offset(self, index: int) -> int:
+        """Ask in ascending order."""
+        if self._offsets:
+            return self._offsets[index]
+        last, offset = self._last
+        offset += sum(map(len, self.texts[last:index])) + self._width * (index - last)
+        self._last = (index, offset)
+        return offset
 
 
-def _element_problems(segment: ReadSegment, known: Segment, tables: Release, marks: Delimiters) -> Iterator[Problem]:
-    if len(segment.elements) > len(known.elements):
-        extra = len(known.elements) + 1
-        yield (
-            extra,
-            f"{segment.id} has {len(known.elements)} elements, not {len(segment.elements)}",
-            "",
-            "723/3",
-            "error",
-        )
-    if segment.elements and not segment.elements[-1] and segment.id != "ISA":
-        yield len(segment.elements), "trailing separators should be dropped", "", "", "warning"
-    for position, use in enumerate(known.elements, start=1):
-        yield from ((position, *problem) for problem in _value_problems(segment[position], use, tables, marks))
-    present = frozenset(i for i, text in enumerate(segment.elements, start=1) if text)
-    yield from _note_problems(segment.id, known.notes, present)
+_CLOSED_BY = {"ST": "SE", "GS": "GE", "ISA": "IEA"}
 
 
-def _note_problems(id: str, notes: tuple[SyntaxNote, ...], present: frozenset[int]) -> Iterator[Problem]:
-    for note in notes:
-        if not note.holds(present):
-            empty = next((p for p in note.positions if p not in present), note.positions[-1])
-            standard = "723/10" if note.kind == "E" else "723/2"
-            yield empty, f"{note.explain(id)} (syntax note {note})", "", standard, "error"
+def _field(fields: list[str], position: int) -> str:
+    return fields[position] if position < len(fields) else ""
 
 
-def _value_problems(
-    text: str, use: ElementUse, tables: Release, marks: Delimiters
-) -> Iterator[tuple[str, str, str, Literal["error", "warning"]]]:
-    element = use.element
-    if not text:
-        if use.mandatory:
-            yield f"{element.name} is mandatory and missing", "", "723/1", "error"
-        return
-    if use.parts:
-        components = text.split(marks.component)
-        for part, component in zip(use.parts, components, strict=False):
-            yield from _value_problems(component, part, tables, marks)
-        return
-    numeric = element.type == "R" or element.type[0] == "N"
-    length = sum(c.isdigit() for c in text) if numeric else len(text)
-    if length > element.max:
-        yield f"{element.name} has {length} characters; the maximum is {element.max}", text, "723/5", "error"
-    elif length < element.min:
-        yield f"{element.name} has {length} characters; the minimum is {element.min}", text, "723/4", "error"
-    elif wrong := _wrong_type(text, element.type):
-        yield f"{element.name}: {text!r} is not {wrong[0]}", text, wrong[1], "error"
-    elif element.type == "ID" and element.ref in tables.codes and text not in tables.codes[element.ref]:
-        severity: Literal["error", "warning"] = "error" if element.ref in _CLOSED else "warning"
-        yield f"{element.name}: code {text!r} is unknown", text, "723/7", severity
-
-
-def _wrong_type(text: str, kind: str) -> tuple[str, str] | None:
-    """What the text should have been, and the 723 code; None when it is right."""
-    match kind:
-        case "R":
-            return None if _REAL.fullmatch(text) else ("a number", "723/6")
-        case "DT":
-            return None if _is_date(text) else ("a date", "723/8")
-        case "TM":
-            return None if _TIME.fullmatch(text) else ("a time of day", "723/9")
-        case "AN" | "ID" | "B":
-            return None if all(c.isprintable() for c in text) else ("printable text", "723/6")
-        case _:
-            return None if _WHOLE.fullmatch(text) else ("a whole number (its decimals are implied)", "723/6")
-
-
-def _is_date(text: str) -> bool:
-    try:
-        datetime.strptime(text, "%Y%m%d" if len(text) == 8 else "%y%m%d")  # noqa: DTZ007 - a calendar date has no zone
-    except ValueError:
-        return False
-    return text.isdigit()
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 60 else repr(text[:57] + "...")

@@ -1,7 +1,7 @@
 """One element: a typed value to the text that X12 wants, by type, length and character set; or the rule it breaks.
 
-There are two ways through. `plain_encoder` gives a function that handles what is plainly fine, and raises `Doubt` for all else.
-`Encoder.encode` handles everything and is what defines the result: where the plain way answers, both agree.
+There are two ways through. `Encoder.encode` handles everything and is what defines the result. `plain_encoder` gives a function
+that handles what is plainly fine, and raises `Doubt` for all else: where it answers, both agree.
 Numbers go from `Decimal` to digits without ever being binary floats. Source: X12.6, application control structure.
 """
 
@@ -71,6 +71,9 @@ REQUIRED = Rule(
     "MLC-X12-0112", "is required by the partner's guide", "Enter it in the books, or correct `guide.require`", True
 )
 UNUSABLE = Rule("MLC-X12-0113", "cannot be sent", "Correct it in the books")
+NOT_ALLOWED = Rule(
+    "MLC-X12-0115", "is no value the partner takes", "Correct it in the books, or add it to `guide.codes`", True
+)
 TOO_MANY = Rule("MLC-X12-0114", "occurs more often than the set allows", "Split the bill")
 
 
@@ -93,8 +96,14 @@ class Alphabet:
             used.append(marks.repetition)
         self.delimiters = "".join(used)
         self._guide = guide
-        self.fits = _fits(self.delimiters, guide.charset == "extended")
+        self.uppercase = guide.uppercase
+        may = _BASIC if guide.charset == "basic" else frozenset(map(chr, range(32, 127)))
+        self.allowed = bytes(sorted(ord(c) for c in may - {*self.delimiters}))
+        """The characters that may be sent as they are."""
+
+    def fits(self, data: str) -> bool:
         """Whether all of these characters may be sent as they are."""
+        return data.isascii() and not data.encode().translate(None, self.allowed)
 
     def bring_in(self, text: str) -> tuple[str, str]:
         """The text in this alphabet, and a note on what was substituted ("" when nothing was). Raises `Broken`."""
@@ -112,6 +121,22 @@ class Alphabet:
             )
         return written.strip(), f"{text!r} written as {written.strip()!r}"
 
+    def bringer(self, notes: dict[str, str]) -> Callable[[Any, str, str], str]:
+        """`bring_in` for any value, with the notes put under element and place. Raises `Doubt` for what is no text."""
+
+        def bring(value: Any, name: str, place: str) -> str:
+            if value is None:
+                return ""
+            if type(value) is not str and type(value) is not int:
+                raise Doubt
+            text = str(value).strip()
+            written, note = self.bring_in(text) if text else ("", "")
+            if note:
+                notes[name + place] = note
+            return written
+
+        return bring
+
     def _without_delimiters(self, written: str, text: str) -> str:
         for mark in self.delimiters:
             if mark in written:
@@ -119,26 +144,6 @@ class Alphabet:
                     raise Broken(DELIMITER, f"{shown(text)} holds {mark!r}, a delimiter of this partner")
                 written = written.replace(mark, self._guide.replacement)
         return written
-
-
-def _fits(delimiters: str, extended: bool) -> Callable[[str], bool]:
-    element, segment, component = delimiters[0], delimiters[1], delimiters[2]
-    others = delimiters[3:]
-
-    def fits(data: str) -> bool:
-        return (
-            data.isascii()
-            and data.isprintable()
-            and element not in data
-            and segment not in data
-            and component not in data
-            and (not others or others[0] not in data)
-        )
-
-    def fits_basic(data: str) -> bool:
-        return fits(data) and _BASIC.issuperset(data)
-
-    return fits if extended else fits_basic
 
 
 def transliterate(text: str) -> str:
@@ -165,27 +170,42 @@ class Encoder:
         guide: Guide,
         alphabet: Alphabet,
         limit: int | None = None,
+        *,
+        codes: tuple[str, ...] | None = None,
     ) -> None:
         self.element = element
+        self.kind = element.type
         self.mandatory = mandatory or required
-        self._required = required
-        self.min = element.min
-        self.max = element.max if limit is None else min(limit, element.max)
+        self.required = required
+        self.codes = codes
+        self.min = element.min if limit is None else min(limit, element.min)
+        self.max = element.max if limit is None else limit  # above the standard's only by `guide.override`
         self._alphabet = alphabet
         self._cut = guide.long_text == "cut" and element.ref in CUTTABLE
         self._numeric = element.type == "R" or element.type[0] == "N"
-        self.plain = plain_encoder(self, guide.uppercase)
 
     def encode(self, value: Any) -> tuple[str, str]:
         """The text to send ("" for nothing) and a note on what was substituted or cut. Raises `Broken`."""
         text, note = self._text(value)
         if not text:
-            if self._required:
+            if self.required:
                 raise Broken(REQUIRED, "it is empty in the books; `guide.require` names it")
             if self.mandatory:
                 raise Broken(MISSING, "it is empty in the books; the set demands it")
-            return "", ""
-        return self._measured(text, note)
+            return "", note  # of a text of which nothing is left
+        text, note = self._measured(text, note)
+        if self.codes is not None and text not in self.codes:
+            raise Broken(NOT_ALLOWED, f"{shown(text)} is not one of {', '.join(self.codes)} (`guide.codes`)")
+        return text, note
+
+    def literal(self, text: str) -> Any:
+        """A text of a mapping or guide as a value of this element: ``1`` is a number where X12 wants one, ``20260131`` a date."""
+        try:
+            if self._numeric:
+                return Decimal(text)
+            return datetime.strptime(text, "%Y%m%d").date() if self.kind == "DT" else text  # noqa: DTZ007 - a calendar date
+        except (ArithmeticError, ValueError):
+            raise Broken(WRONG_TYPE, f"{shown(text)} is not what X12 wants here") from None
 
     def _text(self, value: Any) -> tuple[str, str]:
         if value is None or value == "":
@@ -272,22 +292,13 @@ def cut_at_word(text: str, limit: int) -> str:
     return cut or text[:limit].rstrip()
 
 
-def plain_encoder(encoder: Encoder, uppercase: bool) -> Callable[[Any], str]:
-    """The quick way for values that are plainly fine. Characters are not looked at: the segment checks them all at once."""
-    low, high, mandatory = encoder.min, encoder.max, encoder.mandatory
-    kind = encoder.element.type
+def plain_encoder(encoder: Encoder) -> Callable[[Any], str]:
+    """The quick way for numbers and dates: the text of what is plainly fine, "" for nothing; raises `Doubt` or `Broken`."""
+    low, high, kind = encoder.min, encoder.max, encoder.kind
 
-    def text(value: Any) -> str:
-        if type(value) is str:
-            stripped = value.strip()
-            if low <= len(stripped) <= high:
-                return stripped.upper() if uppercase else stripped
-            if not stripped and not mandatory:
-                return ""
-        elif value is None and not mandatory:
-            return ""
-        elif type(value) is int and low <= len(digits := str(value)) <= high:
-            return digits
+    def measured(text: str) -> str:
+        if low <= sum(map(str.isdigit, text)) <= high:
+            return text
         raise Doubt
 
     def number(value: Any) -> str:
@@ -302,37 +313,39 @@ def plain_encoder(encoder: Encoder, uppercase: bool) -> Callable[[Any], str]:
                     if digits[:2] == "-0":
                         return "-" + digits[2:]
                 return digits
-        elif value is None and not mandatory:
-            return ""
-        raise Doubt
+        return "" if value is None or value == "" else measured(real(exact(value)))
 
     def day(value: Any) -> str:
         if type(value) is date:
             return value.isoformat().replace("-", "")
-        if value is None and not mandatory:
+        if value is None or value == "":
             return ""
         raise Doubt
 
     def whole(value: Any) -> str:
         if type(value) is int and value >= 0 and low <= len(digits := str(value)) <= high:
             return digits
-        if value is None and not mandatory:
-            return ""
-        raise Doubt
+        return scaled(value)
 
     def cents(value: Any) -> str:
         if type(value) is Decimal:
             digits = str(value)
             if digits[-3:-2] == "." and digits[0] not in "-0" and len(digits) <= high:
                 return digits[:-3] + digits[-2:]
-        raise Doubt
+        return scaled(value)
+
+    def scaled(value: Any) -> str:
+        return "" if value is None or value == "" else measured(implied(exact(value), int(kind[1:])))
 
     def doubt(value: Any) -> str:
+        if value is None or value == "":
+            return ""
         raise Doubt
 
-    if kind in ("AN", "ID"):
-        return text
     if kind == "DT" and (low, high) == (8, 8):
         return day
-    numbers = {"R": number, "N0": whole, "N2": cents} if low == 1 else {}
-    return numbers.get(kind, doubt)
+    if kind == "R" and low == 1:
+        return number
+    if kind[0] == "N":
+        return whole if kind == "N0" and low == 1 else cents if kind == "N2" and low == 1 else scaled
+    return doubt

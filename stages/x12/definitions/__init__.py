@@ -3,7 +3,8 @@
 One folder per release, edited by hand; a new set costs one outline file and the rows of the segments it brings along.
 
 - ``elements.csv``: the element dictionary: reference number, name, type, minimum and maximum length.
-- ``segments.csv``, ``composites.csv``: elements in order (``!`` = mandatory) and syntax notes (``P0304``, ``R0203``, ...).
+- ``segments.csv``, ``composites.csv``: elements in order (``!`` = mandatory, ``*10`` = up to ten repetitions; ``...`` alone = not
+  known here, so not checked) and syntax notes (``P0304``, ``R0203``, ...).
 - ``codes.csv``: commonly used values. A value missing here is unknown, not wrong.
 - ``NNN.txt``: a set's outline: ``segment requirement maximum [loop]``, indented by loop; ``>1`` is without limit.
 
@@ -33,12 +34,16 @@ class Element(msgspec.Struct, frozen=True):
 
 
 class ElementUse(msgspec.Struct, frozen=True):
-    """One position in a segment or composite; ``parts`` are the components of a composite, otherwise empty."""
+    """One position in a segment or composite; ``parts`` are the components of a composite, otherwise empty.
+
+    ``repeats`` is how often it may occur at this position, separated by the repetition separator (from 00402 on).
+    """
 
     element: Element
     mandatory: bool
     parts: tuple[ElementUse, ...] = ()
     notes: tuple[SyntaxNote, ...] = ()
+    repeats: int = 1
 
 
 class SyntaxNote(msgspec.Struct, frozen=True):
@@ -83,12 +88,13 @@ class SyntaxNote(msgspec.Struct, frozen=True):
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """A segment: its elements in order and its syntax notes."""
+    """A segment: its elements in order and its syntax notes. ``open``: its elements are not known here."""
 
     id: str
     name: str
     elements: tuple[ElementUse, ...]
     notes: tuple[SyntaxNote, ...] = ()
+    open: bool = False
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -135,6 +141,7 @@ class Release(msgspec.Struct, frozen=True):
         return self.codes.get(ref, {}).get(code, "")
 
 
+@cache
 def releases() -> tuple[str, ...]:
     """The releases there are tables for, oldest first."""
     return tuple(sorted(entry.name for entry in files(__name__).iterdir() if entry.name.isdigit()))
@@ -150,12 +157,7 @@ def release(version: str) -> Release:
     folder = files(__name__) / version
     elements = {row["element"]: _element(row) for row in _rows(folder / "elements.csv")}
     composites = {row["composite"]: row for row in _rows(folder / "composites.csv")}
-    segments = {
-        row["segment"]: Segment(
-            row["segment"], row["name"], _uses(row["elements"], elements, composites), _notes(row["notes"])
-        )
-        for row in _rows(folder / "segments.csv")
-    }
+    segments = {row["segment"]: _segment(row, elements, composites) for row in _rows(folder / "segments.csv")}
     codes: dict[str, dict[str, str]] = {}
     for row in _rows(folder / "codes.csv"):
         codes.setdefault(row["element"], {})[row["code"]] = row["meaning"]
@@ -174,17 +176,27 @@ def _element(row: Mapping[str, str]) -> Element:
     return Element(row["element"], row["name"], row["type"], int(row["min"]), int(row["max"]))
 
 
+def _segment(
+    row: Mapping[str, str], elements: Mapping[str, Element], composites: Mapping[str, Mapping[str, str]]
+) -> Segment:
+    if row["elements"] == "...":
+        return Segment(row["segment"], row["name"], (), (), True)
+    uses = _uses(row["elements"], elements, composites)
+    return Segment(row["segment"], row["name"], uses, _notes(row["notes"]))
+
+
 def _uses(
     text: str, elements: Mapping[str, Element], composites: Mapping[str, Mapping[str, str]]
 ) -> tuple[ElementUse, ...]:
     def use(word: str) -> ElementUse:
-        ref, mandatory = word.rstrip("!"), word.endswith("!")
+        word, _, times = word.partition("*")
+        ref, mandatory, repeats = word.rstrip("!"), word.endswith("!"), int(times or 1)
         if (composite := composites.get(ref)) is None:
-            return ElementUse(elements[ref], mandatory)
+            return ElementUse(elements[ref], mandatory, repeats=repeats)
         parts = _uses(composite["elements"], elements, {})
         longest = sum(part.element.max + 1 for part in parts)
         element = Element(ref, composite["name"], "COMP", 1, longest)
-        return ElementUse(element, mandatory, parts, _notes(composite["notes"]))
+        return ElementUse(element, mandatory, parts, _notes(composite["notes"]), repeats)
 
     return tuple(use(word) for word in text.split())
 

@@ -76,13 +76,13 @@ ONE_FILE = {
     "unknown set": (
         GOOD + 'documents:\n  - { set: "811", role: self_bill }\n',
         [
-            "alpha.yaml:7:12: MLC-PART-0001 $.documents[0].set: expected one of 810, 850, got the text '811'; did you mean `810`?"
+            "alpha.yaml:7:12: MLC-PART-0001 $.documents[0].set: expected one of 810, 850, 820, got the text '811'; did you mean `810`?"
         ],
     ),
     "unknown role": (
         GOOD + 'documents:\n  - { set: "810", role: self_bil }\n',
         [
-            "alpha.yaml:7:25: MLC-PART-0001 $.documents[0].role: expected one of self_bill, bill_copy, debit_memo, order, "
+            "alpha.yaml:7:25: MLC-PART-0001 $.documents[0].role: expected one of self_bill, bill_copy, debit_memo, order, remittance, "
             "got the text 'self_bil'; did you mean `self_bill`?"
         ],
     ),

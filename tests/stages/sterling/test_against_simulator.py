@@ -27,6 +27,7 @@ from stages.sterling.config import Auth, Basic, Documents, Duration, OAuth2, Par
 from stages.sterling.mailbox_sink import MailboxSink
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.simulator import Fault, OAuth, SterlingSimulator, Switches
+from stages.sterling.simulator.partners import TradingPartners
 
 BOX = "/RIVERBEND/Inbound"
 PARTNER = TradingPartner(
@@ -286,11 +287,47 @@ async def test_administrator_is_refused_before_anything_is_sent(serve, client_of
 async def test_token_revoked_on_the_way_is_refreshed_once(serve, client_of, delivery, marks):
     gateway = OAuth(client_id="mlc", client_secret="canary", basic_too=False, style="header")
     async with serve(oauth=gateway) as simulator, client_of(simulator) as client:
-        await client.check()
-        simulator.faults.add(Fault(kind="unauthorized", match="POST messagebatches"))
+        await client.ready()
+        simulator.sign_in.revoke()
         await MailboxSink(client).send(delivery, marks)
     assert [line for line, _ in simulator.requests].count("POST token") == 2
+    assert [line for line, _ in simulator.requests].count("POST messagebatches") == 2
     assert len(effects(simulator, "message.created")) == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_refusal_from_behind_the_gateway_leaves_a_doubt_that_find_resolves(
+    serve, client_of, delivery, marks, after
+):
+    gateway = OAuth(client_id="mlc", client_secret="canary", basic_too=False, style="header")
+    async with serve(oauth=gateway) as simulator, client_of(simulator) as client:
+        simulator.faults.add(Fault(kind="unauthorized", match="POST messagebatches", after=after))
+        sink = MailboxSink(client)
+        with pytest.raises(TransientError) as caught:
+            await sink.send(delivery, marks)
+        assert not isinstance(caught.value, ThrottledError)
+        assert len(await sink.find(delivery)) == len(effects(simulator, "message.created")) == int(after)
+
+
+@pytest.mark.parametrize("list_by", ["mailboxmessages", "mailboxcontents"])
+async def test_message_moved_to_another_mailbox_is_neither_found_nor_absent(serve, client_of, delivery, list_by):
+    async with serve() as simulator, client_of(simulator, list_by=list_by) as client:
+        simulator.hub.add_mailbox("/Elsewhere", "x")
+        simulator.hub.groups["AP_CONNECTOR"].add("/Elsewhere Mailbox")
+        simulator.deposit("/Elsewhere", delivery.name, delivery.payload)
+        with pytest.raises(Undetermined, match="/Elsewhere"):
+            await MailboxSink(client).find(delivery)
+
+
+async def test_members_a_level_adds_to_its_reads_do_not_break_an_update(serve, client_of, upsert, marks, monkeypatch):
+    async with serve() as simulator, client_of(simulator) as client:
+        await partner_sink(client).send(upsert, marks)
+        simulator.hub.partners["V_1014"]["city"] = "Bend"
+        view = TradingPartners.view
+        monkeypatch.setattr(
+            TradingPartners, "view", lambda self, item, call: {**view(self, item, call), "newThing": {"x": 1}}
+        )
+        assert (await partner_sink(client).send(upsert, marks)).detail["action"] == "updated"
 
 
 async def test_partner_is_created_then_untouched_then_updated(serve, client_of, upsert, marks):

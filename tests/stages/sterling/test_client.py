@@ -258,15 +258,75 @@ async def test_token_style_body_sends_id_and_secret_in_the_form(far, connected, 
     assert "Authorization" not in headers
 
 
-async def test_refused_token_is_refreshed_once_and_the_call_repeated(far, wire, connected, tokens, oauth):
+async def test_refused_token_is_refreshed_once_and_a_read_repeated(far, wire, connected, tokens, oauth):
+    far.on(
+        "GET", "/things/1", lambda request: {} if request.headers["Authorization"].endswith("-2") else wire.page(401)
+    )
+    async with connected(auth=oauth()) as client:
+        assert await client.read("things/1", "read a thing") == {}
+    assert (len(tokens.asked), len(far.calls("GET", "/things/1"))) == (2, 2)
+
+
+BEARER = ['Bearer realm="gw", error="invalid_token"', "bearer", 'Basic realm="x", Bearer realm="y"']
+
+
+@pytest.mark.parametrize("challenge", BEARER)
+async def test_write_is_repeated_with_a_new_token_when_a_bearer_challenge_proves_the_refusal(
+    far, wire, connected, tokens, oauth, challenge
+):
     def answer(request):
         fresh = request.headers["Authorization"].endswith("-2")
-        return wire.created("things", "7") if fresh else wire.page(401)
+        return wire.created("things", "7") if fresh else wire.page(401, **{"WWW-Authenticate": challenge})
 
     far.on("POST", "/things/", answer)
     async with connected(auth=oauth()) as client:
         assert await client.create("things/", b"{}", "make a thing") == "7"
     assert (len(tokens.asked), len(far.calls("POST", "/things/"))) == (2, 2)
+
+
+@pytest.mark.parametrize("challenge", ["", 'Basic realm="SIServer"', 'Basic realm="Bearer x"', "Bearerish"])
+async def test_write_refused_without_a_bearer_challenge_is_not_repeated_and_its_outcome_unknown(
+    far, wire, connected, tokens, oauth, challenge
+):
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    far.on("POST", "/things/", lambda _: wire.page(401, **headers))
+    far.on("GET", "/things/1", {})
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(TransientError) as caught:
+            await client.create("things/", b"{}", "make a thing")
+        await client.read("things/1", "read a thing")
+    assert not isinstance(caught.value, ThrottledError)
+    assert len(far.calls("POST", "/things/")) == 1
+    assert far.calls("GET", "/things/1")[0]["headers"]["Authorization"] == "Bearer canary-token-2"
+
+
+async def test_write_refused_by_challenge_with_a_fresh_token_too_stops_and_did_nothing(
+    far, wire, connected, tokens, oauth
+):
+    far.on("POST", "/things/", lambda _: wire.page(401, **{"WWW-Authenticate": "Bearer"}))
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(ConfigError, match="scope"):
+            await client.create("things/", b"{}", "make a thing")
+    assert len(far.calls("POST", "/things/")) == 2
+
+
+async def test_repeated_write_refused_without_a_challenge_has_an_unknown_outcome(far, wire, connected, tokens, oauth):
+    turns = wire.turns(lambda: wire.page(401, **{"WWW-Authenticate": "Bearer"}), lambda: wire.page(401))
+    far.on("POST", "/things/", turns)
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(TransientError, match="may have been carried out"):
+            await client.create("things/", b"{}", "make a thing")
+
+
+async def test_write_refused_by_challenge_while_no_new_token_is_to_be_had_sent_nothing(
+    far, wire, connected, tokens, oauth
+):
+    good = tokens.answer
+    tokens.answer = lambda count: good(count) if count == 1 else web.Response(status=503)
+    far.on("POST", "/things/", lambda _: wire.page(401, **{"WWW-Authenticate": "Bearer"}))
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(NotSentError):
+            await client.create("things/", b"{}", "make a thing")
 
 
 async def test_many_refused_at_once_cause_one_refresh(far, wire, connected, tokens, oauth):

@@ -17,6 +17,7 @@ from pipeline import (
     TransientError,
     Undetermined,
 )
+from stages.sterling import ADAPTER
 from stages.sterling.mailbox_sink import MailboxSink
 
 MESSAGES = "/mailboxmessages/"
@@ -379,3 +380,199 @@ async def test_message_path_is_a_setting(far, wire, connected, delivery):
     far.on("GET", "/mailboxMessages/", wire.range([row(1, delivery.name)]))
     async with connected(mailboxmessages="mailboxMessages") as client:
         assert len(await MailboxSink(client).find(delivery)) == 1
+
+
+# Where the evidence is thin.
+
+
+def without(row: dict[str, object], *members: str) -> dict[str, object]:
+    return {name: value for name, value in row.items() if name not in members}
+
+
+INBOUND = {"_id": "333", "path": "/RIVERBEND/Inbound"}
+
+
+@pytest.mark.parametrize("lacking", ["/mailboxes/", "/mailboxcontents/"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda wire: wire.page(404),
+        lambda wire: wire.page(405),
+        lambda wire: wire.page(404, '{"status": 404, "error": "Not Found"}'),
+        lambda wire: wire.error(404, "API000404: No such resource."),
+        lambda wire: wire.error(405, "API000405: Not supported."),
+    ],
+    ids=["page 404", "page 405", "foreign json 404", "own 404", "own 405"],
+)
+async def test_complete_listing_proves_absence_where_the_level_has_no_second_look(
+    far, wire, connected, delivery, lacking, answer
+):
+    far.on("GET", MESSAGES, wire.range([row(1, mailbox="/OTHER/Inbound")]))
+    far.on("GET", "/mailboxes/", wire.range([INBOUND]))
+    far.on("GET", lacking, lambda _: answer(wire))
+    async with connected() as client:
+        assert await MailboxSink(client).find(delivery) == []
+
+
+@pytest.mark.parametrize("looking", ["/mailboxes/", "/mailboxcontents/"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda wire: wire.page(503),
+        lambda wire: wire.page(400),
+        lambda wire: wire.page(200),
+        lambda wire: wire.page(302, Location="/x"),
+        lambda wire: wire.error(400, "java.lang.NullPointerException"),
+        lambda wire: wire.error(429, "Slow down."),
+    ],
+    ids=["503", "page 400", "page 200", "302", "own 400", "429"],
+)
+async def test_second_look_that_fails_is_undetermined(far, wire, connected, delivery, looking, answer):
+    far.on("GET", MESSAGES, wire.range([row(1, mailbox="/OTHER/Inbound")]))
+    far.on("GET", "/mailboxes/", wire.range([INBOUND]))
+    far.on("GET", looking, lambda _: answer(wire))
+    async with connected() as client:
+        with pytest.raises(Undetermined):
+            await MailboxSink(client).find(delivery)
+
+
+async def test_mailbox_whose_contents_are_refused_is_undetermined(far, wire, connected, delivery):
+    far.on("GET", MESSAGES, wire.range([row(1, mailbox="/OTHER/Inbound")]))
+    far.on("GET", "/mailboxes/", wire.range([INBOUND]))
+    far.on("GET", "/mailboxcontents/", lambda _: wire.page(403))
+    async with connected() as client:
+        with pytest.raises(Undetermined, match="may not read /RIVERBEND/Inbound"):
+            await MailboxSink(client).find(delivery)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_listing_of_messages_that_is_not_offered_is_undetermined(far, wire, connected, delivery, status):
+    far.on("GET", MESSAGES, lambda _: wire.error(405, "API000405: Not supported.") if status == 405 else wire.page(404))
+    async with connected() as client:
+        with pytest.raises(Undetermined):
+            await MailboxSink(client).find(delivery)
+
+
+@pytest.mark.parametrize("path", ["/Riverbend/Inbound", "/RIVERBEND/Inbound/", "/riverbend/inbound/"])
+async def test_mailbox_is_recognised_in_the_spelling_it_was_created_with(far, wire, connected, delivery, path):
+    far.on("GET", MESSAGES, wire.range([row(5, delivery.name, path)]))
+    async with connected() as client:
+        assert [seen.id for seen in await MailboxSink(client).find(delivery)] == ["5"]
+
+
+async def test_mailbox_is_recognised_by_id_where_rows_name_no_path(far, wire, connected, delivery):
+    rows = [without(row(5, delivery.name, mailboxId=333), "mailboxPath"), without(row(6, mailboxId=1), "mailboxPath")]
+    far.on("GET", MESSAGES, wire.range(rows))
+    far.on("GET", "/mailboxes/", wire.range([INBOUND, {"_id": "334", "path": "/RIVERBEND/Inbound2"}]))
+    async with connected() as client:
+        assert [seen.id for seen in await MailboxSink(client).find(delivery)] == ["5"]
+    assert {call["query"]["path"] for call in far.calls("GET", "/mailboxes/")} == {"/RIVERBEND/Inbound"}
+
+
+async def test_message_in_a_mailbox_of_another_id_is_undetermined(far, wire, connected, delivery):
+    far.on("GET", MESSAGES, wire.range([without(row(5, delivery.name, mailboxId=9), "mailboxPath")]))
+    far.on("GET", "/mailboxes/", wire.range([INBOUND]))
+    async with connected() as client:
+        with pytest.raises(Undetermined, match="id 9"):
+            await MailboxSink(client).find(delivery)
+
+
+@pytest.mark.parametrize("members", [("mailboxPath",), ("mailboxPath", "mailboxId")])
+@pytest.mark.parametrize("answer", [lambda wire: wire.page(404), lambda wire: wire.error(403, "No.")])
+async def test_unique_name_alone_finds_a_message_whose_mailbox_cannot_be_told(
+    far, wire, connected, delivery, members, answer
+):
+    far.on("GET", MESSAGES, wire.range([without(row(5, delivery.name, mailboxId=333), *members)]))
+    far.on("GET", "/mailboxes/", lambda _: answer(wire))
+    async with connected() as client:
+        assert [seen.id for seen in await MailboxSink(client).find(delivery)] == ["5"]
+
+
+async def test_same_spelling_wins_among_mailboxes_that_differ_in_case(far, wire, connected, delivery):
+    boxes = [{"_id": "7", "path": "/riverbend/inbound"}, INBOUND]
+    far.on("GET", "/mailboxes/", wire.range(boxes))
+    far.on("GET", "/mailboxcontents/", wire.range([{"id": 4711, "type": "message", "name": delivery.name}]))
+    async with connected(list_by="mailboxcontents") as client:
+        assert len(await MailboxSink(client).find(delivery)) == 1
+    assert {call["query"]["parentMailboxId"] for call in far.calls("GET", "/mailboxcontents/")} == {"333"}
+
+
+# Listing by contents.
+
+
+@pytest.fixture
+def inbound(far, wire):
+    far.on("GET", "/mailboxes/", wire.range([{"_id": "333", "path": "/Riverbend/Inbound/"}]))
+    far.on("GET", "/mailboxcontents/", wire.range([{"id": 3, "type": "message", "name": "other"}]))
+
+
+async def test_contents_without_the_message_mean_absent(far, wire, connected, delivery, inbound):
+    far.on("GET", MESSAGES, lambda _: wire.error(404, "API000004: No records found"))
+    async with connected(list_by="mailboxcontents") as client:
+        assert await MailboxSink(client).find(delivery) == []
+    assert [call["query"]["searchFor"] for call in far.calls("GET", MESSAGES)] == [delivery.name]
+
+
+async def test_message_that_a_rule_moved_out_of_the_contents_is_undetermined(far, wire, connected, delivery, inbound):
+    far.on("GET", MESSAGES, wire.range([row(9, delivery.name, "/DeadLetter")]))
+    async with connected(list_by="mailboxcontents") as client:
+        with pytest.raises(Undetermined, match="/DeadLetter"):
+            await MailboxSink(client).find(delivery)
+
+
+async def test_message_that_contents_miss_and_the_search_shows_in_that_mailbox_is_found(
+    far, wire, connected, delivery, inbound
+):
+    far.on("GET", MESSAGES, wire.range([row(9, delivery.name)]))
+    async with connected(list_by="mailboxcontents") as client:
+        assert [seen.id for seen in await MailboxSink(client).find(delivery)] == ["9"]
+
+
+@pytest.mark.parametrize("answer", [lambda wire: wire.page(404), lambda wire: wire.error(403, "No.")])
+async def test_contents_stand_alone_where_messages_cannot_be_searched(far, wire, connected, delivery, inbound, answer):
+    far.on("GET", MESSAGES, lambda _: answer(wire))
+    async with connected(list_by="mailboxcontents") as client:
+        assert await MailboxSink(client).find(delivery) == []
+
+
+async def test_search_that_fails_after_empty_contents_is_undetermined(far, wire, connected, delivery, inbound):
+    far.on("GET", MESSAGES, lambda _: wire.page(503))
+    async with connected(list_by="mailboxcontents") as client:
+        with pytest.raises(Undetermined):
+            await MailboxSink(client).find(delivery)
+
+
+async def test_search_in_a_huge_hub_reads_one_window_only(far, wire, connected, delivery, inbound):
+    far.on("GET", MESSAGES, wire.range([row(key) for key in range(5000)]))
+    async with connected(list_by="mailboxcontents") as client:
+        assert await MailboxSink(client).find(delivery) == []
+    assert len(far.calls("GET", MESSAGES)) == 1
+
+
+@pytest.mark.parametrize("list_by", ["mailboxmessages", "mailboxcontents"])
+@pytest.mark.parametrize("status", [404, 405])
+async def test_level_without_contents_is_named_before_a_run_that_needs_them(
+    far, wire, connected, list_by, status, inbound
+):
+    far.on("GET", MESSAGES, wire.range([]))
+    far.on("GET", "/mailboxcontents/", lambda _: wire.page(status))
+    async with connected(list_by=list_by) as client:
+        if list_by == "mailboxmessages":
+            await ADAPTER.connections[0].check(client)
+            return
+        with pytest.raises(ConfigError, match="list_by: mailboxmessages"):
+            await ADAPTER.connections[0].check(client)
+
+
+@pytest.mark.parametrize("answer", [lambda wire: wire.error(403, "No."), lambda wire: []])
+async def test_contents_that_are_offered_pass_the_check(far, wire, connected, answer, inbound):
+    far.on("GET", "/mailboxcontents/", lambda _: answer(wire))
+    async with connected(list_by="mailboxcontents") as client:
+        await ADAPTER.connections[0].check(client)
+
+
+async def test_check_passes_where_the_account_sees_no_mailbox_yet(far, wire, connected):
+    far.on("GET", "/mailboxes/", wire.range([]))
+    far.on("GET", "/mailboxcontents/", lambda _: wire.page(404))
+    async with connected(list_by="mailboxcontents") as client:
+        await ADAPTER.connections[0].check(client)

@@ -12,6 +12,7 @@ from pipeline import (
     Document,
     RandomIds,
     RefusedError,
+    StageError,
     TransientError,
     Undetermined,
 )
@@ -360,3 +361,69 @@ async def test_payload_that_is_no_partner_is_a_data_error(connected, delivery, m
     async with connected() as client:
         with pytest.raises(DataError):
             await sink(client).send(delivery, marks)
+
+
+SETTINGS = {
+    "consumerFtpConfiguration": {"hostname": "ftp.example", "username": "u", "password": "canary p&ss/1"},
+    "customProtocolExtensions": "host:h,password:canary-ext",
+}
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "canary p&ss/1",
+        "canary-ext",
+        "https://h/?p=canary%20p%26ss%2F1",
+        "p=canary+p%26ss%2F1",
+        "<b>canary p&amp;ss/1</b>",
+        "x" * 495 + "canary p&ss/1",
+    ],
+    ids=["plain", "extension", "url", "form", "page", "cut"],
+)
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 429, 500])
+async def test_secret_of_the_create_settings_echoed_by_the_server_is_struck_out(
+    far, wire, connected, upsert, hold, marks, echo, status
+):
+    hold()
+    far.on("POST", PARTNERS, lambda _: wire.error(status, f"API000001: Bad {echo}"))
+    async with connected() as client:
+        with pytest.raises(StageError) as caught:
+            await sink(client, create=SETTINGS).send(upsert(), marks)
+    assert "canary" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
+async def test_secret_echoed_to_an_update_is_struck_out(far, wire, connected, upsert, hold, marks):
+    hold(present(city="Portland"))
+    far.on("PUT", f"{PARTNERS}V_1014", lambda _: wire.error(400, "API000001: Bad canary-ext"))
+    async with connected() as client:
+        with pytest.raises(RefusedError) as caught:
+            await sink(client, create=SETTINGS).send(upsert(), marks)
+    assert "canary" not in str(caught.value)
+    assert "API000001" in str(caught.value)
+
+
+async def test_password_in_the_id_of_what_was_created_gets_into_no_evidence(far, wire, connected, upsert, hold, marks):
+    hold()
+    sent = []
+
+    async def echo(request):
+        body = json.loads(await request.text())
+        sent.append(body["password"])
+        return wire.created("tradingpartners", f"V_1014-{sent[0]}-canary-ext")
+
+    far.on("POST", PARTNERS, echo)
+    async with connected() as client:
+        evidence = await sink(client, create=SETTINGS).send(upsert(), marks)
+    assert sent[0] not in f"{evidence} {marks.made}"
+    assert "canary" not in f"{evidence} {marks.made}"
+
+
+async def test_members_a_level_adds_to_its_reads_are_not_written_back(far, connected, upsert, hold, marks):
+    hold(present(city="Portland", newThing={"x": 1}, lastLogin="2024", archived=coded(False)))
+    far.on("PUT", f"{PARTNERS}V_1014", {"rowsAffected": 1})
+    async with connected() as client:
+        await sink(client).send(upsert(), marks)
+    body = json.loads(far.calls("PUT", f"{PARTNERS}V_1014")[0]["body"])
+    assert {"newThing", "lastLogin", "archived"} & body.keys() == set()
+    assert body["isListeningConsumer"] is False

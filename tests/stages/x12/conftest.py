@@ -37,6 +37,7 @@ def mapping() -> Callable[[Guide], SetMapping]:
             set="810",
             subject="doc",
             label="doc.number",
+            mappings=("us", "partner", "document", "doc", "doc.remit", "line"),
             rows=(
                 segment("BIG", {1: path("doc.date"), 2: path("doc.number"), 7: "DI", 8: purpose()}),
                 segment("REF", {1: "IA", 2: path("doc.vendor")}),
@@ -133,6 +134,13 @@ def interchange(
 ) -> bytes:
     """One good 810 in its envelope, number 17, group 4."""
     return pack([stored(plan().render(subject()))], {"ISA13": 17, "GS06": 4}, noon)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> dict[str, bytes]:
+    """One small good file of each kind, by name; also where fuzzing starts."""
+    folder = Path(__file__).with_name("fuzz") / "corpus"
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
 @pytest.fixture

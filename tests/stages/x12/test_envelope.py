@@ -117,6 +117,23 @@ def test_a_body_that_was_written_with_other_delimiters_is_not_packed(
         pack([stored(b"ST|810|0000^SE|2|0000^")], NUMBERS, noon)
 
 
+def test_a_body_without_its_end_is_not_packed(stored: Callable[..., Stored], noon: datetime) -> None:
+    with pytest.raises(DataError, match="does not end as its set demands"):
+        pack([stored(b"ST*810*0000~BIG*20250131*1~SE*3*0001~")], NUMBERS, noon)
+
+
+def test_what_follows_the_control_number_in_st_is_kept(stored: Callable[..., Stored], noon: datetime) -> None:
+    guide = Guide(version="005010", implementation="HV810")
+    text = pack([stored(b"ST*810*0000*HV810~SE*2*0000~", guide=guide)], NUMBERS, noon).decode()
+    assert "ST*810*0001*HV810~SE*2*0001~" in text
+
+
+def test_a_thousand_documents_are_one_interchange(stored: Callable[..., Stored], noon: datetime) -> None:
+    documents = [stored(b"ST*810*0000~SE*2*0000~", id=n) for n in range(1000)]
+    payload = pack(documents, NUMBERS, noon)
+    assert payload.endswith(b"ST*810*1000~SE*2*1000~GE*1000*4~IEA*1*000000017~")
+
+
 def test_newlines_are_no_part_of_isa(
     plan: Callable[..., Plan], subject: Callable[..., Any], stored: Callable[..., Stored], noon: datetime
 ) -> None:

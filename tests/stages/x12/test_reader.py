@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.x12.reader import NotX12, ReadHeader, ReadSegment, read
+from stages.x12.reader import Damage, NotX12, ReadHeader, ReadSegment, events, read
 from stages.x12.show import readable
 from stages.x12.validator import validate
 
@@ -69,20 +70,20 @@ def test_isa11_separates_repetitions_from_00402_on(interchange: bytes, mark: str
 
 
 @pytest.mark.parametrize(
-    ("payload", "offset", "why"),
+    ("payload", "offset", "code", "why"),
     [
-        (b"<html>", 0, "starts with ISA"),
-        (b"  \nISB*", 3, "starts with ISA"),
-        (b"ISA*00*", 0, "ends inside of the interchange header"),
-        (b"ISA" + b"x" * 300, 0, "'x' cannot separate elements"),
-        (b"ISA*" + b"x" * 300, 0, "does not have 16 elements"),
-        (b"ISA" + b"*" * 300, 0, "does not end with a component separator and a terminator"),
+        (b"<html>", 0, "0401", "starts with ISA"),
+        (b"  \nISB*", 3, "0401", "starts with ISA"),
+        (b"ISA*00*", 0, "0402", "ends inside of the interchange header"),
+        (b"ISA" + b"x" * 300, 0, "0402", "'x' cannot separate elements"),
+        (b"ISA*" + b"x" * 600, 0, "0402", "does not have 16 elements"),
+        (b"ISA" + b"*" * 300, 0, "0402", "does not end with a component separator and a terminator"),
     ],
 )
-def test_junk_is_a_typed_error_that_says_where(payload: bytes, offset: int, why: str) -> None:
+def test_junk_is_a_typed_error_that_says_where(payload: bytes, offset: int, code: str, why: str) -> None:
     with pytest.raises(NotX12, match=why) as caught:
         list(read([payload]))
-    assert (caught.value.offset, caught.value.code) == (offset, "MLC-X12-0401")
+    assert (caught.value.offset, caught.value.code) == (offset, f"MLC-X12-{code}")
 
 
 def test_an_input_that_stops_in_a_segment_is_an_error(interchange: bytes) -> None:
@@ -122,3 +123,138 @@ def test_real_files_are_read_without_a_crash(samples: list[Path]) -> None:
             segments = []
         assert not segments or readable(payload)
         validate(payload)
+
+
+# -- damage, and what is read around it ------------------------------------------------------------------------------------
+
+
+def numbers(payload: bytes) -> list[str]:
+    return [s[13] for s in events([payload]) if isinstance(s, ReadHeader)]
+
+
+def damage(payload: bytes) -> list[tuple[str, int]]:
+    return [(d.code, d.offset) for d in events([payload]) if isinstance(d, Damage)]
+
+
+def numbered(interchange: bytes, number: int) -> bytes:
+    return interchange.replace(b"000000017", b"%09d" % number)
+
+
+def test_good_interchanges_around_junk_are_read(interchange: bytes) -> None:
+    payload = numbered(interchange, 1) + b"\n-- 8< -- VISA*4111 --\n" + numbered(interchange, 2)
+    assert numbers(payload) == ["000000001", "000000002"]
+    assert damage(payload) == [("MLC-X12-0401", len(interchange) + 1)]
+
+
+def test_good_interchanges_around_a_cut_off_one_are_read(interchange: bytes) -> None:
+    cut = numbered(interchange, 2)[:300]
+    payload = numbered(interchange, 1) + cut + numbered(interchange, 3)
+    assert numbers(payload) == ["000000001", "000000002", "000000003"]
+    assert damage(payload) == [("MLC-X12-0404", len(interchange) + cut.rindex(b"~") + 1)]
+
+
+def test_good_interchanges_around_a_broken_header_are_read(interchange: bytes) -> None:
+    broken = b"ISA*00*" + interchange[150:]
+    payload = numbered(interchange, 1) + broken + numbered(interchange, 3)
+    assert numbers(payload) == ["000000001", "000000003"]
+    assert damage(payload) == [("MLC-X12-0402", len(interchange))]
+
+
+def test_an_interchange_with_other_delimiters_ends_one_that_was_cut_off(interchange: bytes) -> None:
+    other = numbered(interchange, 2).replace(b"~", b"\n").replace(b"*", b"|")
+    assert numbers(interchange[:300] + other) == ["000000017", "000000002"]
+
+
+def test_headers_alone_are_each_an_interchange(interchange: bytes) -> None:
+    assert len(numbers(interchange[:106] * 30)) == 30
+
+
+def test_damage_is_reported_once_until_the_next_interchange(interchange: bytes) -> None:
+    assert damage(b"ISA*" * 300 + b"rubbish" + interchange) == [("MLC-X12-0402", 0)]
+
+
+def test_an_iea_without_terminator_is_forgiven_when_another_interchange_follows(interchange: bytes) -> None:
+    payload = interchange[:-1] + b"\r\n" + numbered(interchange, 2)
+    assert (numbers(payload), damage(payload)) == (["000000017", "000000002"], [])
+
+
+@pytest.mark.parametrize("text", ["VISA*IEA", "ISA 4111", "MISAPPLIED", "IEA"])
+def test_data_that_looks_like_an_envelope_is_data(interchange: bytes, text: str) -> None:
+    payload = interchange.replace(b"Blue widget", text.encode())
+    assert damage(payload) == []
+    assert [s.id for s in read([payload])] == [s.id for s in read([interchange])]
+
+
+def test_a_terminator_of_several_bytes_is_one_terminator(interchange: bytes) -> None:
+    payload = interchange.replace(b"~", "…\n".encode())
+    header, *segments = read([payload])
+    assert isinstance(header, ReadHeader)
+    assert header.delimiters.segment == "…"
+    assert [(s.id, s.elements) for s in segments] == [(s.id, s.elements) for s in list(read([interchange]))[1:]]
+    assert all(payload[s.offset :].startswith(s.id.encode()) for s in segments)
+
+
+@pytest.mark.parametrize("ending", [b"~", b"~\n", b"~\r\n"])
+def test_a_missing_component_separator_is_told_from_one(interchange: bytes, ending: bytes) -> None:
+    payload = (interchange[:104] + interchange[105:]).replace(b"~", ending)
+    header, *segments = read([payload])
+    assert isinstance(header, ReadHeader)
+    assert (header.delimiters.component, header.delimiters.segment) == ("", "~")
+    assert [s.id for s in segments] == [s.id for s in list(read([interchange]))[1:]]
+
+
+def test_several_groups_and_a_ta1_before_them_are_read(interchange: bytes) -> None:
+    group = interchange[106 : interchange.index(b"IEA")]
+    payload = interchange[:106] + b"TA1*000000001*250131*1200*A*000~" + group * 2 + b"IEA*2*000000017~"
+    read_ids = [s.id for s in read([payload])]
+    assert (read_ids[1], read_ids.count("GS"), read_ids[-1]) == ("TA1", 2, "IEA")
+
+
+def test_utf_8_is_read_as_such_and_latin_1_too(interchange: bytes) -> None:
+    for encoding in ("utf-8", "latin-1"):
+        payload = interchange.replace(b"Blue widget", "Blé".encode(encoding))
+        assert next(s for s in read([payload]) if s.id == "PID")[5] == "Blé"
+
+
+@given(st.data())
+@relaxed
+def test_neither_segments_nor_damage_depend_on_how_the_input_is_cut(interchange: bytes, data: st.DataObject) -> None:
+    parts = [
+        interchange, interchange[:300], interchange.replace(b"~", b"\n"), interchange.replace(b"*", b"|"), b"junk ISA*x ",
+        b"ISA*00*", interchange[:106], interchange[:-1], b"\r\n", "…é".encode(),
+    ]  # fmt: skip
+    payload = b"".join(data.draw(st.lists(st.sampled_from(parts), max_size=5)))
+    at = data.draw(st.integers(0, len(payload)))
+    payload = payload[:at] + data.draw(st.binary(max_size=3)) + payload[at:]
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(payload)), max_size=8)))
+    pieces = [payload[a:b] for a, b in zip([0, *cuts], [*cuts, len(payload)], strict=True)]
+    assert list(events(pieces)) == list(events([payload]))
+
+
+@given(st.data())
+@relaxed
+def test_offsets_point_at_the_segments(interchange: bytes, data: st.DataObject) -> None:
+    ending = data.draw(st.sampled_from([b"~", b"~\n", b"~\r\n  ", b"\n", b"\r\n"]))
+    payload = b"\xef\xbb\xbf\n" + interchange.replace(b"~", ending) + b" " + interchange
+    for segment in read([payload]):
+        assert payload[segment.offset :].startswith(segment.id.encode())
+
+
+def test_a_long_bill_is_read_in_bounded_memory(interchange: bytes) -> None:
+    start, end = interchange.index(b"IT1*"), interchange.index(b"TDS")
+    lines = interchange[start:end] * 200
+
+    def chunks() -> Iterator[bytes]:
+        yield interchange[:start]
+        for _ in range(250):
+            yield lines
+        yield interchange[end:]
+
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read(chunks()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 250 * 200 * 3 + 11
+    assert peak < 2_000_000

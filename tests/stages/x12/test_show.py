@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from stages.x12 import ADAPTER
-from stages.x12.show import readable
+from stages.x12.show import readable, show_bytes
 
 
 def test_other_formats_are_left_to_others() -> None:
@@ -49,3 +51,47 @@ def test_damaged_x12_is_shown_as_far_as_it_goes(interchange: bytes) -> None:
 
 def test_a_cut_off_header_is_not_shown() -> None:
     assert readable(b"ISA*00*  ") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("820.edi", ["    REMITTANCE ADVICE", "    INV-1001 (Seller's invoice number)                         140           2.5                         137.5"]),
+        ("855.edi", ["    PURCHASE ORDER ACKNOWLEDGMENT", "                       -> Item accepted 8 Each"]),
+        ("824.edi", ["    APPLICATION ADVICE", "      Duplicate transaction Sent twice: INV-1001", "      Number was used in 2024"]),
+        ("997.edi", ["    ACKNOWLEDGMENT", "      Set 810 0001: Accepted, errors noted", "          N402: Invalid code value: ZZ"]),
+        ("999.edi", ["    Group 17 (Invoice group (810)): Rejected, 0 of 1 sets accepted", "      AK103  Version / Release / Industry Identifier Code 005010"]),
+        ("ta1.edi", ["    TA1 Interchange Acknowledgment", "      TA104  Interchange Acknowledgment Code              A (Envelope accepted)"]),
+    ],
+)  # fmt: skip
+def test_each_kind_of_document_reads_as_what_it_is(corpus: dict[str, bytes], name: str, lines: list[str]) -> None:
+    shown = show_bytes(corpus[name])
+    assert [line for line in lines if line not in shown] == []
+
+
+def test_components_have_their_own_names(corpus: dict[str, bytes]) -> None:
+    assert "      IK401-2  Component Data Element Position in Composi 1" in show_bytes(corpus["999.edi"])
+
+
+def test_what_is_around_damage_is_shown(interchange: bytes) -> None:
+    lines = show_bytes(interchange + b"junk" + interchange)
+    assert len([line for line in lines if line == "    INVOICE"]) == 2
+    assert f"!! an interchange starts with ISA, not with b'jun' (byte {len(interchange)})" in lines
+
+
+def test_the_terminals_colours_are_the_callers(interchange: bytes) -> None:
+    lines = show_bytes(interchange, lambda text, role: f"<{role}>{text}</>")
+    assert "    <segment>TDS </>Total Monetary Value Summary" in lines
+    assert "      <element>TDS01</>  Amount                                       <meaning>14000 (140.00)</>" in lines
+
+
+def test_a_bank_account_is_not_shown(corpus: dict[str, bytes]) -> None:
+    payload = corpus["820.edi"].replace(b"CCP*****", b"CCP*01*021000021*DA*123456789*")
+    assert [line for line in show_bytes(payload) if "BPR09" in line] == [
+        "      BPR09  Account Number                               *****6789"
+    ]
+
+
+def test_numbers_no_one_can_read_are_shown_as_they_are(interchange: bytes) -> None:
+    for text in (b"1E999999", b"NaN", b"9" * 6000):
+        assert show_bytes(interchange.replace(b"TDS*14000", b"TDS*" + text).replace(b"IT1*1*10", b"IT1*1*" + text))

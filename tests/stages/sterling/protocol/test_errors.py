@@ -15,7 +15,7 @@ from pipeline import (
     TransientError,
 )
 from stages.sterling.protocol.answer import Answer
-from stages.sterling.protocol.errors import Call, ExistsError, ForeignError, NotFoundError, judge
+from stages.sterling.protocol.errors import Call, ExistsError, ForeignError, NotFoundError, NotOfferedError, judge
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 READ = Call(doing="list things", where="GET things/ at b2b:5075")
@@ -38,6 +38,7 @@ TABLE = [
     ("not found", own(404, ""), READ, NotFoundError),
     ("bad data", own(400, "API000175: Could not save: API000452: User ID not valid."), WRITE, RefusedError),
     ("server defect", own(400, "java.lang.NullPointerException"), WRITE, RefusedError),
+    ("not offered", own(405, "No."), WRITE, NotOfferedError),
     ("too large", own(413, "Too large."), WRITE, RefusedError),
     ("unprocessable", own(422, "No."), WRITE, RefusedError),
     ("forbidden", own(403, "API000009: No."), WRITE, PermissionDenied),

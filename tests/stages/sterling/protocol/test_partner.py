@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from stages.ap.partner import TradingPartner
-from stages.sterling.protocol.partner import differences, update
+from stages.sterling.protocol.partner import differences, secrets_of, update
 
 WANTED = TradingPartner(code="C", name="N", vendors=("V",), city="Salem", country="US", time_zone="-05")
 
@@ -18,3 +20,66 @@ def test_absent_members_differ_from_wanted_ones():
 def test_update_keeps_what_is_not_ours_and_changes_what_is():
     row = {"partnerName": "N", "_id": "N", "city": "Bend", "textMode": {"code": True, "display": "Yes"}}
     assert update({"city": "Salem"}, row) == {"partnerName": "N", "city": "Salem", "textMode": True}
+
+
+def read(**members):
+    return {
+        "_id": "N",
+        "_title": "TradingPartner(N)",
+        "href": "x",
+        "$ref": "x",
+        "actions": {"href": "x"},
+        "partnerName": "N",
+        "city": "Bend",
+        **members,
+    }
+
+
+def test_only_documented_members_go_back():
+    row = read(newThing={"x": 1}, lastLogin=None, password="canary", passwordExpires="2030", phone="", mailbox="/N")
+    assert update({"city": "Salem"}, row) == {"partnerName": "N", "city": "Salem", "phone": "", "mailbox": "/N"}
+
+
+def test_only_documented_members_of_a_connection_go_back():
+    row = read(
+        consumerFtpConfiguration={
+            "hostname": "h",
+            "password": "canary",
+            "href": "x",
+            "newThing": 1,
+            "connectionType": {"code": "passive", "display": "Passive"},
+        },
+        producerSshConfiguration={"remoteProfile": "P", "_id": "1"},
+        producerFtpConfiguration={"newThing": 1},
+    )
+    assert update({}, row) == {
+        "partnerName": "N",
+        "city": "Bend",
+        "consumerFtpConfiguration": {"hostname": "h", "connectionType": "passive"},
+        "producerSshConfiguration": {"remoteProfile": "P"},
+    }
+
+
+def test_connections_without_documented_members_go_back_whole_but_for_links_and_passwords():
+    row = read(consumerCdConfiguration={"a": 1, "remotePassword": "canary", "b": {"$ref": "x", "c": 2}, "_id": "1"})
+    assert update({}, row)["consumerCdConfiguration"] == {"a": 1, "b": {"c": 2}}
+
+
+def test_change_to_a_member_that_is_not_returned_is_sent():
+    assert update({"postalCode": "97301"}, read())["postalCode"] == "97301"
+
+
+@pytest.mark.parametrize(
+    ("settings", "secrets"),
+    [
+        ({}, []),
+        ({"timeZone": "-05", "isListeningConsumer": True, "keyEnabled": True, "authorizedUserKeyName": "K"}, []),
+        ({"consumerFtpConfiguration": {"hostname": "h", "password": "canary"}}, ["canary"]),
+        ({"a": [{"apiKey": "k1", "sshPassphrase": "k2", "port": 22}], "clientSecret": "k1"}, ["k1", "k2"]),
+        ({"credentials": {"user": "u", "other": ["w"]}}, ["u", "w"]),
+        ({"pin": 1234, "pinboard": "p", "password": "", "token": None}, ["1234"]),
+        ({"customProtocolExtensions": "host:h,password:canary, token : t"}, ["canary", "t"]),
+    ],
+)
+def test_texts_that_a_name_marks_as_secret_are_known(settings, secrets):
+    assert [secret.reveal() for secret in secrets_of(settings)] == secrets

@@ -1,0 +1,196 @@
+"""Which sent document an answer belongs to, and what it makes of the document's status. Pure functions over plain lists.
+
+Matching again gives the same, in whatever order answers come and however often: a status only ever rises (`joined`), and what
+matches nothing is handed back, to be tried again when more has been sent. No input/output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, OrderAnswer, Received, SetAnswer
+
+Status = Literal[
+    "", "received", "accepted", "accepted_with_errors", "unclear", "rejected",
+    "business_accepted", "business_accepted_with_errors", "business_rejected",
+]  # fmt: skip
+"""What is known of a sent document, in rising order. A 997 speaks of syntax; only the ``business_`` ones of the invoice itself."""
+
+ORDER: tuple[Status, ...] = (
+    "", "received", "accepted", "accepted_with_errors", "unclear", "rejected",
+    "business_accepted", "business_accepted_with_errors", "business_rejected",
+)  # fmt: skip
+
+_SYNTAX: dict[str, Status] = {"A": "accepted", "E": "accepted_with_errors", "P": "unclear"}
+_ORDERS: dict[str, Status] = {
+    "AC": "business_accepted_with_errors", "AD": "business_accepted", "AE": "business_accepted_with_errors",
+    "AK": "business_accepted", "AT": "business_accepted", "RD": "business_rejected", "RF": "business_rejected",
+    "RJ": "business_rejected", "RO": "business_rejected",
+}  # fmt: skip
+_ADVICE: dict[str, Status] = {"A": "business_accepted", "R": "business_rejected"}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """One document in one interchange we sent. ``document`` is whatever the caller knows it by.
+
+    ``partner`` is (qualifier, id) of their ISA. ``reference`` is the invoice's or order's number. ``sent`` is the ISA date and time
+    as text (YYMMDDHHMM), so that a number used again after a wrap is told from the first use.
+    """
+
+    document: int | str
+    partner: tuple[str, str]
+    interchange: int  # ISA13
+    group: str  # GS01
+    group_number: int  # GS06
+    set: str  # ST01
+    control: str  # ST02
+    reference: str = ""
+    sent: str = ""
+
+
+class Matched(msgspec.Struct, frozen=True, kw_only=True):
+    """What one answer says of one document. ``reasons`` are sentences for people, empty when all is well."""
+
+    document: int | str
+    status: Status
+    by: str  # "997", "999", "TA1", "824", "855"
+    source: tuple[str, str, str]
+    reasons: tuple[str, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """All matches, in the order of the answers, and the answers that match nothing (yet)."""
+
+    matched: tuple[Matched, ...]
+    unmatched: tuple[Received, ...]
+
+
+def joined(*statuses: Status) -> Status:
+    """The status after all of these, in any order: what says more wins, and a refusal wins over an acceptance of its kind."""
+    return max(statuses, key=ORDER.index, default="")
+
+
+def match(received: Iterable[Received], sent: Iterable[Sent]) -> Outcome:
+    """Each answer against all that was sent: TA1 by ISA13, 997 and 999 by (GS01, GS06, ST01, ST02), 824 and 855 by number or reference."""
+    mine: dict[tuple[str, str], list[Sent]] = {}
+    for one in sent:
+        mine.setdefault(_partner(one.partner), []).append(one)
+    matched: list[Matched] = []
+    unmatched: list[Received] = []
+    for answer in received:
+        found = _matches(answer, mine.get(_partner(answer.sender), []))
+        matched += found
+        if not found:
+            unmatched.append(answer)
+    return Outcome(tuple(matched), tuple(unmatched))
+
+
+def statuses(matched: Iterable[Matched]) -> dict[int | str, Status]:
+    """The status of each document that something was matched to."""
+    made: dict[int | str, Status] = {}
+    for one in matched:
+        made[one.document] = joined(made.get(one.document, ""), one.status)
+    return made
+
+
+def _partner(isa: tuple[str, str]) -> tuple[str, str]:
+    return isa[0].strip(), isa[1].strip()
+
+
+def _matches(received: Received, sent: Sequence[Sent]) -> list[Matched]:
+    match received.answer:
+        case InterchangeAnswer() as answer:
+            return _by_interchange(received, answer, sent)
+        case GroupAnswer() as answer:
+            return _by_group(received, answer, sent)
+        case DocumentAdvice() as answer:
+            return _by_advice(received, answer, sent)
+        case OrderAnswer() as answer:
+            status = _ORDERS.get(answer.status, "unclear")
+            orders = [one for one in sent if one.set == "850" and answer.order and one.reference == answer.order]
+            lines = tuple(f"line {line.line}: {line.status}" for line in answer.lines if line.status != "IA")
+            return [
+                Matched(document=one.document, status=status, by="855", source=received.source, reasons=lines)
+                for one in orders
+            ]
+
+
+def _latest(received: Received, sent: list[Sent]) -> list[Sent]:
+    """Of several interchanges with the same numbers, the last that was sent no later than the answer; else the last."""
+    before = [one for one in sent if not one.sent or not received.sent or one.sent <= received.sent] or sent
+    last = max(((one.sent, one.interchange) for one in before), default=None)
+    return [one for one in before if (one.sent, one.interchange) == last]
+
+
+def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequence[Sent]) -> list[Matched]:
+    mine = [one for one in sent if str(one.interchange) == answer.number.lstrip("0")]
+    dated = [one for one in mine if one.sent == answer.date + answer.time] or [
+        one for one in mine if one.sent[:6] == answer.date
+    ]
+    status: Status = "rejected" if answer.status == "R" else "received"
+    reasons = (f"interchange note {answer.note}",) if answer.note != "000" else ()
+    return [
+        Matched(document=one.document, status=status, by="TA1", source=received.source, reasons=reasons)
+        for one in dated or _latest(received, mine)
+    ]
+
+
+def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> list[Matched]:
+    mine = [one for one in sent if (one.group, one.group_number) == (answer.group, answer.number)]
+    named = {(one.set, one.control): one for one in answer.sets}
+    if named:
+        mine_named = [one for one in mine if (one.set, one.control) in named]
+        if not mine_named:
+            return []
+        newest = {(one.sent, one.interchange) for one in _latest(received, mine_named)}
+        told_of = mine if answer.included > len(named) else mine_named  # a short answer names the faulty sets only
+        mine = [one for one in told_of if (one.sent, one.interchange) in newest]
+    else:
+        mine = _latest(received, mine)
+    return [_of_set(received, answer, named.get((one.set, one.control)), one) for one in mine]
+
+
+def _of_set(received: Received, answer: GroupAnswer, of: SetAnswer | None, sent: Sent) -> Matched:
+    reasons: tuple[str, ...] = ()
+    if of is not None:
+        status = _SYNTAX.get(of.status, "rejected")
+        reasons = tuple(_reasons(of))
+    elif answer.status in ("E", "P") and answer.sets:
+        status = "accepted"  # others of the group are at fault, and this is not among them
+    else:
+        status = _SYNTAX.get(answer.status, "rejected")
+    if status == "rejected" and answer.codes:
+        reasons += tuple(f"group error {code}" for code in answer.codes)
+    if status == "unclear":
+        reasons = ("the group was accepted in part, and the answer does not say which part",)
+    return Matched(document=sent.document, status=status, by=answer.form, source=received.source, reasons=reasons)
+
+
+def _reasons(of: SetAnswer) -> Iterable[str]:
+    for note in of.segments:
+        where = f"segment {note.position}, {note.segment}"
+        if not note.elements:
+            yield f"{where}: error {note.code}"
+        for fault in note.elements:
+            yield f"{where}{fault.element:02d}: error {fault.code}" + (f", {fault.value!r}" if fault.value else "")
+    yield from (f"set error {code}" for code in of.codes if code != "5" or not of.segments)
+
+
+def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent]) -> list[Matched]:
+    mine: list[Sent] = []
+    if answer.group_number is not None and answer.control:
+        mine = [
+            one for one in sent
+            if (one.group_number, one.control) == (answer.group_number, answer.control) and answer.set in ("", one.set)
+        ]  # fmt: skip
+    if not mine and answer.reference:
+        mine = [one for one in sent if one.reference == answer.reference and answer.set in ("", one.set)]
+    status = _ADVICE.get(answer.status[-1:], "business_accepted_with_errors")
+    reasons = tuple(" ".join(filter(None, (c.code, c.message, c.value))) for c in answer.complaints) + answer.remarks
+    return [
+        Matched(document=one.document, status=status, by="824", source=received.source, reasons=reasons)
+        for one in _latest(received, mine)
+    ]
