@@ -131,7 +131,10 @@ def abs_of_credit(total: Decimal) -> Decimal:
 
 
 def party_rows(set: str, guide: Guide, usual: tuple[Party, ...], subject: str = "bill") -> tuple[Row, ...]:
-    """The N1 loops: the guide's, or the usual ones of the set. ``subject`` is where vendor and entity are."""
+    """The N1 loops: the guide's, or the usual ones of the set. ``subject`` is where vendor and entity are.
+
+    Names and addresses are volatile: they are the vendor's master data, and a vendor who moves amends no bill sent before.
+    """
     wanted = [party for party in guide.parties if not party.sets or set in party.sets] if guide.parties else usual
     return tuple(_party_row(party, guide, subject) for party in wanted)
 
@@ -141,9 +144,9 @@ def _party_row(party: Party, guide: Guide, subject: str) -> Row:
     names: dict[str, Source] = {
         "us": path("us.name"),
         "entity": path("us.name"),
-        "vendor": path(f"{subject}.vendor_name"),
+        "vendor": path(f"{subject}.vendor_name", volatile=True),
     }
-    names["remit_to"] = computed("name", _first, "bill.remit_to.company", "bill.remit_to.name")
+    names["remit_to"] = computed("name", _first, "bill.remit_to.company", "bill.remit_to.name", volatile=True)
     id = party.id or ("none" if party.who == "remit_to" else party.who)
     qualifier = party.qualifier or guide.party_ids
     return segment(
@@ -162,16 +165,15 @@ def _remit_to_address() -> tuple[Row, ...]:
     address = "bill.remit_to.address"
     lines = (f"{address}.line1", f"{address}.line2")
     where: dict[int, Source] = {
-        1: path(f"{address}.city"),
-        2: computed("state code", _state_code, f"{address}.state"),
-        3: path(f"{address}.postal_code"),
-        4: path(f"{address}.country"),
+        1: path(f"{address}.city", volatile=True),
+        2: computed("state code", _state_code, f"{address}.state", volatile=True),
+        3: path(f"{address}.postal_code", volatile=True),
+        4: path(f"{address}.country", volatile=True),
     }
-    province = ("SP", computed("province", _province, f"{address}.state"))
-    return (
-        segment("N3", {1: computed("first line", _first, *lines), 2: computed("second line", _second, *lines)}),
-        segment("N4", where, pairs_from=5, pairs=(province,)),
-    )
+    province = ("SP", computed("province", _province, f"{address}.state", volatile=True))
+    first = computed("first line", _first, *lines, volatile=True)
+    second = computed("second line", _second, *lines, volatile=True)
+    return (segment("N3", {1: first, 2: second}), segment("N4", where, pairs_from=5, pairs=(province,)))
 
 
 def _first(one: str | None, other: str | None) -> str | None:
@@ -329,16 +331,19 @@ def _wrong_sums(bill: Bill) -> Iterator[DataError]:
 
 
 def check_units(subject: Mapping[str, Any]) -> Iterable[DataError]:
-    """Lines made by Purchasing say what their quantity counts."""
+    """Lines made by Purchasing say what their quantity counts. A line of the bill alone, such as freight, is one of itself."""
     bill: Bill = subject["bill"]
     if bill.purchase is None or all(line.unit for line in bill.lines):
         return ()
+    if bill.source.get("POLINES") == "none":
+        why = f"none of them agrees with a line of {bill.purchase.id}"
+        return (_error(bill, "The bill's lines are not those of its purchasing document", "", why, "MLC-X12-0306"),)
     return _without_unit(bill)
 
 
 def _without_unit(bill: Bill) -> Iterator[DataError]:
     for line in bill.lines:
-        if not line.unit:
+        if not line.unit and (line.price is not None or line.quantity != 1):
             why = f"it was bought as {line.quantity} of something; the purchasing document does not say of what"
             yield _error(bill, "A purchased line has no unit", f", line {line.number}", why, "MLC-X12-0304")
 

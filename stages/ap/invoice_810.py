@@ -34,7 +34,7 @@ def invoice_mapping(guide: Guide, role: str) -> SetMapping:
                     1: path("bill.date"),
                     2: path("bill.number"),
                     4: computed("order number", rows.order_number, *rows.ORDER_NUMBER_PATHS),
-                    7: _type(role),
+                    7: _type(role, guide),
                     8: purpose("07" if role == "bill_copy" else ""),
                 },
             ),
@@ -65,9 +65,14 @@ def _discounts(guide: Guide) -> dict[int, Source]:
     return charges.discounted_totals(guide) if guide.discount_amounts else {}
 
 
-def _type(role: str) -> Source:
-    """BIG07: debit invoice or debit memo, and credit memo when the total is negative."""
+def _type(role: str, guide: Guide) -> Source:
+    """BIG07: debit invoice or debit memo; credit memo when the total is negative and the guide lets the type tell the sign.
+
+    Never both: a reader who turns the sign of a CR would turn negative amounts back into a debit.
+    """
     debit = "DR" if role == "debit_memo" else "DI"
+    if guide.credit_sign == "minus":
+        return debit
 
     def type_of(total: Decimal) -> str:
         return "CR" if total < 0 else debit

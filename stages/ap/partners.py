@@ -189,7 +189,9 @@ def load_partners(folder: Path) -> tuple[Partners | None, list[Finding]]:
     default = trees.pop(DEFAULT, None)
     files = [_File(tree, default) for tree in trees.values()]
     if not files and not findings:
-        findings.append(_about(folder, NO_PARTNERS, "no partner files here, so every vendor would be excluded", "error"))
+        findings.append(
+            _about(folder, NO_PARTNERS, "no partner files here, so every vendor would be excluded", "error")
+        )
     partners = [(file.convert(findings), file) for file in files]
     for partner, file in partners:
         findings += file.checks()

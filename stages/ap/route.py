@@ -50,9 +50,9 @@ class Route(msgspec.Struct, frozen=True):
 class RouteStage:
     """Plans and envelopes are made once, when the stage is built; a bill then only picks and completes drafts."""
 
-    def __init__(self, partners: Partners) -> None:
+    def __init__(self, partners: Partners, by_partner: Mapping[str, tuple[Route, ...]]) -> None:
         self._partners = partners
-        self._routes = {partner.code: routes(partner, partners.place(partner)) for partner in partners.all}
+        self._routes = by_partner
 
     def __call__(self, record: Record) -> list[Record]:
         """One record per document, all of the same key. Raises `Excluded`, and `DataError` when a condition fails."""
@@ -125,7 +125,7 @@ def _group(partner: Partner, rule: Rule, envelope: Mapping[str, str]) -> str:
 def build_route(settings: RouteSettings, context: Context) -> RouteStage:
     """Reads the partner files and compiles their plans once. Raises `FlowError` with every finding about them."""
     folder = partners_folder(settings.partners, context.folder, context.environment)
-    partners, findings = _load(folder)
+    partners, made, findings = _load(folder)
     if partners is None:
         raise FlowError(
             "The partner files have errors",
@@ -134,23 +134,23 @@ def build_route(settings: RouteSettings, context: Context) -> RouteStage:
             mend="mend them; `ml-connector check` lists them",
             code="MLC-PART-0000",
         )
-    return RouteStage(partners)
+    return RouteStage(partners, made)
 
 
 def lint_route(settings: RouteSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:
     """The findings about the partner files this stage reads, plans included."""
-    return _load(partners_folder(settings.partners, folder, environment))[1]
+    return _load(partners_folder(settings.partners, folder, environment))[2]
 
 
-def _load(folder: Path) -> tuple[Partners | None, list[Finding]]:
-    """As `load_partners`, and every partner whose plans cannot be made is a finding too."""
+def _load(folder: Path) -> tuple[Partners | None, dict[str, tuple[Route, ...]], list[Finding]]:
+    """As `load_partners`, with each partner's routes; a partner whose plans cannot be made is a finding too."""
     partners, findings = load_partners(folder)
-    if partners is None:
-        return None, findings
-    for partner in partners.all:
+    made: dict[str, tuple[Route, ...]] = {}
+    for partner in partners.all if partners else ():
+        assert partners is not None
         try:
-            routes(partner)
+            made[partner.code] = routes(partner, partners.place(partner))
         except ConfigError as error:
             findings.append(partners.finding(partner, "$.guide", f"{error.what}: {error.why}", code=WRONG_GUIDE))
     broken = any(finding.severity == "error" for finding in findings)
-    return (None if broken else partners), findings
+    return (None if broken else partners), made, findings

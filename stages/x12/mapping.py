@@ -43,11 +43,12 @@ class Lookup(msgspec.Struct, frozen=True):
 
 
 class Computed(msgspec.Struct, frozen=True):
-    """A value made by a small pure function from the values of its paths. It may raise `Unusable`."""
+    """A value made by a small pure function from the values of its paths. It may raise `Unusable`. ``volatile`` as in `Path`."""
 
     name: str
     function: Callable[..., Any]
     paths: tuple[str, ...]
+    volatile: bool = False
 
 
 Source = str | Path | Lookup | Computed
@@ -110,8 +111,8 @@ def lookup(
     return Lookup(name, path, table, blank, optional, table_name)
 
 
-def computed(name: str, function: Callable[..., Any], *paths: str) -> Computed:
-    return Computed(name, function, paths)
+def computed(name: str, function: Callable[..., Any], *paths: str, volatile: bool = False) -> Computed:
+    return Computed(name, function, paths, volatile)
 
 
 def purpose(original: str = "", *, replace: str = "05", cancel: str = "01") -> Lookup:

@@ -372,7 +372,7 @@ class _Compiler:
             case Computed(paths=paths):
                 pass
         full = tuple(self._full(path) for path in paths)
-        if not (isinstance(source, Path) and source.volatile):
+        if not (isinstance(source, Path | Computed) and source.volatile):
             self._fields.update(dict.fromkeys(path for path in full if path.split(".")[0] == self._mapping.subject))
         match source:
             case Path():

@@ -20,6 +20,9 @@ Paint = Callable[[str, Role], str]
 """Gives a piece of text the look of its role on the caller's terminal."""
 
 
+TERMINATOR_AT = 105  # ISA has a fixed length; the character behind it ends every segment
+
+
 class Layout(msgspec.Struct, frozen=True):
     """Where a set keeps what a person looks for. Places are (segment, position) of its first occurrence."""
 
@@ -66,7 +69,7 @@ def readable(payload: bytes) -> list[str] | None:
     return None if not lines or lines[0].startswith(_DAMAGE) else lines
 
 
-def lines(payload: bytes) -> list[str] | None:
+def segment_lines(payload: bytes) -> list[str] | None:
     """The bytes as text, one segment a line; None when they are no interchange."""
     if not payload.startswith(b"ISA") or len(payload) < 106:
         return None

@@ -146,9 +146,16 @@ class Alphabet:
         return written
 
 
+_FRACTION_AFTER_DIGIT = re.compile(r"(?<=[0-9])(?=[\u00BC-\u00BE\u2150-\u215E\u2189])")
+
+
 def transliterate(text: str) -> str:
-    """The text with typographic marks and ligatures spelled out, accents dropped and line breaks made spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(_MARKS)).translate(_MARKS)
+    """The text with typographic marks and ligatures spelled out, accents dropped and line breaks made spaces.
+
+    A fraction after a digit gets a space before it: one and a half pounds must not become eleven halves.
+    """
+    text = _FRACTION_AFTER_DIGIT.sub(" ", text.translate(_MARKS))
+    decomposed = unicodedata.normalize("NFKD", text).translate(_MARKS)
     kept = "".join(c for c in decomposed if not unicodedata.combining(c))
     return re.sub(r"[\t\r\n\v\f\x85\u2028\u2029]+", " ", kept)
 

@@ -145,8 +145,8 @@ def test_a_bill_is_written_as_its_golden_file(name: str, bill: Bill, role: str) 
         ("self_bill", ENTERED, "DI"),
         ("bill_copy", ENTERED, "DI*07"),
         ("debit_memo", ENTERED, "DR"),
-        ("self_bill", CREDIT, "CR"),
-        ("debit_memo", CREDIT, "CR"),
+        ("self_bill", CREDIT, "DI"),  # the amounts are negative: the type must not turn them again
+        ("debit_memo", CREDIT, "DR"),
     ],
 )
 def test_the_type_follows_role_and_sign(role: str, bill: Bill, kind: str) -> None:
@@ -155,6 +155,7 @@ def test_the_type_follows_role_and_sign(role: str, bill: Bill, kind: str) -> Non
 
 def test_a_credit_told_by_its_type_has_positive_figures() -> None:
     body = invoice(CREDIT, credit_sign="type")
+    assert body.splitlines()[1].endswith("*CR~")
     assert "IT1*1*4*CA*10~" in body
     assert "IT1*2*1*EA*-10~" in body
     assert "TDS*3000~" in body
@@ -330,3 +331,29 @@ def test_every_seeded_bill_is_written_right_or_refused_by_name(as_bill: Callable
             assert validate(interchange(set_, body, guide)) == []
     assert written > len(world.bills) / 2
     assert all(code.startswith("MLC-X12-0") for code in refused)
+
+
+def test_a_line_of_the_bill_alone_goes_out_as_one_of_itself() -> None:
+    """Freight added to a purchased bill has no unit in the books, and needs none."""
+    freight = BillLine(number=3, amount=Decimal("12.00"), description="Freight")
+    bill = msgspec.structs.replace(PURCHASED, lines=(*PURCHASED.lines, freight), total=PURCHASED.total + 12)
+    assert "IT1*3*1*EA*12" in invoice(bill)
+
+
+def test_a_purchased_bill_whose_lines_are_not_its_documents_is_refused() -> None:
+    line = BillLine(number=1, amount=PURCHASED.total, description="Goods")
+    bill = msgspec.structs.replace(PURCHASED, lines=(line,), source={"POLINES": "none"})
+    with pytest.raises(DataError) as caught:
+        invoice(bill)
+    assert caught.value.code == "MLC-X12-0306"
+
+
+@pytest.mark.parametrize("change", ["address", "name"])
+def test_a_vendor_who_moves_or_is_renamed_amends_no_bill(change: str) -> None:
+    plan = invoice_plan(GUIDE, "self_bill")
+    assert PURCHASED.remit_to is not None
+    moved = msgspec.structs.replace(PURCHASED.remit_to, address=Address(line1="9 New Street", city="Salem"))
+    changed = {"address": {"remit_to": moved}, "name": {"vendor_name": "Renamed Foods"}}[change]
+    after = msgspec.structs.replace(PURCHASED, **changed)
+    assert plan.fingerprint(subject(after), plan.fields) == plan.fingerprint(subject(PURCHASED), plan.fields)
+    assert plan.render(subject(after)) != plan.render(subject(PURCHASED))

@@ -14,7 +14,7 @@ from stages.x12.definitions import release
 from stages.x12.guide import Delimiters, Guide
 from stages.x12.mapping import SetMapping
 from stages.x12.plan import Plan, compile_plan
-from stages.x12.values import Alphabet, Broken, Doubt, Encoder, cut_at_word, implied, plain_encoder, real
+from stages.x12.values import Alphabet, Broken, Doubt, Encoder, cut_at_word, implied, plain_encoder, real, transliterate
 
 Text = Callable[..., str]
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -486,3 +486,17 @@ def test_texts_of_a_guide_never_become_code(plan: Callable[..., Plan], subject: 
 @given(st.dates(min_value=date(1, 1, 1)))
 def test_dates_have_eight_digits(day: date) -> None:
     assert _encoder("373").encode(day)[0] == f"{day.year:04}{day.month:02}{day.day:02}"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("1\u00bd lb", "1 1/2 lb"),
+        ("2\u215c in", "2 3/8 in"),
+        ("\u00bc qt", "1/4 qt"),
+        ("Cr\u00e8me \u00bd", "Creme 1/2"),
+    ],
+)
+def test_a_fraction_after_a_digit_keeps_its_value(text: str, written: str) -> None:
+    """Without the space, one and a half would read as eleven halves."""
+    assert transliterate(text) == written
