@@ -182,16 +182,44 @@ class SimulatorSpec(msgspec.Struct, frozen=True, kw_only=True):
     start: Callable[[SimulatorOptions], AbstractAsyncContextManager[Simulation]]
 
 
+Paint = Callable[[str, str], str]
+"""(text, role) -> the text, coloured for a terminal; roles are title, segment, element, meaning, damage, error, warning."""
+
+
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command has to say: lines for people, one versioned object for ``--json``, and whether it found errors (exit 3)."""
+
+    lines: list[str]
+    json: Any
+    failed: bool = False
+
+
+class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A verb an adapter adds to the command, ``ml-connector ADAPTER NAME FILE``. The command reads the files; the verb does no I/O.
+
+    ``run(data, name, extra, paint)`` gets the bytes of FILE and its name; ``options`` names further files by option (``guide``) with
+    a line of help, and ``extra`` holds the text of those that were given. It may raise `ConnectorError`.
+    """
+
+    name: str
+    help: str
+    run: Callable[[bytes, str, Mapping[str, str], Paint], CommandResult]
+    options: Mapping[str, str] = {}
+
+
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter exports as ``ADAPTER`` through the entry-point group ``ml_connector.adapters``.
 
     ``readable`` turns a delivered payload of this adapter's format into lines for people, ``lines`` cuts its text where the format
-    does, changing nothing else; both return None when it is not their format.
+    does, changing nothing else; both return None when it is not their format. ``explain(origins, name)`` picks from a plan's origins the
+    lines about one element of it.
     """
 
     name: str
     stages: tuple[StageSpec, ...] = ()
     connections: tuple[ConnectionSpec, ...] = ()
     simulator: SimulatorSpec | None = None
+    commands: tuple[CommandSpec, ...] = ()
     readable: Callable[[bytes], list[str] | None] | None = None
     lines: Callable[[bytes], list[str] | None] | None = None
+    explain: Callable[[str, str], list[str]] | None = None

@@ -1,0 +1,77 @@
+"""What the x12 adapter adds to the command: `x12 show FILE` and `x12 validate FILE [--guide G]`. Pure: bytes in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline import CommandResult, CommandSpec, FlowError, Paint, parse_tree
+from stages.x12.guide import Guide
+from stages.x12.show import Role, show_bytes
+from stages.x12.validator import validate
+from stages.x12.violation import Violation, finding_json
+
+WRONG_GUIDE = "MLC-X12-0207"
+
+
+def show(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
+    """Segments with their names and the meanings of their codes, and the documents in readable form."""
+
+    def painted(text: str, role: Role) -> str:
+        return paint(text, role)
+
+    return CommandResult(
+        lines=show_bytes(data, painted), json={"schema": "mlc.x12.show/1", "file": name, "lines": show_bytes(data)}
+    )
+
+
+def check(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
+    """Every finding about the file, by the standard and, where given, the partner's guide."""
+    guide = read_guide(extra["guide"]) if "guide" in extra else None
+    found = validate(data, guide)
+    errors = sum(finding.severity == "error" for finding in found)
+    lines = [_line(finding, paint) for finding in found]
+    warnings = len(found) - errors
+    lines.append(f"{name}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    ours = {
+        "schema": "mlc.x12.validate/1",
+        "file": name,
+        "ok": not errors,
+        "findings": [finding_json(finding) for finding in found],
+    }
+    return CommandResult(lines=lines, json=ours, failed=errors > 0)
+
+
+def read_guide(text: str) -> Guide:
+    """The guide in a YAML text: a partner file's ``guide``, or a file that holds nothing else. Raises `FlowError` with findings."""
+    tree = parse_tree(text, "the guide")
+    path, data = (
+        ("$.guide", tree.data["guide"]) if isinstance(tree.data, dict) and "guide" in tree.data else ("$", tree.data)
+    )
+    guide, findings = tree.convert(path, Guide, code=WRONG_GUIDE, data=data)
+    if guide is None or findings:
+        raise FlowError(
+            "The guide cannot be used", tuple(findings), mend="mend it, or name a partner file", code=WRONG_GUIDE
+        )
+    return guide
+
+
+def _line(finding: Violation, paint: Paint) -> str:
+    text = str(finding)
+    return f"{paint(finding.severity, finding.severity)}{text[len(finding.severity) :]}  {finding.code}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+COMMANDS = (
+    CommandSpec(
+        name="show", help="Show an X12 file: segments with names and meanings, documents in readable form.", run=show
+    ),
+    CommandSpec(
+        name="validate",
+        help="Report everything that is wrong with an X12 file; exit 3 when there are errors.",
+        run=check,
+        options={"guide": "A partner file, or a guide alone, to hold the file against."},
+    ),
+)
