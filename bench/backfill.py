@@ -24,7 +24,8 @@ from lxml import etree
 from bench.measure import Ratio, best_of
 from pipeline import SystemClock
 from pipeline.cli.shipped import shipped_flows
-from pipeline.engine.runner import RunRequest, run_flow
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Services, Stopping
 from pipeline.flow.load import load_flow
 from pipeline.registry import load_registry

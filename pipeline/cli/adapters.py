@@ -68,7 +68,7 @@ def _bytes(file: str) -> bytes:
             return stream.read(LARGEST_FILE_BYTES)
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be read", why=error.strerror or "", mend="name a file that is there", code="MLC-CLI-0010"
+            f"{file} cannot be read", why=error.strerror or "", mend="name a file that is there", code="MLC-CLI-0021"
         ) from None
 
 
@@ -76,7 +76,7 @@ def _text(file: str) -> str:
     try:
         return _bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{file} is no UTF-8 text", mend="name a YAML file", code="MLC-CLI-0010") from None
+        raise UsageError(f"{file} is no UTF-8 text", mend="name a YAML file", code="MLC-CLI-0021") from None
 
 
 def _paint() -> Paint:

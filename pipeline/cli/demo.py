@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shlex
 import signal
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +15,14 @@ import anyio
 import typer
 
 from pipeline.cli.execute import execute, load_checked
-from pipeline.cli.output import on_terminal, print_error, print_json, say, tell
+from pipeline.cli.output import counted, on_terminal, print_json, program, say, tell
+from pipeline.cli.runs import print_problems
 from pipeline.cli.shipped import shipped_flows
-from pipeline.cli.summary import print_report
+from pipeline.cli.summary import Summary
 from pipeline.clock import SystemClock
 from pipeline.engine.report import RunReport
-from pipeline.engine.runner import RunRequest
-from pipeline.errors import UsageError
+from pipeline.engine.request import RunRequest
+from pipeline.errors import LockHeld, StoreError, UsageError
 from pipeline.registry import Registry, load_registry
 from pipeline.stage import Simulation, SimulatorOptions
 from pipeline.store import open_ledger
@@ -33,51 +36,62 @@ Seed = Annotated[int, typer.Option("--seed", help="Which books: the same seed gi
 async def demo(
     bills: Bills = 200,
     seed: Seed = 1,
-    once: Annotated[bool, typer.Option("--once", help="End after the flows; implied when not on a terminal.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; implies --once.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", metavar="", help="End after the flows; implied when not on a terminal.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout; implies --once.")
+    ] = False,
 ) -> int:
     """Try it: both systems simulated here, a food distributor's vendors and bills moved between them."""
     registry = load_registry()
-    store = _fresh_store()
     async with AsyncExitStack() as stack:
+        store = stack.enter_context(_own_store())
         simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, {})]
-        environment = {**os.environ, **_merged(simulations), "MLC_STORE": f"sqlite:///{store}", "MLC_PARTNERS": ""}
+        variables = {**_merged(simulations), "MLC_STORE": f"sqlite:///{store}"}
+        file = _write_variables(store.with_name("demo.env"), variables)
         for simulation in simulations:
             say(f"  ok  {simulation.summary}")
-        reports = await _run_flows(registry, environment, quiet=json)
+        summaries = await _run_flows(registry, {**os.environ, **variables, "MLC_PARTNERS": ""}, quiet=json)
+        reports = [summary.report for summary in summaries]
         if json:
             flows = [report.as_json() for report in reports]
             print_json({"schema": "mlc.demo/1", "flows": flows, "balanced": all(report.balanced for report in reports)})
         else:
-            _tell(reports, store, environment, simulations)
-            if not once and on_terminal():
+            _suggest(reports, file)
+            if not once and on_terminal() and not any(report.signal for report in reports):
                 await _stay()
     return max((report.exit_code for report in reports), default=0)
 
 
-async def _run_flows(registry: Registry, environment: Mapping[str, str], *, quiet: bool) -> list[RunReport]:
-    reports = []
+async def _run_flows(registry: Registry, environment: Mapping[str, str], *, quiet: bool) -> list[Summary]:
+    """Runs the flows one after the other; problems are told as they come, summaries too unless ``quiet``."""
+    summaries = []
     async with open_ledger(environment["MLC_STORE"], SystemClock()) as ledger:
         for name in DEMO_FLOWS:
             flow = load_checked(shipped_flows() / f"{name}.yaml", registry, environment)
-            reports.append(await execute(flow, registry, ledger, environment, RunRequest(), quiet=quiet))
-            if reports[-1].signal:
+            report = await execute(flow, registry, ledger, environment, RunRequest(), quiet=quiet)
+            summaries.append(await Summary.of(report, flow.file, ledger))
+            print_problems(report)
+            if not quiet:
+                summaries[-1].print()
+                tell("")
+            if report.signal:
                 break
-    return reports
+    return summaries
 
 
-def _tell(reports: list[RunReport], store: Path, environment: Mapping[str, str], simulations: list[Simulation]) -> None:
-    for report in reports:
-        for problem in [report.problem] if report.problem else []:
-            print_error(problem)
-        print_report(report, hint=False)
-        tell("")
-    variables = {**_merged(simulations), "MLC_STORE": environment["MLC_STORE"]}
-    file = store.with_name("demo.env")
-    file.write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()), "utf-8")
-    failed = sum(report.totals.counts.get("dead", 0) + report.totals.counts.get("held", 0) for report in reports)
-    say(f"{failed} bills were planted to fail, each for an honest reason.")
-    say(f"see why:  . {file} && ml-connector dead")
+def _suggest(reports: list[RunReport], file: Path) -> None:
+    """What to do with the demo's outcome. Which failures were planted only the books know, so that none is called so here."""
+    stopped = sum(report.totals.counts.get(term, 0) for report in reports for term in ("dead", "held"))
+    variables = f". {shlex.quote(str(file))} && {program()}"
+    if stopped:
+        say(
+            f"{counted(stopped, 'record')} need{'s' if stopped == 1 else ''} a person: the demo's books have mistakes in them on purpose"
+        )
+        say(f"see why:  {variables} dead")
+    else:
+        say(f"look around:  {variables} status")
 
 
 async def _stay() -> None:
@@ -87,12 +101,78 @@ async def _stay() -> None:
             return
 
 
-def _fresh_store() -> Path:
-    """The demo's own ledger, begun anew each time."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
-    for file in FOLDER.glob("demo.db*"):
-        file.unlink()
-    return (FOLDER / "demo.db").absolute()
+# --- the demo's folder -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _own_store() -> Iterator[Path]:
+    """A new ledger of the demo's own, kept from other demos for as long as the block lasts. Raises `LockHeld`, `StoreError`."""
+    with ExitStack() as stack:
+        try:
+            FOLDER.mkdir(mode=0o700, exist_ok=True)
+            stack.enter_context(_lock(FOLDER / "demo.lock", "A demo is running in this folder already"))
+            _clear_ledger()
+        except OSError as error:
+            raise _no_folder(error) from None
+        yield (FOLDER / "demo.db").absolute()
+
+
+def _clear_ledger() -> None:
+    """Removes what the last demo left, unless a command still works with it. Never a lock: its holder would hold nothing any more."""
+    with ExitStack() as held:
+        for file in sorted(FOLDER.glob("demo.db.*.lock")):
+            held.enter_context(_lock(file, "The last demo's ledger is still in use"))
+        for name in ("demo.db", "demo.db-wal", "demo.db-shm"):
+            (FOLDER / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _lock(file: Path, otherwise: str) -> Iterator[None]:
+    """Holds the lock file. The system lets it go when this process ends, however it ends."""
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_use(file, otherwise) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _in_use(file: Path, what: str) -> LockHeld:
+    return LockHeld(
+        what,
+        where=str(file.absolute()),
+        why="a demo begins its ledger anew, and would take it from under the other one",
+        mend="end the other one (Ctrl-C in its terminal), or start this one in another folder",
+        code="MLC-CLI-0009",
+    )
+
+
+def _no_folder(error: OSError) -> StoreError:
+    return StoreError(
+        "The demo cannot keep its ledger here",
+        where=str(FOLDER.absolute()),
+        why=error.strerror or type(error).__name__,
+        mend="start it in a folder that this account may write",
+        code="MLC-CLI-0010",
+    )
+
+
+def _write_variables(file: Path, variables: Mapping[str, str]) -> Path:
+    """The file that points other commands at the demo, readable by its owner alone: it holds passwords, if only made-up ones."""
+    text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    try:
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise _no_folder(error) from None
+    return file
+
+
+# --- the simulators --------------------------------------------------------------------------------------------------------
 
 
 async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1) -> int:
@@ -102,7 +182,7 @@ async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1) -
         ports = _ports(context.args, registry)
         simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, ports)]
         for name, value in _merged(simulations).items():
-            tell(f"export {name}='{value}'")
+            tell(f"export {name}={shlex.quote(value)}")
         for simulation in simulations:
             say(f"  ok  {simulation.summary}")
         say("Ctrl-C ends them")
@@ -149,3 +229,5 @@ def _ports(arguments: list[str], registry: Registry) -> dict[str, int]:
 
 
 VERBS = {"demo": demo, "simulate": simulate}
+OWN_OPTIONS = {"simulate"}
+"""Verbs that read options of their own from the rest of the line: here a port for each installed simulator."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import anyio
 
-from pipeline.cli.output import print_findings, say
+from pipeline.cli.output import counted, print_findings, say
 from pipeline.cli.progress import RunProgress
 from pipeline.clock import SystemClock
 from pipeline.engine.report import RunReport
-from pipeline.engine.runner import RunRequest, run_flow
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Services, Stopping
 from pipeline.errors import FlowError
 from pipeline.flow.load import load_flow
@@ -33,7 +34,7 @@ def load_checked(path: Path, registry: Registry, environment: Mapping[str, str])
     if flow is None:
         errors = tuple(finding for finding in findings if finding.severity == "error")
         raise FlowError(
-            f"The flow cannot run: {len(errors)} finding{'s' if len(errors) != 1 else ''}", errors, where=str(path),
+            f"The flow cannot run: {counted(len(errors), 'finding')}", errors, where=str(path),
             mend=f"mend them, then:  ml-connector check {path}", code="MLC-FLOW-0000",
         )  # fmt: skip
     print_findings([finding for finding in findings if finding.severity == "note"])
@@ -55,17 +56,18 @@ async def execute(
     with RunProgress(flow.name, SystemClock(), quiet=quiet) as progress:
         services = Services.system(environment, progress)
         # A plain task: a task group would wrap what the run raises (the lock is held) into a group.
-        watching = asyncio.create_task(_watch_signals(stopping))
+        watching = asyncio.create_task(_watch_signals(stopping, progress))
         try:
             return await run_flow(flow, registry, ledger, services, request, stopping, first=first)
         finally:
             watching.cancel()
 
 
-async def _watch_signals(stopping: Stopping) -> None:
+async def _watch_signals(stopping: Stopping, progress: RunProgress) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             if stopping.requested:
+                progress.stop()  # an exit like this runs nothing else that would give the terminal its cursor back
                 say("stopped at once; everything committed is kept, run the same command to go on")
                 os._exit(128 + number)
             stopping.request(number)

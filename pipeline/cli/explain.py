@@ -35,7 +35,7 @@ async def explain(
             f"This document's plan never writes {element}",
             where=doc,
             mend=f"ml-connector explain {doc}  lists what it writes",
-            code="MLC-CLI-0011",
+            code="MLC-CLI-0020",
         )
     if json:
         origins = [_origin(line) for line in lines]
@@ -63,7 +63,7 @@ async def explain(
 def _lines(origins: str, element: str) -> list[str]:
     """The origins of the element, by the adapter that knows the format; all of them when none is named."""
     if not element:
-        return origins.splitlines()
+        return [line for line in origins.splitlines() if " <- " in line]
     picks = [adapter.explain for adapter in load_registry().adapters if adapter.explain is not None]
     return next((found for pick in picks if (found := pick(origins, element))), [])
 

@@ -1,92 +1,118 @@
-"""`status`, `runs`, `docs`, `dead`: what the ledger holds, as lists."""
+"""`status`, `runs`, `docs`, `dead`: what the ledger holds, as lists. A list that is cut says so, and so does a filter that matches nothing."""
 
 from __future__ import annotations
 
+import difflib
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from pipeline.cli.execute import store_url
-from pipeline.cli.output import money, print_json, say, table, tell, when
+from pipeline.cli.forms import (
+    decoded,
+    document_json,
+    document_table,
+    letter_json,
+    run_json,
+    split_id,
+    waiting_json,
+)
+from pipeline.cli.output import counted, joined, print_json, program, say, suggest, sums, table, tell, when
 from pipeline.clock import SystemClock
 from pipeline.errors import UsageError
 from pipeline.flow.duration import Duration
-from pipeline.store import open_ledger
-from pipeline.store.reports import Item
-from pipeline.store.rows import OUTCOMES, amount_text, stamp
+from pipeline.store import Ledger, open_ledger
+from pipeline.store.reports import Group, Item
+from pipeline.store.rows import stamp
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout.")]
 Partner = Annotated[str, typer.Option("--partner", help="Only this partner.")]
 Flow = Annotated[str, typer.Option("--flow", help="Only this flow.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most this many, newest first.")]
+
+STATUSES = ("stored", "sealed", "delivered", "dead", "held")
+WAITING_SHOWN = 100
+SHOWN_OF_EACH_CODE = 20
 
 
 async def status(json: Json = False) -> int:
     """One screen: the last run of each flow, what waits for the far side, what needs a person."""
     async with open_ledger(store_url(), SystemClock()) as ledger:
         counts = await ledger.reports.counts()
-        runs = await ledger.reports.runs(limit=200)
-        waiting = await ledger.reports.open_deliveries()
-    latest = list({run["flow"]: run for run in reversed(runs)}.values())
+        latest = await ledger.reports.latest_runs()
+        waiting = await ledger.reports.open_deliveries(WAITING_SHOWN)
     if json:
+        flows = [run_json(run) for run in latest]
+        total = counts["in_doubt"] + counts["in_flight"]
+        shown = [waiting_json(item) for item in waiting]
         print_json(
-            {
-                "schema": "mlc.status/1",
-                "counts": counts,
-                "flows": [run_json(run) for run in latest],
-                "waiting": [_waiting_json(w) for w in waiting],
-            }
+            {"schema": "mlc.status/1", "counts": counts, "flows": flows, "waiting": shown, "waiting_total": total}
         )
         return 0
     if not latest:
         tell("Nothing has run with this ledger yet.")
-        say("next:  ml-connector demo     or     ml-connector run flows/bills.yaml")
+        suggest("demo", f"or     {_first_run()}")
         return 0
-    table(
-        ["FLOW", "LAST RUN", "STARTED", "STATUS"],
-        [[run["flow"], f"r-{run['id']}", when(run["started_at"]), run["status"]] for run in latest],
-    )
+    _print_status(counts, latest, waiting)
+    return 0
+
+
+def _print_status(counts: Item, latest: list[Item], waiting: list[Item]) -> None:
+    rows = [
+        [run["flow"], f"r-{run['id']}", when(run["started_at"]), run["status"], _why(run["problem"])] for run in latest
+    ]
+    table(["FLOW", "LAST RUN", "STARTED", "STATUS", "WHY"], rows, wrap=["WHY"], drop=["STARTED"])
     if waiting:
         tell("")
-        rows = [
-            [f"v-{w['id']}", w["lane"], w["state"], w["attempts"], when(w["next_at"]), _why(w["problem"])]
-            for w in waiting
-        ]
-        table(["DELIVERY", "LANE", "STATE", "ATTEMPTS", "NOT BEFORE", "WHY"], rows, right=["ATTEMPTS"])
+        _print_waiting(waiting, counts["in_doubt"] + counts["in_flight"])
     tell("")
-    tell(
-        f"{counts['delivered']} documents delivered, {counts['stored'] + counts['in_flight']} on their way, {counts['in_doubt']} in doubt, "
-        f"{counts['dead_letters']} exceptions open, {counts['acknowledgements_waiting']} acknowledgements waited for"
-    )
+    facts = [
+        f"{counted(counts['delivered'], 'document')} delivered",
+        f"{counted(counts['stored'], 'document')} not sealed yet" if counts["stored"] else "",
+        f"{counted(counts['in_flight'], 'delivery')} on the way",
+        f"{counted(counts['in_doubt'], 'delivery')} in doubt",
+        f"{counted(counts['dead_letters'], 'exception')} open",
+        f"{counted(counts['acknowledgements_waiting'], 'acknowledgement')} waited for",
+    ]
+    tell(joined(facts))
+    for run in latest:
+        if run["status"] == "failed":
+            suggest(f"show r-{run['id']}", f"says why {run['flow']} failed")
     if counts["dead_letters"]:
-        say("next:  ml-connector dead")
-    return 0
+        suggest("dead")
+
+
+def _print_waiting(waiting: list[Item], total: int) -> None:
+    rows = [
+        [f"v-{w['id']}", w["lane"], w["state"], w["attempts"], when(w["next_at"]), _why(w["problem"])] for w in waiting
+    ]
+    headings = ["DELIVERY", "LANE", "STATE", "ATTEMPTS", "NOT BEFORE", "WHY"]
+    table(headings, rows, right=["ATTEMPTS"], wrap=["WHY"], drop=["NOT BEFORE", "ATTEMPTS"])
+    _say_cut(len(waiting), total, "delivery", "the oldest")
 
 
 async def runs(flow: Flow = "", limit: Limit = 20, json: Json = False) -> int:
     """The runs, newest first."""
     async with open_ledger(store_url(), SystemClock()) as ledger:
         items = await ledger.reports.runs(flow=flow, limit=limit)
+        total = await ledger.reports.count_runs(flow=flow)
+        nothing = "" if items else await _no_runs(ledger, flow)
     if json:
-        print_json({"schema": "mlc.runs/1", "items": [run_json(item) for item in items]})
+        print_json({"schema": "mlc.runs/1", "items": [run_json(item) for item in items], "total": total})
+        _say_nothing(nothing)
+        return 0
+    if not items:
+        tell(nothing)
+        say(f"next:  {_first_run()}")
         return 0
     rows = [
-        [
-            f"r-{item['id']}",
-            item["flow"],
-            item["kind"],
-            when(item["started_at"]),
-            when(item["finished_at"]),
-            item["status"],
-        ]
-        for item in items
+        [f"r-{i['id']}", i["flow"], i["kind"], when(i["started_at"]), when(i["finished_at"]), i["status"]]
+        for i in items
     ]
-    table(["RUN", "FLOW", "KIND", "STARTED", "FINISHED", "STATUS"], rows)
-    _empty(items, "No run yet.", "ml-connector run flows/bills.yaml")
-    if items:
-        say(f"next:  ml-connector show r-{items[0]['id']}")
+    table(["RUN", "FLOW", "KIND", "STARTED", "FINISHED", "STATUS"], rows, drop=["FINISHED", "KIND"])
+    _say_cut(len(items), total, "run")
+    suggest(f"show r-{items[0]['id']}")
     return 0
 
 
@@ -101,29 +127,27 @@ async def docs(
     json: Json = False,
 ) -> int:
     """The documents with their three statuses: mapped, delivery, acknowledgement."""
-    since_stamp = _since(since)
+    _known_status(status)
+    since_stamp, made_by = _since(since), _run_number(run)
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        items = await ledger.reports.documents(
-            partner=partner,
-            status=status,
-            flow=flow,
-            run=_number(run, "r-") if run else 0,
-            label=find,
-            since=since_stamp,
-            limit=limit,
+        reports = ledger.reports
+        total = await reports.count_documents(
+            partner=partner, status=status, flow=flow, run=made_by, label=find, since=since_stamp
         )
+        items = await reports.documents(
+            partner=partner, status=status, flow=flow, run=made_by, label=find, since=since_stamp, limit=limit
+        )
+        nothing = "" if items else await _no_documents(ledger, flow)
     if json:
-        print_json({"schema": "mlc.docs/1", "items": [document_json(item) for item in items]})
+        print_json({"schema": "mlc.docs/1", "items": [document_json(item) for item in items], "total": total})
+        _say_nothing(nothing)
         return 0
-    rows = [
-        [f"d-{i['id']}", i["set"], i["partner"], i["label"], money(i["amount"], i["currency"]), delivery_word(i), i["acknowledgement"] or "none expected",
-         numbers_text(i["numbers"]), i["address"]]
-        for i in items
-    ]  # fmt: skip
-    table(["DOC", "SET", "PARTNER", "BILL", "AMOUNT", "DELIVERY", "ACK", "NUMBERS", "MAILBOX"], rows, right=["AMOUNT"])
-    _empty(items, "No document matches.", "ml-connector run flows/bills.yaml")
-    if items:
-        say(f"next:  ml-connector show d-{items[0]['id']}")
+    if not items:
+        tell(nothing)
+        return 0
+    document_table(items)
+    _say_cut(len(items), total, "document")
+    suggest(f"show d-{items[0]['id']}")
     return 0
 
 
@@ -131,53 +155,120 @@ async def dead(
     error: Annotated[str, typer.Option("--error", help="Only this code.")] = "",
     partner: Partner = "",
     flow: Flow = "",
-    all: Annotated[bool, typer.Option("--all", help="Also those replayed or resolved.")] = False,
+    all: Annotated[bool, typer.Option("--all", metavar="", help="Also those replayed or resolved.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1_000_000, help="At most this many with --json, oldest first.")
+    ] = 10_000,
     json: Json = False,
 ) -> int:
     """What needs a person, grouped by cause: what failed, why, how to mend it, who owns it."""
+    state = "" if all else "open"
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        items = await ledger.reports.dead_letters(state="" if all else "open", code=error, flow=flow, partner=partner)
+        reports = ledger.reports
+        groups = await reports.dead_letter_groups(state=state, code=error, flow=flow, partner=partner)
+        nothing = "" if groups else await _no_exceptions(ledger, state, flow, error)
+        if json:
+            items = await reports.dead_letters(state=state, code=error, flow=flow, partner=partner, limit=limit)
+        else:
+            items = await reports.first_dead_letters(
+                state=state, code=error, flow=flow, partner=partner, of_each=SHOWN_OF_EACH_CODE
+            )
+    total = sum(group.letters for group in groups.values())
     if json:
-        print_json({"schema": "mlc.dead/1", "items": [letter_json(item) for item in items]})
+        print_json({"schema": "mlc.dead/1", "items": [letter_json(item) for item in items], "total": total})
+        _say_nothing(nothing)
+        _say_cut(len(items), total, "exception", "the oldest")
         return 0
-    _print_groups(items)
-    _empty(items, "No exceptions: nothing needs a person.", "")
-    if items:
-        say(
-            f"{len(items)} exceptions.  next:  ml-connector show x-{items[0]['id']}     then, once mended:  ml-connector replay --error {items[0]['code']}"
-        )
+    if groups:
+        _print_groups(groups, items, total)
+    else:
+        tell(nothing)
     return 0
 
 
-def _print_groups(items: list[Item]) -> None:
+def _print_groups(groups: dict[str, Group], items: list[Item], total: int) -> None:
+    for code, group in groups.items():
+        _print_group(code, group, [item for item in items if item["code"] == code])
+    say(f"{counted(total, 'exception')}.")
+    suggest(f"show x-{items[0]['id']}")
+    open_ = next((item for item in items if item["state"] == "open"), None)
+    if open_:
+        suggest(f"replay --error {open_['code']}", lead="once mended:")
+
+
+def _print_group(code: str, group: Group, items: list[Item]) -> None:
     """One block per code: the cause once, each exception on its line."""
-    for code in dict.fromkeys(item["code"] for item in items):
-        group = [item for item in items if item["code"] == code]
-        total = _sum(group)
-        tell(f"{code}  {group[0]['what']}", "bold")
-        tell(f"  {len(group)} of them, {total or 'no money'}, {group[0]['failure']}, owner: {group[0]['owner']}")
-        for item in group[:20]:
-            tell(f"  x-{item['id']}  {item['where'] or item['object'] + ' ' + item['label']}")
-            tell(f"       why   {item['why']}")
-        if len(group) > 20:
-            tell(f"  ... and {len(group) - 20} more; --json lists all")
-        tell(f"  mend  {group[0]['mend']}")
-        tell("")
-
-
-def _sum(items: list[Item]) -> str:
-    sums: dict[str, int] = {}
+    first = items[0]
+    tell(f"{code}  {first['what']}", "bold")
+    tell(f"  {counted(group.letters, 'exception')}, {sums(group.amounts) or 'no money'}, {first['failure']}, owner: {first['owner']}")  # fmt: skip
     for item in items:
-        if item["amount"] is not None:
-            sums[item["currency"]] = sums.get(item["currency"], 0) + item["amount"]
-    return ", ".join(money(amount, currency) for currency, amount in sorted(sums.items()))
+        tell(f"  x-{item['id']}  {item['where'] or joined([item['object'], item['label'] or item['key']], ' ')}")
+        if item["why"]:
+            tell(f"       why   {item['why']}")
+    if group.letters > len(items):
+        tell(f"  ... and {group.letters - len(items):,} more; --json lists them")
+    if first["mend"]:
+        tell(f"  mend  {first['mend']}")
+    tell("")
 
 
-def _empty(items: list[Item], text: str, following: str) -> None:
-    if not items:
-        tell(text)
-        if following:
-            say(f"next:  {following}")
+# --- lists that are cut, filters that match nothing ------------------------------------------------------------------------
+
+
+def _say_cut(shown: int, total: int, noun: str, which: str = "the newest") -> None:
+    """A reader must not take a part for the whole."""
+    if shown < total:
+        say(f"these are {which} {shown:,} of {counted(total, noun)}", "yellow")
+
+
+def _say_nothing(text: str) -> None:
+    if text:
+        say(text)
+
+
+async def _no_runs(ledger: Ledger, flow: str) -> str:
+    return await _no_flow(ledger, flow) or "No run yet."
+
+
+async def _no_documents(ledger: Ledger, flow: str) -> str:
+    total = await ledger.reports.count_documents()
+    there = f"No document matches; this ledger has {total:,}." if total else "No document yet."
+    return joined([await _no_flow(ledger, flow), there], " ")
+
+
+async def _no_exceptions(ledger: Ledger, state: str, flow: str, code: str) -> str:
+    """That nothing needs a person is only said when it is so."""
+    groups = await ledger.reports.dead_letter_groups(state=state)
+    total = sum(group.letters for group in groups.values())
+    if not total:
+        return "No exceptions: nothing needs a person." if state else "No exceptions, and never were."
+    codes = f", with {', '.join(groups)}" if code and code not in groups else ""
+    there = f"No exception matches; {total:,} {'is' if total == 1 else 'are'} {state or 'there'}{codes}."
+    return joined([await _no_flow(ledger, flow), there], " ")
+
+
+async def _no_flow(ledger: Ledger, flow: str) -> str:
+    """Why a flow's name matches nothing: because no such flow has run here. Empty when it has."""
+    known = await ledger.reports.flows()
+    if not flow or flow in known or not known:
+        return ""
+    close = difflib.get_close_matches(flow, known, 1)
+    meant = f"; did you mean {close[0]}?" if close else "."
+    return f"No flow called {flow} has run here, only {', '.join(known)}{meant}"
+
+
+# --- what options say ------------------------------------------------------------------------------------------------------
+
+
+def _known_status(text: str) -> None:
+    if text and text not in STATUSES:
+        close = difflib.get_close_matches(text, STATUSES, 1)
+        raise UsageError(
+            f"--status {text} is not a status of a document",
+            why=f"they are {', '.join(STATUSES)}",
+            mend=f"did you mean {close[0]}?" if close else "choose one of them",
+            code="MLC-CLI-0001",
+        )
 
 
 def _since(text: str) -> str:
@@ -185,86 +276,33 @@ def _since(text: str) -> str:
         return ""
     try:
         seconds = float(Duration.parse(text))
-    except ValueError:
+        return stamp(SystemClock().now() - timedelta(seconds=seconds))
+    except (ValueError, OverflowError):
         raise UsageError(
             "--since is not a duration", why=f"{text!r} is not like 12h or 2d", mend="write it so", code="MLC-CLI-0001"
         ) from None
-    return stamp(SystemClock().now() - timedelta(seconds=seconds))
 
 
-def _number(text: str, prefix: str) -> int:
-    digits = text.removeprefix(prefix)
-    if not digits.isdigit():
+def _run_number(text: str) -> int:
+    """The run that ``r-3`` or ``3`` means; 0 for none."""
+    if not text:
+        return 0
+    parsed = split_id(text if text.startswith("r-") else f"r-{text}")
+    if parsed is None:
         raise UsageError(
-            f"{text!r} is not an id", why=f"ids look like {prefix}3", mend="copy one from a list", code="MLC-CLI-0007"
-        )
-    return int(digits)
+            f"{text!r} is not the id of a run", why="such ids look like r-3", mend="ml-connector runs  lists them",
+            code="MLC-CLI-0007",
+        )  # fmt: skip
+    return parsed[1]
 
 
-# --- items as JSON, shared with `show` -----------------------------------------------------------------------------------
-
-
-def run_json(item: Item) -> dict[str, Any]:
-    return {**item, "id": f"r-{item['id']}", "window": _decoded(item["window"]), "problem": _decoded(item["problem"])}
-
-
-def document_json(item: Item) -> dict[str, Any]:
-    value = {
-        **item,
-        "id": f"d-{item['id']}",
-        "run": f"r-{item['run']}",
-        "amount": _amount(item["amount"]),
-        "mapped": "ok",
-    }
-    value["delivery_status"] = delivery_word(item)
-    value["delivery"] = f"v-{item['delivery']}" if item["delivery"] else None
-    value["numbers"] = _decoded(item.get("numbers"))
-    if "lookups" in item:
-        value["lookups"] = _decoded(item["lookups"])
-    return value
-
-
-def letter_json(item: Item) -> dict[str, Any]:
-    return {
-        **item, "id": f"x-{item['id']}", "run": f"r-{item['run']}", "amount": _amount(item["amount"]),
-        "document": f"d-{item['document']}" if item["document"] else None, "delivery": f"v-{item['delivery']}" if item["delivery"] else None,
-    }  # fmt: skip
-
-
-def record_json(item: Item) -> dict[str, Any]:
-    """A source record of one run; ``outcome`` is None where its documents tell."""
-    value = {key: item[key] for key in ("flow", "company", "object", "key", "label", "digest", "currency", "reason")}
-    outcome = None if item["rank"] is None else OUTCOMES[item["rank"]]
-    return {**value, "run": f"r-{item['run']}", "amount": _amount(item["amount"]), "outcome": outcome}
-
-
-def _waiting_json(item: Item) -> dict[str, Any]:
-    return {**item, "id": f"v-{item['id']}", "problem": _decoded(item["problem"])}
-
-
-def delivery_word(item: Item) -> str:
-    """The delivery status of a document: its own, or its delivery's while that is open."""
-    state = item.get("delivery_state")
-    if item["status"] == "sealed" and state:
-        return {"sealed": "in_flight", "sending": "in_flight", "retry": "in_flight"}.get(state, str(state))
-    return {"stored": "in_flight"}.get(item["status"], str(item["status"]))
-
-
-def numbers_text(text: str | None) -> str:
-    return " ".join(f"{name} {value}" for name, value in (_decoded(text) or {}).items())
-
-
-def _decoded(text: str | None) -> Any:
-    return msgspec.json.decode(text) if text else None
-
-
-def _amount(value: int | None) -> str | None:
-    return None if value is None else amount_text(value)
+def _first_run() -> str:
+    return f"{program()} run flows/bills.yaml"
 
 
 def _why(text: str | None) -> str:
-    problem = _decoded(text)
-    return ": ".join(part for part in (problem["what"], problem.get("why")) if part) if problem else ""
+    problem = decoded(text)
+    return joined([problem["what"], problem.get("why")], ": ") if problem else ""
 
 
 VERBS = {"status": status, "runs": runs, "docs": docs, "dead": dead}

@@ -1,20 +1,23 @@
-"""Progress of a run: a bar on a terminal, a plain line now and then elsewhere. Always on stderr."""
+"""Progress of a run: bars on a terminal, a plain line now and then elsewhere. Always on stderr."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.cli.output import err, on_terminal, say
+from pipeline.cli.output import counted, err, on_terminal, say
 from pipeline.clock import Clock
 
 PLAIN_EVERY_SECONDS = 10.0
 
 
 class RunProgress:
-    """An observer of a run that shows how far it is. Use as a context manager; quiet shows nothing."""
+    """An observer of a run that shows how far it is. Use as a context manager; quiet shows nothing.
+
+    Records are settled before their deliveries go out, and nobody knows beforehand how many these will be: hence two lines.
+    """
 
     def __init__(self, name: str, clock: Clock, *, quiet: bool = False) -> None:
         self._name = name
@@ -22,27 +25,32 @@ class RunProgress:
         self._quiet = quiet
         self._read = self._settled = self._delivered = 0
         self._last = clock.monotonic()
-        self._bar: Progress | None = None
+        self._bars: Progress | None = None
 
     def __enter__(self) -> RunProgress:
         if not self._quiet and on_terminal():
             columns = (
                 TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[sent]}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.fields[told]}"),
                 TimeElapsedColumn(),
             )
-            self._bar = Progress(*columns, console=err())
-            self._bar.start()
-            self._task = self._bar.add_task(self._name, total=None, sent="")
+            self._bars = Progress(*columns, console=err())
+            self._bars.start()
+            self._records = self._bars.add_task(self._name, total=None, told="")
+            self._deliveries = self._bars.add_task("  delivering", total=None, told="")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self.stop()
+
+    def stop(self) -> None:
+        """Leaves the terminal as it was: the cursor shown, at the start of a line. May be called twice."""
+        if self._bars is not None:
+            self._bars.update(self._deliveries, total=max(self._delivered, 1), completed=max(self._delivered, 1))
+            self._bars.stop()
 
     def __call__(self, event: str, detail: Any) -> None:
         if event == "read":
@@ -54,10 +62,12 @@ class RunProgress:
         self._show()
 
     def _show(self) -> None:
-        if self._bar is not None:
-            self._bar.update(
-                self._task, total=self._read, completed=self._settled, sent=f"{self._delivered} deliveries"
-            )
+        if self._bars is not None:
+            settled = f"{self._settled:,} of {self._read:,} settled"
+            self._bars.update(self._records, total=self._read, completed=self._settled, told=settled)
+            self._bars.update(self._deliveries, told=f"{counted(self._delivered, 'delivery')} made")
         elif not self._quiet and self._clock.monotonic() - self._last >= PLAIN_EVERY_SECONDS:
             self._last = self._clock.monotonic()
-            say(f"{self._name}: {self._read} read, {self._settled} settled, {self._delivered} deliveries made")
+            say(
+                f"{self._name}: {self._read} read, {self._settled} settled, {counted(self._delivered, 'delivery')} made"
+            )

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import anyio
 import typer
 
 from pipeline.cli.execute import execute, load_checked, store_url
-from pipeline.cli.output import print_error, print_json, say
+from pipeline.cli.forms import KINDS, split_id
+from pipeline.cli.output import counted, joined, print_error, print_json, say
 from pipeline.cli.shipped import find_flow
-from pipeline.cli.summary import print_report
+from pipeline.cli.summary import Summary
 from pipeline.clock import SystemClock
 from pipeline.engine.replay import ReplayPlan, plan_replay, release, request_for
 from pipeline.engine.report import RunReport
-from pipeline.engine.runner import DEFAULT_WAIT_SECONDS, RunRequest
-from pipeline.errors import FlowError, UsageError
+from pipeline.engine.request import RunRequest
+from pipeline.errors import ConnectorError, UsageError
 from pipeline.flow.duration import Duration
+from pipeline.flow.model import Flow
 from pipeline.record import Window
 from pipeline.registry import Registry, load_registry
 from pipeline.store import Ledger, open_ledger
 from pipeline.store.reports import Item
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout.")]
 Wait = Annotated[str, typer.Option("--wait", help="How long deliveries may wait for the far side, e.g. 2m.")]
+DEFAULT_WAIT = "2m"
+NAMED = 20  # how many of a long list of ids are printed
 
 
 async def run(
@@ -38,17 +44,24 @@ async def run(
     until: Annotated[
         str | None, typer.Option(help="... and before this date or time; a date means the whole day.")
     ] = None,
-    wait: Wait = "2m",
+    wait: Wait = DEFAULT_WAIT,
     json: Json = False,
 ) -> int:
     """Run a flow once, from where it left off."""
-    window = Window(since=parse_time(since, "--since"), until=parse_time(until, "--until", whole_day=True))
+    request = RunRequest(window=parse_window(since, until), wait_seconds=parse_wait(wait))
     registry = load_registry()
     loaded = load_checked(find_flow(flow), registry, os.environ)
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        request = RunRequest(window=window, wait_seconds=parse_wait(wait))
-        report = await execute(loaded, registry, ledger, os.environ, request, quiet=False)
-    return finish(report, as_json=json)
+        report = await execute(loaded, registry, ledger, os.environ, request)
+        summary = await Summary.of(report, loaded.file, ledger)
+    print_problems(report)
+    if json:
+        print_json(report.as_json())
+        _say_earlier(summary)
+    else:
+        summary.print()
+        summary.suggest()
+    return report.exit_code
 
 
 async def replay(
@@ -57,27 +70,61 @@ async def replay(
     flow: Annotated[
         str, typer.Option("--flow", help="The flow file, when the one of the last run is elsewhere now.")
     ] = "",
-    wait: Wait = "2m",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
+    wait: Wait = DEFAULT_WAIT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Only say what would be replayed.")] = False,
     json: Json = False,
 ) -> int:
     """Send exceptions through again: records are read again from the source, deliveries repeat the same bytes."""
+    wait_seconds = parse_wait(wait)
     registry = load_registry()
     async with open_ledger(store_url(), SystemClock()) as ledger:
         letters = await _chosen(ledger, ids or [], error)
         plans = plan_replay(letters)
-        say(
-            f"{len(letters)} exception{'s' if len(letters) != 1 else ''} to replay: "
-            + ", ".join(f"x-{letter['id']}" for letter in letters[:20])
-        )
+        say(f"{counted(len(letters), 'exception')} to replay: {_named(letters)}")
         if dry_run:
-            return 0
-        reports = [await _carry_out(plan, registry, ledger, flow, parse_wait(wait)) for plan in plans]
-    codes = [finish(report, as_json=json) for report in reports]
-    return max(codes)
+            return _finish_replay([], letters, plans, dry_run=True, as_json=json)
+        flows = [await _flow_of(plan, registry, ledger, flow) for plan in plans]  # all of them, before anything moves
+        summaries = []
+        for plan, loaded in zip(plans, flows, strict=True):
+            summaries.append(await _carry_out(plan, loaded, registry, ledger, wait_seconds))
+            print_problems(summaries[-1].report)
+            if not json:
+                summaries[-1].print()
+    return _finish_replay(summaries, letters, plans, dry_run=False, as_json=json)
 
 
-async def _carry_out(plan: ReplayPlan, registry: Registry, ledger: Ledger, flow: str, wait_seconds: float) -> RunReport:
+def _finish_replay(
+    summaries: list[Summary], letters: Sequence[Item], plans: Sequence[ReplayPlan], *, dry_run: bool, as_json: bool
+) -> int:
+    if as_json:
+        runs: list[dict[str, Any]] = [summary.report.as_json() for summary in summaries]
+        exceptions = [f"x-{letter['id']}" for letter in letters]
+        print_json({"schema": "mlc.replay/1", "dry_run": dry_run, "exceptions": exceptions, "runs": runs})
+    elif summaries:
+        summaries[-1].suggest()
+    else:
+        for plan in plans:
+            say(f"nothing was done; in the flow {plan.flow}: {_told(plan)}")
+    return max((summary.report.exit_code for summary in summaries), default=0)
+
+
+def _told(plan: ReplayPlan) -> str:
+    """What carrying the plan out would do."""
+    return joined(
+        [
+            f"{counted(len(plan.keys), 'record')} would be read again" if plan.keys else "",
+            f"{counted(len(plan.documents), 'document')} released" if plan.documents else "",
+            f"{counted(len(plan.deliveries), 'delivery')} sent again" if plan.deliveries else "",
+        ]
+    )
+
+
+def _named(letters: Sequence[Item]) -> str:
+    names = joined(f"x-{letter['id']}" for letter in letters[:NAMED])
+    return f"{names} and {len(letters) - NAMED:,} more" if len(letters) > NAMED else names
+
+
+async def _flow_of(plan: ReplayPlan, registry: Registry, ledger: Ledger, flow: str) -> Flow:
     file = Path(flow) if flow else await _file_of(ledger, plan.flow)
     loaded = load_checked(file, registry, os.environ)
     if loaded.name != plan.flow:
@@ -86,13 +133,18 @@ async def _carry_out(plan: ReplayPlan, registry: Registry, ledger: Ledger, flow:
             mend="name the right file with --flow",
             code="MLC-CLI-0006",
         )
+    return loaded
+
+
+async def _carry_out(plan: ReplayPlan, flow: Flow, registry: Registry, ledger: Ledger, wait_seconds: float) -> Summary:
     # Released only once the flow is ours: a lock held by another run must not leave letters half replayed.
     first = partial(release, plan, ledger, _actor())
-    report = await execute(loaded, registry, ledger, os.environ, request_for(plan, wait_seconds), first=first)
+    report = await execute(flow, registry, ledger, os.environ, request_for(plan, wait_seconds), first=first)
     missing = len(plan.keys) - report.totals.read
     if missing > 0 and report.problem is None:
-        say(f"{missing} of {len(plan.keys)} records are no longer in the source; their exceptions stay open", "yellow")
-    return report
+        records = counted(len(plan.keys), "record")
+        say(f"{missing} of {records} no longer in the source; what was open of them stays open", "yellow")
+    return await Summary.of(report, flow.file, ledger)
 
 
 def _actor() -> str:
@@ -103,59 +155,92 @@ def _actor() -> str:
 
 
 async def _chosen(ledger: Ledger, ids: list[str], error: str) -> list[Item]:
+    """The open exceptions that are meant; all of those named must be open."""
     if bool(ids) == bool(error):
         raise UsageError(
             "Name the exceptions to replay, or a code with --error",
             mend="ml-connector dead  lists them",
             code="MLC-CLI-0004",
         )
+    return await (_of_code(ledger, error) if error else _of_ids(ledger, ids))
+
+
+async def _of_code(ledger: Ledger, error: str) -> list[Item]:
     letters = await ledger.reports.dead_letters(code=error)
-    if error:
-        chosen = letters
-    else:
-        wanted = {text.removeprefix("x-") for text in ids}
-        chosen = [letter for letter in letters if str(letter["id"]) in wanted]
-        unknown = wanted - {str(letter["id"]) for letter in chosen}
-        if unknown:
-            names = ", ".join(sorted(f"x-{id_}" for id_ in unknown))
-            raise UsageError(
-                f"No open exception is named {names}",
-                mend="ml-connector dead  lists the open ones",
-                code="MLC-CLI-0005",
-            )
-    if not chosen:
+    if not letters:
+        known = await ledger.reports.dead_letter_groups()
         raise UsageError(
             f"No open exception has the code {error}",
+            why=f"open are those with {', '.join(known)}" if known else "none is open",
             mend="ml-connector dead  lists the open ones",
             code="MLC-CLI-0005",
         )
-    return chosen
+    return letters
+
+
+async def _of_ids(ledger: Ledger, ids: list[str]) -> list[Item]:
+    wanted = [_letter_number(text) for text in ids]
+    found = {letter["id"]: letter for letter in await ledger.reports.dead_letters_by_id(wanted)}
+    not_open = {id_: found[id_]["state"] if id_ in found else "unknown" for id_ in wanted}
+    not_open = {id_: state for id_, state in not_open.items() if state != "open"}
+    if not_open:
+        raise UsageError(
+            f"No open exception is named {joined(f'x-{id_}' for id_ in sorted(not_open))}",
+            why=joined(f"x-{id_} is {state}" for id_, state in sorted(not_open.items())),
+            mend="ml-connector dead  lists the open ones",
+            code="MLC-CLI-0005",
+        )
+    return list(found.values())
+
+
+def _letter_number(text: str) -> int:
+    """The exception that ``x-7`` or ``7`` means."""
+    parsed = split_id(f"x-{text}" if text.isdecimal() else text)
+    if parsed is None or parsed[0] != "x":
+        what = f"{text} is the id of a {KINDS[parsed[0]]}" if parsed else f"{text!r} is not an id"
+        look = f"ml-connector show {text}  shows it; " if parsed else ""
+        raise UsageError(
+            what, why="exceptions are replayed, and their ids look like x-7", mend=f"{look}ml-connector dead  lists the exceptions",
+            code="MLC-CLI-0007",
+        )  # fmt: skip
+    return parsed[1]
 
 
 async def _file_of(ledger: Ledger, flow: str) -> Path:
     runs = await ledger.reports.runs(flow=flow, limit=1)
-    return Path(runs[0]["file"])
-
-
-def finish(report: RunReport, *, as_json: bool) -> int:
-    """Prints the report and what went wrong; returns the exit code."""
-    for problem in [report.problem] if report.problem else _distinct(report):
-        print_error(problem)
-    if report.exceptions:
-        say(
-            f"{report.exceptions} deliveries wait for the far side or need a person, some of them perhaps of earlier runs",
-            "yellow",
+    file = Path(runs[0]["file"])
+    if not await anyio.Path(file).is_file():
+        raise UsageError(
+            f"The file of the flow {flow} is not where it was",
+            where=str(file),
+            why=f"run r-{runs[0]['id']} was the last to read it there",
+            mend="name the file with --flow",
+            code="MLC-CLI-0006",
         )
-    if as_json:
-        print_json(report.as_json())
-    else:
-        print_report(report)
-    return report.exit_code
+    return file
 
 
-def _distinct(report: RunReport) -> list[FlowError]:
-    """Why lanes stopped, each cause once."""
-    return list({(error.code, error.what, error.where): error for error in report.stopped}.values())  # type: ignore[arg-type]
+def print_problems(report: RunReport) -> None:
+    """What went wrong, each cause once: why the run failed, and why lanes stopped."""
+    causes: list[ConnectorError] = [*([report.problem] if report.problem else []), *report.stopped]
+    for error in {(error.code, error.what, error.where): error for error in causes}.values():
+        print_error(error)
+
+
+def _say_earlier(summary: Summary) -> None:
+    if summary.earlier:
+        say(summary.earlier_text())
+
+
+def parse_window(since: str | None, until: str | None) -> Window:
+    """``--since`` and ``--until``; the first must be before the second."""
+    window = Window(since=parse_time(since, "--since"), until=parse_time(until, "--until", whole_day=True))
+    if window.since and window.until and window.since >= window.until:
+        raise UsageError(
+            "--since is not before --until", why=f"nothing lies between {since} and {until}", mend="exchange them",
+            code="MLC-CLI-0001",
+        )  # fmt: skip
+    return window
 
 
 def parse_time(text: str | None, option: str, *, whole_day: bool = False) -> datetime | None:
@@ -164,15 +249,15 @@ def parse_time(text: str | None, option: str, *, whole_day: bool = False) -> dat
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if whole_day and moment.time() == time() and len(text) <= len("2026-10-31"):
+            moment += timedelta(days=1)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{option} is not a date or time",
             why=f"{text!r} is not like 2026-10-31 or 2026-10-31T06:00",
             mend="write it so",
             code="MLC-CLI-0001",
         ) from None
-    if whole_day and moment.time() == time() and len(text) <= len("2026-10-31"):
-        moment += timedelta(days=1)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -189,5 +274,4 @@ def parse_wait(text: str) -> float:
         ) from None
 
 
-assert parse_wait("2m") == DEFAULT_WAIT_SECONDS
 VERBS = {"run": run, "replay": replay}

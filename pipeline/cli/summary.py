@@ -1,47 +1,92 @@
-"""The summary of a run as people read it: every bill is somewhere, and the sums tie."""
+"""The summary of a run as people read it: every bill is somewhere, why some went nowhere, and that the sums tie."""
 
 from __future__ import annotations
 
-from pipeline.cli.output import say, table, tell
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from pipeline.cli.output import STYLES, counted, joined, money, suggest, sums, table, tell
 from pipeline.engine.report import TERMS, RunReport
-from pipeline.store.rows import amount_text
+from pipeline.store import Ledger
+from pipeline.store.reports import Reason, Totals
 
 WORDS = {"in_doubt": "in doubt", "in_flight": "in flight"}
+ENDS = {"delivered": "went out", "dead": "died", "held": "are held"}
+EQUATION = "read = " + " + ".join(WORDS.get(term, term) for term in TERMS)
 
 
-def print_report(report: RunReport, *, hint: bool = True) -> None:
-    """Counts and money by outcome, whether they tie, and what to do next as the last line."""
-    totals = report.totals
+class Summary:
+    """A finished run and what only the ledger can add to its report."""
+
+    def __init__(self, report: RunReport, file: Path, reasons: Sequence[Reason], earlier: Mapping[str, int]) -> None:
+        self.report = report
+        self.file = file
+        self.reasons = reasons
+        self.earlier = earlier  # deliveries of earlier runs, by the state they are in now
+
+    @classmethod
+    async def of(cls, report: RunReport, file: Path, ledger: Ledger) -> Summary:
+        reasons = await ledger.reports.reasons(report.run)
+        return cls(report, file, reasons, await ledger.reports.delivery_states(report.earlier))
+
+    def print(self) -> None:
+        """Counts and money by outcome, whether they tie, and why records went nowhere."""
+        report, totals = self.report, self.report.totals
+        title = f"{report.flow}, run r-{report.run}"
+        if report.balanced and totals.read == 0:
+            tell(f"{title}: nothing was read", "bold")
+        else:
+            print_totals(title, totals)
+            print_balance(report.balanced)
+            print_reasons(self.reasons)
+        made = f"{counted(totals.documents, 'document')} made, {counted(totals.deliveries, 'delivery')} sealed"
+        tell(f"{made}, {report.seconds:.1f} s, {report.status}")
+        if self.earlier:
+            tell(self.earlier_text())
+
+    def earlier_text(self) -> str:
+        """``deliveries of earlier runs: 3 went out, 1 waits``."""
+        waiting = sum(count for state, count in self.earlier.items() if state not in ENDS)
+        ended = [f"{self.earlier[state]} {word}" for state, word in ENDS.items() if self.earlier.get(state)]
+        waits = f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+        return f"deliveries of earlier runs: {joined([*ended, waits])}"
+
+    def suggest(self) -> None:
+        """The next useful commands, most useful last."""
+        counts = self.report.totals.counts
+        if self.report.signal:
+            suggest(f"run {shlex.quote(str(self.file))}", lead="stopped; resume:")
+        if counts.get("in_doubt") or counts.get("in_flight") or self.report.exceptions:
+            suggest("status", "shows what waits for the far side; the next run goes on with it")
+        if counts.get("dead") or counts.get("held"):
+            suggest("dead", "shows what failed, why, and who mends it")
+
+
+def print_totals(title: str, totals: Totals) -> None:
+    """One line per outcome: records, and money in each currency."""
     currencies = sorted(currency for currency in totals.read_amounts if currency)
-    rows = [["read", totals.read, *(_amount(totals.read_amounts.get(c, 0)) for c in currencies)]]
+    rows = [["read", totals.read, *(money(totals.read_amounts.get(c, 0)) for c in currencies)]]
     for term in TERMS:
-        by_currency = totals.amounts.get(term, {})
-        rows.append(
-            [WORDS.get(term, term), totals.counts.get(term, 0), *(_amount(by_currency.get(c, 0)) for c in currencies)]
-        )
-    table([f"{report.flow}, run r-{report.run}", "records", *currencies], rows, right=["records", *currencies])
-    sums = "read = delivered + excluded + unchanged + dead + held + in doubt + in flight"
-    tell(f"{sums}: {'it ties' if report.balanced else 'IT DOES NOT TIE'}", "green" if report.balanced else "bold red")
-    tell(f"{totals.documents} documents in {totals.deliveries} deliveries, {report.seconds:.1f} s, {report.status}")
-    if hint:
-        for line in next_steps(report):
-            say(line)
+        count, amounts = totals.counts.get(term, 0), totals.amounts.get(term, {})
+        word = Text(WORDS.get(term, term), style=STYLES.get(term, "") if count else "")
+        rows.append([word, count, *(money(amounts.get(c, 0)) for c in currencies)])
+    table([title, "records", *currencies], rows, right=["records", *currencies])
 
 
-def next_steps(report: RunReport) -> list[str]:
-    """The next useful commands, most useful last."""
-    counts = report.totals.counts
-    lines = []
-    if report.signal:
-        lines.append(f"stopped; resume:  ml-connector run {report.flow}")
-    waiting = counts.get("in_doubt") or counts.get("in_flight")
-    if waiting or report.exceptions:  # of this run's records, or of documents made earlier
-        lines.append("next:  ml-connector status     shows what waits for the far side; the next run goes on with it")
-    if counts.get("dead") or counts.get("held"):
-        lines.append("next:  ml-connector dead       shows what failed, why, and who mends it")
-    return lines
+def print_balance(balanced: bool) -> None:
+    if balanced:
+        tell(f"{EQUATION}: it ties", "green")
+    else:
+        tell(f"{EQUATION}: OUT OF BALANCE, the ledger does not account for what was read", "bold red")
 
 
-def _amount(value: int) -> str:
-    whole, _, fraction = amount_text(value).partition(".")
-    return f"{int(whole):,}.{fraction}" if not whole.startswith("-0") else f"{whole}.{fraction}"
+def print_reasons(reasons: Sequence[Reason]) -> None:
+    """Each rule that excluded and each code that stopped records: how many, and how much money."""
+    if reasons:
+        tell("")
+        rows = [[r.outcome, r.reason or "(no reason given)", r.records, sums(r.amounts)] for r in reasons]
+        table(["outcome", "rule or code", "records", "money"], rows, right=["records"], wrap=["rule or code", "money"])
+        tell("")

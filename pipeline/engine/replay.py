@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pipeline.engine.runner import RunRequest
+from pipeline.engine.request import RunRequest
 from pipeline.record import Window
 from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Item

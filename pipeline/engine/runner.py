@@ -5,56 +5,22 @@ Order of a run: lease, connections checked, sources read into receipts, settled 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import anyio
 import msgspec
 
-from pipeline.engine.edge import Edge, EdgeStatistics
+from pipeline.engine.build import Graph, build_stages, code_version, join
 from pipeline.engine.faults import broken_off
-from pipeline.engine.lanes import Lanes
-from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs, predicate
 from pipeline.engine.report import RunReport
+from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
-from pipeline.engine.sources import PageCommitter, SourceReader
-from pipeline.errors import ConnectError, ConnectorError, EngineFault, FlowError, TransientError
-from pipeline.flow.model import Flow, Stage
-from pipeline.flow.references import connect_settings
-from pipeline.record import Destination, Document, Window
+from pipeline.errors import ConnectorError, FlowError
+from pipeline.flow.model import Flow
 from pipeline.registry import Registry
-from pipeline.retry import RetryPolicy, decide
-from pipeline.stage import Context, Finds
 from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Totals
-
-DEFAULT_WAIT_SECONDS = 120.0
-CHECK_RETRY = RetryPolicy(times=5, first=0.5, max=5.0)
-"""Signing in before a run is tried this often: long enough for a blip or a burst of throttling, short enough to tell a person."""
-
-
-class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: the window, how long deliveries may wait for the far side, and what kind of run the ledger shall name.
-
-    ``deliver_only`` reads no source: what is stored and open is delivered, nothing else.
-    """
-
-    window: Window = Window()
-    wait_seconds: float = DEFAULT_WAIT_SECONDS
-    kind: str = "run"
-    deliver_only: bool = False
-
-
-class Graph(msgspec.Struct):
-    """A flow's stages built and joined, ready to run."""
-
-    nodes: list[Node]
-    readers: list[SourceReader]
-    lanes: list[Lanes]
-    edges: list[Edge]
 
 
 async def run_flow(
@@ -77,14 +43,16 @@ async def run_flow(
         if first is not None:
             await first()
         span = msgspec.json.encode(request.window).decode()
-        run = await ledger.begin_run(flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span)
+        run = await ledger.begin_run(
+            flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span
+        )
         graph = Graph([], [], [], [])
         problem: ConnectorError | None = None
         try:
             await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
-                stages = await _build_stages(flow, registry, services, stack)
-                graph = _join(flow, stages, run, ledger, services, request, stopping)
+                stages = await build_stages(flow, registry, services, stopping, stack)
+                graph = join(flow, stages, run, ledger, services, request, stopping)
                 await _run_graph(graph)
         except Exception as error:
             if services.debug:
@@ -131,156 +99,6 @@ def _read_here(graph: Graph) -> Totals:
     return total
 
 
-def code_version() -> str:
-    """The installed version of this program; ``0`` when it runs without being installed."""
-    try:
-        return version("ml-connector")
-    except PackageNotFoundError:
-        return "0"
-
-
-# --- building ----------------------------------------------------------------------------------------------------------
-
-
-async def check_connections(flow: Flow, registry: Registry, services: Services) -> None:
-    """Opens each connection the flow uses and signs in. Raises `ConnectorError` for the first that fails."""
-    async with AsyncExitStack() as stack:
-        await _connect(flow, registry, services, stack)
-
-
-async def _connect(flow: Flow, registry: Registry, services: Services, stack: AsyncExitStack) -> dict[str, Any]:
-    """The clients by connection name; they are closed with the stack."""
-    clients: dict[str, Any] = {}
-    for connection in flow.connections:
-        if any(stage.via == connection.name for stage in flow.stages):
-            spec = registry.connection(connection.type)
-            assert spec is not None, "a checked flow names known connections"
-            settings = connect_settings(connection, spec, services.environment, flow.file.parent)
-            client = await stack.enter_async_context(spec.open(settings, _context(flow, connection.name, services)))
-            await _check(spec.check, client, services)
-            clients[connection.name] = client
-    return clients
-
-
-async def _build_stages(flow: Flow, registry: Registry, services: Services, stack: AsyncExitStack) -> dict[str, Any]:
-    """Every component of the flow, built on its connection."""
-    clients = await _connect(flow, registry, services, stack)
-    built = {}
-    for stage in flow.stages:
-        if stage.spec is not None:
-            context = _context(flow, stage.name, services, clients.get(stage.via or ""))
-            component = stage.spec.build(stage.settings, context)
-            built[stage.name] = await component if inspect.isawaitable(component) else component
-            _check_sink(stage, built[stage.name])
-    return built
-
-
-def _check_sink(stage: Stage, component: Any) -> None:
-    """A sink may not claim exactly-once without the means for it."""
-    if stage.verb == "sink" and stage.spec is not None and stage.spec.exactly_once and not isinstance(component, Finds):
-        raise EngineFault(
-            f"The sink {stage.component} says it is exactly-once, but has no `find`",
-            where=f"stage {stage.name}",
-            why="without `find` and `settle_seconds` a delivery in doubt cannot be resolved",
-            mend="give it both, or leave out `exactly_once` in its StageSpec",
-            owner="developer",
-            code="MLC-RUN-0011",
-        )
-
-
-async def _check(check: Any, client: Any, services: Services) -> None:
-    """Signs in before anything is read, so that a wrong password or host ends the run at once and clearly."""
-    attempt = 0
-    while check is not None:
-        attempt += 1
-        try:
-            await check(client)
-            return
-        except TransientError as error:
-            decision = decide(error, attempt, CHECK_RETRY, services.rng)
-            if decision == "stop":
-                raise ConnectError(
-                    error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
-                ) from None
-            await services.clock.sleep(min(decision.seconds, CHECK_RETRY.max))
-
-
-def _context(flow: Flow, name: str, services: Services, client: Any = None) -> Context:
-    return Context(
-        stage=name,
-        folder=flow.file.parent,
-        clock=services.clock,
-        ids=services.ids,
-        rng=services.rng,
-        offload=services.offload,
-        connection=client,
-        environment=services.environment,
-    )
-
-
-def _join(
-    flow: Flow,
-    built: Mapping[str, Any],
-    run: int,
-    ledger: Ledger,
-    services: Services,
-    request: RunRequest,
-    stopping: Stopping,
-) -> Graph:
-    edges = {
-        stage.name: Edge(stage.name, stage.queue, len(stage.inputs), services.clock)
-        for stage in flow.stages
-        if stage.verb != "source"
-    }
-    encoders = {stage.name: built[stage.name] for stage in flow.stages if stage.verb == "encode"}
-    lanes = [
-        Lanes(flow.name, run, stage, built[stage.name], encoders, ledger, services, stopping, request.wait_seconds)
-        for stage in flow.stages
-        if stage.verb == "sink"
-    ]
-    by_name = {lane.stage.name: lane for lane in lanes}
-
-    def amend(encoder: str, document: Document, number: int) -> Document:
-        amended: Document = encoders[encoder].amend(document, number) if encoder else document
-        return amended
-
-    def destine(sink: str, document: Document) -> Destination:
-        return by_name[sink].destine(document)
-
-    committer = PageCommitter(flow.name, flow.digest, code_version(), run, ledger, lanes, amend, destine)
-    nodes, readers = [], []
-    for stage in flow.stages:
-        outputs: Outputs = {
-            port: [edges[reader.name] for reader in flow.readers(stage.name, port)] for port in stage.ports
-        }
-        if stage.verb == "source" and request.deliver_only:
-            continue
-        if stage.verb == "source":
-            source = built[stage.name]
-            readers.append(SourceReader(stage, source, outputs, request.window, ledger, services, stopping, committer))
-        else:
-            nodes.append(_node(stage, built.get(stage.name), edges[stage.name], outputs))
-    return Graph(nodes, readers, lanes, list(edges.values()))
-
-
-def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:
-    match stage.verb:
-        case "map":
-            return MapNode(stage, source, outputs, component)
-        case "filter":
-            return FilterNode(stage, source, outputs, predicate(stage.expression) if stage.expression else component)
-        case "branch":
-            return BranchNode(stage, source, outputs)
-        case "encode":
-            return EncodeNode(stage, source, outputs, component.render)
-        case "sink":
-            return AdmitNode(stage, source)
-    raise FlowError(f"the verb {stage.verb} cannot be run")
-
-
-# --- running -----------------------------------------------------------------------------------------------------------
-
-
 async def _run_graph(graph: Graph) -> None:
     """Runs everything to its end. When reading breaks off, what was committed is still delivered, then the cause is raised."""
     cause: BaseException | None = None
@@ -315,8 +133,3 @@ async def _read_all(graph: Graph) -> None:
 def _first(error: BaseException) -> BaseException:
     """The first real cause inside nested groups."""
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
-
-
-def statistics(graph: Graph) -> list[tuple[str, EdgeStatistics]]:
-    """Each edge's statistics by the name of the stage that reads it."""
-    return [(edge.name, edge.statistics()) for edge in graph.edges]

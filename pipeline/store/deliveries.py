@@ -278,12 +278,12 @@ def _sealed(seal: Seal, rows: list[list[Row]], heads: Heads, now: datetime) -> C
                               msgspec.json.encode(numbers).decode(), len(seal.documents), at, at)]),
         ("seal_document", [(at, id_, place, waiting.stored.id) for place, waiting in enumerate(seal.documents, 1)]),
     ]  # fmt: skip
-    used = ", ".join(f"{key} {value}" for key, value in numbers.items())
+    used = "; " + ", ".join(f"{key} {value}" for key, value in numbers.items()) if numbers else ""
     audit = [
         Audit(
             "delivery",
             f"delivery {id_}",
-            f"sealed {len(seal.documents)} documents as {name}, sha256 {digest}; {used}",
+            f"sealed {len(seal.documents)} document{'s' if len(seal.documents) != 1 else ''} as {name}, sha256 {digest}{used}",
             seal.run,
         )
     ]

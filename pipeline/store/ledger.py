@@ -47,7 +47,7 @@ def store_path(url: str) -> Path:
             code="MLC-STO-0004",
         )
     path = Path(url.removeprefix("sqlite:///"))
-    if path.name in ("", "..", ":memory:") or path.is_dir():
+    if path.name in ("", "..", ":memory:"):
         raise UsageError(
             "The ledger must be a file",
             where="MLC_STORE",

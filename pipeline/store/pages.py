@@ -139,5 +139,9 @@ def subject_of(record: Record) -> str:
 
 def _told(fate: Fate) -> str:
     if fate.rank is None:
-        return f"{len(fate.documents)} documents made" if fate.documents else "documents made before stand"
+        return (
+            f"{len(fate.documents)} document{'s' if len(fate.documents) != 1 else ''} made"
+            if fate.documents
+            else "documents made before stand"
+        )
     return f"{OUTCOMES[fate.rank]}: {fate.reason}" if fate.reason else OUTCOMES[fate.rank]

@@ -33,7 +33,7 @@ async def _replay(rig: Any, *arguments: str, **environment: str) -> list[Mapping
     before = len(rig.far.arrivals())
     outcome = await rig.command("replay", *arguments, "--json", **environment)
     assert outcome.code == 0, outcome.err
-    assert outcome.json["balanced"]
+    assert [run["balanced"] for run in outcome.json["runs"]] == [True]
     arrived = list(rig.far.arrivals()[before:])
     state = rig.rows("select state from dead_letters where id = ?", int(arguments[0].removeprefix("x-")))
     assert state[0][0] in ("replayed", "resolved")
@@ -61,7 +61,7 @@ async def test_a_replay_of_what_was_not_corrected_stays_an_exception(rigs: Any) 
         letter = _letter(rig, _record(rig, "bill number too long"))
         before = len(rig.far.arrivals())
         outcome = await rig.command("replay", letter, "--json")
-        assert (outcome.code, outcome.json["dead"]) == (5, 1)
+        assert (outcome.code, [run["dead"] for run in outcome.json["runs"]]) == (5, [1])
         assert len(rig.far.arrivals()) == before
         assert rig.rows("select state, times from dead_letters where id = ?", int(letter[2:])) == [("open", 2)]
 

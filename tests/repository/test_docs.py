@@ -232,10 +232,11 @@ def verbs() -> dict[str, list[str]]:
             command.main()
     group = typer.main.get_command(command.app)
     assert isinstance(group, typer.core.TyperGroup)
-    return {
-        name: [option for parameter in verb.params for option in parameter.opts]
-        for name, verb in group.commands.items()
-    }
+    flat: dict[str, Any] = {}
+    for name, verb in group.commands.items():
+        inner = verb.commands if isinstance(verb, typer.core.TyperGroup) else None
+        flat |= {f"{name} {each}": one for each, one in inner.items()} if inner else {name: verb}
+    return {name: [option for parameter in verb.params for option in parameter.opts] for name, verb in flat.items()}
 
 
 def test_every_verb_and_option_is_documented_and_none_is_invented(verbs: dict[str, list[str]]) -> None:
@@ -265,7 +266,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ROOT / "flows" / "examples", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ml-connector")
     )
     calls = ["run small_bills.yaml", "check small_bills.yaml", "docs --limit 1", "dead", "status", "runs --limit 1"]
-    calls += ["show r-1", "show d-1", "show v-1", "show x-1", "show 88121", "show nothing"]
+    calls += ["show r-1", "show d-1", "show v-1", "show x-1", "show 88121", "show nothing", "replay x-1"]
     found = {}
     for call in calls:
         value = json.loads(_run(folder, *call.split(), "--json"))

@@ -49,38 +49,6 @@ select distinct flow from runs order by flow;
 -- name: count_runs
 select count(*) from runs where (? = '' or flow = ?);
 
--- name: reasons
-with fate as (
-    select r.id, r.currency, r.amount, r.reason, coalesce(r.rank, -1) as direct,
-        max(coalesce(r.rank, -1), coalesce((
-            select max(case d.status when 'delivered' then 2 when 'dead' then 6 when 'held' then 5
-                       else case v.state when 'in_doubt' then 4 else 3 end end)
-            from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
-            where l.record = r.id), -1)) as rank
-    from records r where r.run = ?),
-told as (
-    select rank, currency, amount, case when rank = direct then reason else coalesce((
-        select coalesce(v.problem ->> 'code', (
-            select x.code from dead_letters x where x.flow = d.flow and x.object = d.object and x.key = d.key
-            and x.document = d.id order by x.id desc limit 1))
-        from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
-        where l.record = fate.id and d.status = case rank when 6 then 'dead' else 'held' end order by d.id limit 1), '') end as reason
-    from fate where rank in (0, 5, 6))
-select rank, reason, currency, count(*), coalesce(sum(amount), 0) from told group by rank, reason, currency order by rank, reason, currency;
-
--- name: delivery_states
-select v.state, count(*) from json_each(?) as k join deliveries v on v.id = k.value group by v.state;
-
--- name: latest_runs
-select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
-where id in (select max(id) from runs group by flow) order by id;
-
--- name: flows
-select distinct flow from runs order by flow;
-
--- name: count_runs
-select count(*) from runs where (? = '' or flow = ?);
-
 -- name: runs
 select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
 where (? = '' or flow = ?) and id >= coalesce(?, id) order by id desc limit ?;
@@ -95,11 +63,6 @@ from documents d left join deliveries v on v.id = d.delivery
 where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
     and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?
 order by d.id desc limit ?;
-
--- name: count_documents
-select count(*) from documents d
-where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
-    and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?;
 
 -- name: count_documents
 select count(*) from documents d
@@ -165,11 +128,6 @@ select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version,
     d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
 from json_each(?) as k join documents d on d.id = k.value left join deliveries v on v.id = d.delivery order by d.id;
 
--- name: documents_listed
-select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version, d.currency, d.amount, d.status, d.status_at,
-    d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
-from json_each(?) as k join documents d on d.id = k.value left join deliveries v on v.id = d.delivery order by d.id;
-
 -- name: timeline
 select a.at, a.run, a.kind, a.subject, a.detail from audit a left join runs r on r.id = a.run
 where a.subject in (select value from json_each(?1)) and (?2 = '' or coalesce(r.flow, ?2) = ?2) order by a.id;
@@ -191,10 +149,6 @@ select id, last, digest from audit_chain where id > ? order by id limit ?;
 
 -- name: deliveries_named
 select id from deliveries where name = ? or cast(numbers ->> 'ISA13' as text) = ? order by id;
-
--- name: deliveries_listed
-select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k
-join deliveries v on v.id = k.value order by v.id;
 
 -- name: deliveries_listed
 select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from pipeline.engine.report import RunReport
-from pipeline.engine.runner import RunRequest, run_flow
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Services, Stopping, inline
 from pipeline.errors import DataError
 from pipeline.flow.model import Flow, Input, Stage

@@ -13,8 +13,10 @@ import anyio
 import msgspec
 import pytest
 
+from pipeline.engine.build import check_connections
 from pipeline.engine.report import TERMS
-from pipeline.engine.runner import RunRequest, check_connections, run_flow
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Stopping
 from pipeline.errors import (
     ConfigError,

@@ -287,7 +287,7 @@ async def test_administrator_is_refused_before_anything_is_sent(serve, client_of
 async def test_token_revoked_on_the_way_is_refreshed_once(serve, client_of, delivery, marks):
     gateway = OAuth(client_id="mlc", client_secret="canary", basic_too=False, style="header")
     async with serve(oauth=gateway) as simulator, client_of(simulator) as client:
-        await client.ready()
+        await client.check()
         simulator.sign_in.revoke()
         await MailboxSink(client).send(delivery, marks)
     assert [line for line, _ in simulator.requests].count("POST token") == 2

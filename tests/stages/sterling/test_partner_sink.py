@@ -377,7 +377,7 @@ SETTINGS = {
         "https://h/?p=canary%20p%26ss%2F1",
         "p=canary+p%26ss%2F1",
         "<b>canary p&amp;ss/1</b>",
-        "x" * 495 + "canary p&ss/1",
+        "x" * 478 + "canary p&ss/1",
     ],
     ids=["plain", "extension", "url", "form", "page", "cut"],
 )

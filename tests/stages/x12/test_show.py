@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stages.x12 import ADAPTER
-from stages.x12.show import readable, show_bytes
+from stages.x12.show import readable, segment_lines, show_bytes
 
 
 def test_other_formats_are_left_to_others() -> None:
@@ -95,3 +95,12 @@ def test_a_bank_account_is_not_shown(corpus: dict[str, bytes]) -> None:
 def test_numbers_no_one_can_read_are_shown_as_they_are(interchange: bytes) -> None:
     for text in (b"1E999999", b"NaN", b"9" * 6000):
         assert show_bytes(interchange.replace(b"TDS*14000", b"TDS*" + text).replace(b"IT1*1*10", b"IT1*1*" + text))
+
+
+def test_the_text_is_cut_where_segments_end_and_nothing_else_is_changed(interchange: bytes) -> None:
+    lines = segment_lines(interchange) or []
+    assert "".join(lines) == interchange.decode()
+    assert [line[:3] for line in lines[:3]] == ["ISA", "GS*", "ST*"]
+    assert segment_lines(b"<partner/>") is None
+    assert segment_lines(b"ISA*cut") is None
+    assert ADAPTER.lines is segment_lines

@@ -1,0 +1,187 @@
+"""Building a run: connections opened and signed in to, stages built on them, joined by edges into a graph ready to run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import msgspec
+
+from pipeline.engine.edge import Edge
+from pipeline.engine.lanes import Lanes
+from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs, predicate
+from pipeline.engine.request import RunRequest
+from pipeline.engine.services import Services, Stopping
+from pipeline.engine.sources import PageCommitter, SourceReader, tried
+from pipeline.errors import ConnectError, EngineFault, FlowError, TransientError
+from pipeline.flow.model import Flow, Stage
+from pipeline.flow.references import connect_settings
+from pipeline.record import Destination, Document
+from pipeline.registry import Registry
+from pipeline.retry import RetryPolicy
+from pipeline.stage import Context, Finds
+from pipeline.store.ledger import Ledger
+
+CHECK_RETRY = RetryPolicy(times=5, first=0.5, max=5.0)
+"""Signing in before a run is tried this often: long enough for a blip or a burst of throttling, short enough to tell a person."""
+
+
+class Graph(msgspec.Struct):
+    """A flow's stages built and joined, ready to run."""
+
+    nodes: list[Node]
+    readers: list[SourceReader]
+    lanes: list[Lanes]
+    edges: list[Edge]
+
+
+async def check_connections(flow: Flow, registry: Registry, services: Services) -> None:
+    """Opens each connection the flow uses and signs in. Raises `ConnectorError` for the first that fails."""
+    async with AsyncExitStack() as stack:
+        await _connect(flow, registry, services, Stopping(), stack)
+
+
+async def _connect(
+    flow: Flow, registry: Registry, services: Services, stopping: Stopping, stack: AsyncExitStack
+) -> dict[str, Any]:
+    """The clients by connection name; they are closed with the stack."""
+    clients: dict[str, Any] = {}
+    for connection in flow.connections:
+        if any(stage.via == connection.name for stage in flow.stages):
+            spec = registry.connection(connection.type)
+            assert spec is not None, "a checked flow names known connections"
+            settings = connect_settings(connection, spec, services.environment, flow.file.parent)
+            client = await stack.enter_async_context(spec.open(settings, _context(flow, connection.name, services)))
+            if spec.check is not None:
+                await _sign_in(spec.check, client, services, stopping)
+            clients[connection.name] = client
+    return clients
+
+
+async def build_stages(
+    flow: Flow, registry: Registry, services: Services, stopping: Stopping, stack: AsyncExitStack
+) -> dict[str, Any]:
+    """Every component of the flow, built on its connection."""
+    clients = await _connect(flow, registry, services, stopping, stack)
+    built = {}
+    for stage in flow.stages:
+        if stage.spec is not None:
+            context = _context(flow, stage.name, services, clients.get(stage.via or ""))
+            component = stage.spec.build(stage.settings, context)
+            built[stage.name] = await component if inspect.isawaitable(component) else component
+            _check_sink(stage, built[stage.name])
+    return built
+
+
+def _check_sink(stage: Stage, component: Any) -> None:
+    """A sink may not claim exactly-once without the means for it."""
+    if stage.verb == "sink" and stage.spec is not None and stage.spec.exactly_once and not isinstance(component, Finds):
+        raise EngineFault(
+            f"The sink {stage.component} says it is exactly-once, but has no `find`",
+            where=f"stage {stage.name}",
+            why="without `find` and `settle_seconds` a delivery in doubt cannot be resolved",
+            mend="give it both, or leave out `exactly_once` in its StageSpec",
+            owner="developer",
+            code="MLC-RUN-0011",
+        )
+
+
+async def _sign_in(
+    check: Callable[[Any], Awaitable[None]], client: Any, services: Services, stopping: Stopping
+) -> None:
+    """Signs in before anything is read, so that a wrong password or host ends the run at once and clearly."""
+    try:
+        await tried(partial(check, client), CHECK_RETRY, services, stopping)
+    except TransientError as error:
+        parts = {"where": error.where, "why": error.why, "mend": error.mend, "code": error.code}
+        raise ConnectError(error.what, owner=error.owner, **parts) from None
+
+
+def _context(flow: Flow, name: str, services: Services, client: Any = None) -> Context:
+    return Context(
+        stage=name,
+        folder=flow.file.parent,
+        clock=services.clock,
+        ids=services.ids,
+        rng=services.rng,
+        offload=services.offload,
+        connection=client,
+        environment=services.environment,
+    )
+
+
+def join(
+    flow: Flow,
+    built: Mapping[str, Any],
+    run: int,
+    ledger: Ledger,
+    services: Services,
+    request: RunRequest,
+    stopping: Stopping,
+) -> Graph:
+    """The graph of a run: an edge into each stage, a reader per source, lanes per sink, and the committer between them."""
+    edges = {
+        stage.name: Edge(stage.name, stage.queue, len(stage.inputs), services.clock)
+        for stage in flow.stages
+        if stage.verb != "source"
+    }
+    encoders = {stage.name: built[stage.name] for stage in flow.stages if stage.verb == "encode"}
+    lanes = [
+        Lanes(flow.name, run, stage, built[stage.name], encoders, ledger, services, stopping, request.wait_seconds)
+        for stage in flow.stages
+        if stage.verb == "sink"
+    ]
+    graph = Graph([], [], lanes, list(edges.values()))
+    committer = _committer(flow, run, ledger, lanes, encoders)
+    for stage in flow.stages:
+        outputs: Outputs = {
+            port: [edges[reader.name] for reader in flow.readers(stage.name, port)] for port in stage.ports
+        }
+        component = built.get(stage.name)
+        if stage.verb != "source":
+            graph.nodes.append(_node(stage, component, edges[stage.name], outputs))
+        elif not request.deliver_only:
+            graph.readers.append(
+                SourceReader(stage, component, outputs, request.window, ledger, services, stopping, committer)
+            )
+    return graph
+
+
+def _committer(flow: Flow, run: int, ledger: Ledger, lanes: list[Lanes], encoders: Mapping[str, Any]) -> PageCommitter:
+    by_name = {lane.stage.name: lane for lane in lanes}
+
+    def amend(encoder: str, document: Document, number: int) -> Document:
+        amended: Document = encoders[encoder].amend(document, number) if encoder else document
+        return amended
+
+    def destine(sink: str, document: Document) -> Destination:
+        return by_name[sink].destine(document)
+
+    return PageCommitter(flow.name, flow.digest, code_version(), run, ledger, lanes, amend, destine)
+
+
+def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:
+    match stage.verb:
+        case "map":
+            return MapNode(stage, source, outputs, component)
+        case "filter":
+            return FilterNode(stage, source, outputs, predicate(stage.expression) if stage.expression else component)
+        case "branch":
+            return BranchNode(stage, source, outputs)
+        case "encode":
+            return EncodeNode(stage, source, outputs, component.render)
+        case "sink":
+            return AdmitNode(stage, source)
+    raise FlowError(f"the verb {stage.verb} cannot be run")
+
+
+def code_version() -> str:
+    """The installed version of this program; ``0`` when it runs without being installed."""
+    try:
+        return version("ml-connector")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,93 @@
+"""The demo keeps its ledger from others, and prints only what it knows."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli import demo
+from pipeline.engine.report import RunReport
+from pipeline.store.reports import Totals
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """As another process would hold it: a lock belongs to an open file, not to a process."""
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("lock", ["demo.lock", "demo.db.flow_bills.lock"])
+def test_a_ledger_in_use_is_left_alone(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / ".ml-connector"
+    folder.mkdir()
+    (folder / "demo.db").write_bytes(b"what the other one works with")
+    with locked(folder / lock):
+        told = call("demo", "--once", "--json")
+    assert (told.code, told.json["code"]) == (6, "MLC-CLI-0009")
+    assert (folder / "demo.db").read_bytes() == b"what the other one works with"
+    assert (folder / lock).exists()
+
+
+def test_a_demo_begins_anew_where_another_has_ended(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        report = call("demo", "--once", "--json", "--bills", "0").json
+        assert [flow["run"] for flow in report["flows"]] == [1, 2]
+    assert (tmp_path / ".ml-connector" / "demo.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_four_parts(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".ml-connector").write_text("in the way")
+    told = call("demo", "--once")
+    assert told.code == 1
+    assert "MLC-CLI-0010" in told.err
+    assert "internal error" not in told.err
+
+
+def test_a_shell_reads_the_variables_as_they_are(tmp_path: Path) -> None:
+    value = 'it\'s $HOME `date` "x" \\'
+    file = demo._write_variables(tmp_path / "demo.env", {"ODD": value})
+    said = subprocess.run(
+        ["/bin/sh", "-c", f'. {file} && printf %s "$ODD"'], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == value
+
+
+def report(**counts: int) -> RunReport:
+    totals = Totals(read=sum(counts.values()), counts=counts)
+    return RunReport(run=1, flow="bills", totals=totals, read_here=totals, seconds=0.0)
+
+
+def test_a_demo_without_failures_speaks_of_none(capsys: pytest.CaptureFixture[str]) -> None:
+    demo._suggest([report(delivered=3)], Path("demo.env"))
+    told = capsys.readouterr().err
+    assert "see why" not in told
+    assert "planted" not in told
+
+
+def test_failures_are_counted_and_not_all_called_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    demo._suggest([report(dead=2, held=1)], Path("/some where/demo.env"))
+    told = capsys.readouterr().err
+    assert "3 records need a person" in told
+    assert "planted" not in told
+    assert "see why:  . '/some where/demo.env' && ml-connector dead" in told

@@ -1,0 +1,32 @@
+"""Progress: what is settled and what is delivered are two things."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from pipeline.cli.progress import RunProgress
+from pipeline.clock import SystemClock
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_both_settling_and_delivering_are_shown_and_the_cursor_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    with RunProgress("bills", SystemClock()) as progress:
+        progress("read", 10)
+        progress("settled", 10)
+        progress("delivered", None)
+        progress.stop()
+    told = stream.getvalue()
+    assert "10 of 10 settled" in told
+    assert "1 delivery made" in told
+    assert told.rindex("\x1b[?25h") > told.rindex("\x1b[?25l")
