@@ -45,6 +45,12 @@ async def run(
         str | None, typer.Option(help="... and before this date or time; a date means the whole day.")
     ] = None,
     wait: Wait = DEFAULT_WAIT,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", metavar="", help="Also show how full each stage's queue was, and what waited for it."
+        ),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run a flow once, from where it left off."""
@@ -55,6 +61,8 @@ async def run(
         report = await execute(loaded, registry, ledger, os.environ, request)
         summary = await Summary.of(report, loaded.file, ledger)
     print_problems(report)
+    if verbose:
+        say_edges(report)
     if json:
         print_json(report.as_json())
         _say_earlier(summary)
@@ -62,6 +70,15 @@ async def run(
         summary.print()
         summary.suggest()
     return report.exit_code
+
+
+def say_edges(report: RunReport) -> None:
+    """Where a flow waits: the stage behind the fullest queue is the slow one."""
+    for name, edge in report.edges.items():
+        full = f"{edge.high_water} of {edge.capacity} at most"
+        say(
+            f"queue before {name}: {edge.put} records in, {edge.taken} out, {full}, the stage above waited {edge.blocked_seconds:.2f} s"
+        )
 
 
 async def replay(

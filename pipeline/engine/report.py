@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.engine.edge import EdgeStatistics
 from pipeline.errors import ConnectorError
 from pipeline.store.reports import Totals
 from pipeline.store.rows import OUTCOMES, amount_text
@@ -31,6 +32,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     exceptions: int = 0  # of deliveries: also those of earlier runs' documents, which no term of this run counts
     earlier: list[int] = []  # deliveries that earlier runs sealed and this one went on with
     signal: int = 0
+    edges: dict[str, EdgeStatistics] = {}  # the edge into each stage, by the stage's name
 
     @property
     def balanced(self) -> bool:

@@ -55,7 +55,7 @@ async def run_flow(
                 graph = join(flow, stages, run, ledger, services, request, stopping)
                 await _run_graph(graph)
         except Exception as error:
-            if services.debug:
+            if services.debug and not isinstance(error, ConnectorError):
                 raise
             problem = broken_off(error)
             for reader in graph.readers:
@@ -71,6 +71,7 @@ async def run_flow(
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),
             signal=stopping.signal,
+            edges={edge.name: edge.statistics() for edge in graph.edges},
         )
         await ledger.finish_run(run, report.status, report.problem)
         return report

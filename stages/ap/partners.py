@@ -361,3 +361,16 @@ def _place(finding: Finding) -> str:
 def far_name(code: str) -> str:
     """A code as a name that every system takes: anything but ASCII letters, digits and ``_`` becomes ``_``."""
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in code)
+
+
+def required(partners: Partners | None, findings: list[Finding], folder: Path) -> Partners:
+    """The partners, for a stage that is being built. Raises `FlowError` with every finding when there are none to be had."""
+    if partners is None:
+        raise FlowError(
+            "The partner files have errors",
+            tuple(findings),
+            where=str(folder),
+            mend="mend them; `ml-connector check` lists them",
+            code="MLC-PART-0000",
+        )
+    return partners

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline import ConfigError, Context, Excluded, Expression, Finding, FlowError, Record
+from pipeline import ConfigError, Context, Excluded, Expression, Finding, Record
 from stages.ap.invoice_810 import invoice_plan
 from stages.ap.model import Bill, Payment
 from stages.ap.order_850 import order_plan
-from stages.ap.partners import WRONG_GUIDE, Partner, Partners, Rule, load_partners, partners_folder
+from stages.ap.partners import WRONG_GUIDE, Partner, Partners, Rule, load_partners, partners_folder, required
 from stages.ap.remittance_820 import remittance_plan
 from stages.x12.draft import Draft, build_envelope
 from stages.x12.guide import guide_digest
@@ -126,15 +126,7 @@ def build_route(settings: RouteSettings, context: Context) -> RouteStage:
     """Reads the partner files and compiles their plans once. Raises `FlowError` with every finding about them."""
     folder = partners_folder(settings.partners, context.folder, context.environment)
     partners, made, findings = _load(folder)
-    if partners is None:
-        raise FlowError(
-            "The partner files have errors",
-            tuple(findings),
-            where=str(folder),
-            mend="mend them; `ml-connector check` lists them",
-            code="MLC-PART-0000",
-        )
-    return RouteStage(partners, made)
+    return RouteStage(required(partners, findings, folder), made)
 
 
 def lint_route(settings: RouteSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:

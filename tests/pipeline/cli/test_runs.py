@@ -141,3 +141,9 @@ def test_what_is_no_open_exception_is_refused(ran: Any, id_: str, words: str) ->
 def test_an_exception_that_was_replayed_is_told_so(ran: Any) -> None:
     ran.sql("update dead_letters set state = 'replayed' where id = 1")
     assert "x-1 is replayed" in ran.call("replay", "1").err
+
+
+def test_verbose_says_how_full_each_queue_was(desk: Any) -> None:
+    done = desk.run("--verbose", "--json")
+    assert done.json["schema"] == "mlc.run/1"
+    assert "queue before worthwhile: 8 records in, 8 out" in done.err
