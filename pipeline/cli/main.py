@@ -81,9 +81,9 @@ def _print_internal(error: Exception) -> None:
 
 def main() -> None:
     """Entry point of ``ml-connector`` and ``mlc``."""
-    from pipeline.cli import checks, demo, lists, runs, show  # here, so that --help stays fast
+    from pipeline.cli import acks, checks, demo, lists, runs, show  # here, so that --help stays fast
 
-    for group in (demo, checks, runs, lists, show):
+    for group in (demo, checks, runs, lists, acks, show):
         for name, function in group.VERBS.items():
             verb(function, name)
     sys.exit(app())

@@ -17,7 +17,17 @@ import msgspec
 from pipeline.engine.edge import Edge, EdgeStatistics
 from pipeline.engine.faults import broken_off
 from pipeline.engine.lanes import Lanes
-from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs, predicate
+from pipeline.engine.nodes import (
+    AdmitNode,
+    AnswerNode,
+    BranchNode,
+    EncodeNode,
+    FilterNode,
+    MapNode,
+    Node,
+    Outputs,
+    predicate,
+)
 from pipeline.engine.report import RunReport
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.sources import PageCommitter, SourceReader
@@ -27,7 +37,7 @@ from pipeline.flow.references import connect_settings
 from pipeline.record import Destination, Document, Window
 from pipeline.registry import Registry
 from pipeline.retry import RetryPolicy, decide
-from pipeline.stage import Context, Finds
+from pipeline.stage import Acknowledges, Context, Finds
 from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Totals
 
@@ -77,7 +87,9 @@ async def run_flow(
         if first is not None:
             await first()
         span = msgspec.json.encode(request.window).decode()
-        run = await ledger.begin_run(flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span)
+        run = await ledger.begin_run(
+            flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span
+        )
         graph = Graph([], [], [], [])
         problem: ConnectorError | None = None
         try:
@@ -177,7 +189,9 @@ async def _build_stages(flow: Flow, registry: Registry, services: Services, stac
 
 def _check_sink(stage: Stage, component: Any) -> None:
     """A sink may not claim exactly-once without the means for it."""
-    if stage.verb == "sink" and stage.spec is not None and stage.spec.exactly_once and not isinstance(component, Finds):
+    if stage.verb != "sink" or stage.spec is None or not stage.spec.exactly_once:
+        return
+    if not isinstance(component, Finds | Acknowledges):
         raise EngineFault(
             f"The sink {stage.component} says it is exactly-once, but has no `find`",
             where=f"stage {stage.name}",
@@ -236,7 +250,7 @@ def _join(
     lanes = [
         Lanes(flow.name, run, stage, built[stage.name], encoders, ledger, services, stopping, request.wait_seconds)
         for stage in flow.stages
-        if stage.verb == "sink"
+        if stage.verb == "sink" and not isinstance(built[stage.name], Acknowledges)
     ]
     by_name = {lane.stage.name: lane for lane in lanes}
 
@@ -273,6 +287,8 @@ def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:
             return BranchNode(stage, source, outputs)
         case "encode":
             return EncodeNode(stage, source, outputs, component.render)
+        case "sink" if isinstance(component, Acknowledges):
+            return AnswerNode(stage, source, component.answer)
         case "sink":
             return AdmitNode(stage, source)
     raise FlowError(f"the verb {stage.verb} cannot be run")

@@ -39,8 +39,9 @@ _LETTER = ("id", "state", "failure", "code", "owner", "what", "where", "why", "m
 _RECORD = ("id", "run", "flow", "company", "object", "key", "label", "digest", "currency", "amount", "rank", "reason")
 _OPEN = ("id", "flow", "sink", "lane", "state", "attempts", "next_at", "problem", "name", "sealed_at")
 _SEALED = ("id", "flow", "sink", "lane", "address", "state", "sealed_at", "name", "numbers", "documents")
-_SEALED = ("id", "flow", "sink", "lane", "address", "state", "sealed_at", "name", "numbers", "documents")
 _COUNTS = ("stored", "dead_letters", "in_doubt", "in_flight", "acknowledgements_waiting", "delivered")
+_ACKNOWLEDGEMENT = ("document", "partner", "set", "label", "kind", "status", "received_at", "acknowledge_by", "detail", "name",
+                    "numbers", "position", "message")  # fmt: skip
 _AUDIT = ("at", "run", "kind", "subject", "detail")
 
 
@@ -68,22 +69,6 @@ class Totals(msgspec.Struct):
             key: value for key, value in self.read_amounts.items() if value
         }
         return self.unsettled == 0 and self.read == sum(self.counts.values()) and same
-
-
-class Reason(msgspec.Struct):
-    """A rule or code, the outcome it gave to how many records, and their money in millionths by currency."""
-
-    outcome: str
-    reason: str
-    records: int = 0
-    amounts: dict[str, int] = {}
-
-
-class Group(msgspec.Struct):
-    """The exceptions of one code: how many, and their money in millionths by currency."""
-
-    letters: int = 0
-    amounts: dict[str, int] = {}
 
 
 class Reason(msgspec.Struct):
@@ -135,33 +120,7 @@ class Reports:
     async def delivery_states(self, deliveries: Sequence[int]) -> dict[str, int]:
         """How many of these deliveries are in which state."""
         rows = await self._driver.fetch("delivery_states", (msgspec.json.encode(deliveries).decode(),))
-        return {state: count for state, count in rows}
-
-    async def flows(self) -> list[str]:
-        """The flows that have run with this ledger."""
-        return [row[0] for row in await self._driver.fetch("flows")]
-
-    async def latest_runs(self) -> list[Item]:
-        """The last run of each flow."""
-        return _items(_RUN, await self._driver.fetch("latest_runs"))
-
-    async def count_runs(self, *, flow: str = "") -> int:
-        return int((await self._driver.fetch("count_runs", (flow, flow)))[0][0])
-
-    async def reasons(self, run: int) -> list[Reason]:
-        """Why the run's records were excluded, dead or held: by rule or code, as their outcome is now. Sums as in `totals`."""
-        found: dict[tuple[str, str], Reason] = {}
-        for rank, reason, currency, records, amount in await self._driver.fetch("reasons", (run,)):
-            entry = found.setdefault((OUTCOMES[rank], reason), Reason(OUTCOMES[rank], reason, amounts={}))
-            entry.records += records
-            if currency:
-                entry.amounts[currency] = amount
-        return list(found.values())
-
-    async def delivery_states(self, deliveries: Sequence[int]) -> dict[str, int]:
-        """How many of these deliveries are in which state."""
-        rows = await self._driver.fetch("delivery_states", (msgspec.json.encode(deliveries).decode(),))
-        return {state: count for state, count in rows}
+        return {str(state): int(count) for state, count in rows}
 
     async def flows(self) -> list[str]:
         """The flows that have run with this ledger."""
@@ -278,6 +237,18 @@ class Reports:
 
     async def open_deliveries(self, limit: int = 100) -> list[Item]:
         return _items(_OPEN, await self._driver.fetch("open_deliveries", (limit,)))
+
+    async def acknowledgements(self, now: str, *, partner: str = "", status: str = "", limit: int = 200) -> list[Item]:
+        """Each document that an answer is or was waited for, newest first, with the answer that decided; beside it, the answers that
+        said nothing new, and at the end those that match nothing. ``now`` decides what is overdue.
+        """
+        values = (now, partner, status, limit)
+        return _items(_ACKNOWLEDGEMENT, await self._driver.fetch("acknowledgements", values))
+
+    async def acknowledgement_counts(self, now: str, *, partner: str = "") -> dict[str, int]:
+        """How many documents have which acknowledgement, and how many answers are duplicates or unmatched."""
+        rows = await self._driver.fetch("acknowledgement_counts", (now, partner))
+        return {str(status): int(count) for status, count in rows}
 
     async def counts(self) -> Item:
         return dict(zip(_COUNTS, (await self._driver.fetch("counts"))[0], strict=True))

@@ -49,38 +49,6 @@ select distinct flow from runs order by flow;
 -- name: count_runs
 select count(*) from runs where (? = '' or flow = ?);
 
--- name: reasons
-with fate as (
-    select r.id, r.currency, r.amount, r.reason, coalesce(r.rank, -1) as direct,
-        max(coalesce(r.rank, -1), coalesce((
-            select max(case d.status when 'delivered' then 2 when 'dead' then 6 when 'held' then 5
-                       else case v.state when 'in_doubt' then 4 else 3 end end)
-            from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
-            where l.record = r.id), -1)) as rank
-    from records r where r.run = ?),
-told as (
-    select rank, currency, amount, case when rank = direct then reason else coalesce((
-        select coalesce(v.problem ->> 'code', (
-            select x.code from dead_letters x where x.flow = d.flow and x.object = d.object and x.key = d.key
-            and x.document = d.id order by x.id desc limit 1))
-        from record_documents l join documents d on d.id = l.document left join deliveries v on v.id = d.delivery
-        where l.record = fate.id and d.status = case rank when 6 then 'dead' else 'held' end order by d.id limit 1), '') end as reason
-    from fate where rank in (0, 5, 6))
-select rank, reason, currency, count(*), coalesce(sum(amount), 0) from told group by rank, reason, currency order by rank, reason, currency;
-
--- name: delivery_states
-select v.state, count(*) from json_each(?) as k join deliveries v on v.id = k.value group by v.state;
-
--- name: latest_runs
-select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
-where id in (select max(id) from runs group by flow) order by id;
-
--- name: flows
-select distinct flow from runs order by flow;
-
--- name: count_runs
-select count(*) from runs where (? = '' or flow = ?);
-
 -- name: runs
 select id, flow, kind, started_at, finished_at, status, span, problem, code_version, flow_digest, file from runs
 where (? = '' or flow = ?) and id >= coalesce(?, id) order by id desc limit ?;
@@ -95,11 +63,6 @@ from documents d left join deliveries v on v.id = d.delivery
 where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
     and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?
 order by d.id desc limit ?;
-
--- name: count_documents
-select count(*) from documents d
-where (? = '' or d.partner = ? collate nocase) and (? = '' or d.status = ?) and (? = '' or d.flow = ?) and (? = 0 or d.run = ?)
-    and (? = '' or d.label = ? or d.key = ?) and d.encoded_at >= ?;
 
 -- name: count_documents
 select count(*) from documents d
@@ -165,11 +128,6 @@ select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version,
     d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
 from json_each(?) as k join documents d on d.id = k.value left join deliveries v on v.id = d.delivery order by d.id;
 
--- name: documents_listed
-select d.id, d.flow, d.set_code, d.partner, d.label, d.object, d.key, d.version, d.currency, d.amount, d.status, d.status_at,
-    d.acknowledgement, v.id, v.state, v.name, v.numbers, d.position, d.run, d.address, d.acknowledge_by
-from json_each(?) as k join documents d on d.id = k.value left join deliveries v on v.id = d.delivery order by d.id;
-
 -- name: timeline
 select a.at, a.run, a.kind, a.subject, a.detail from audit a left join runs r on r.id = a.run
 where a.subject in (select value from json_each(?1)) and (?2 = '' or coalesce(r.flow, ?2) = ?2) order by a.id;
@@ -196,6 +154,26 @@ select id from deliveries where name = ? or cast(numbers ->> 'ISA13' as text) = 
 select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k
 join deliveries v on v.id = k.value order by v.id;
 
--- name: deliveries_listed
-select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k
-join deliveries v on v.id = k.value order by v.id;
+-- name: acknowledgements
+with told as (
+    select d.id as document, a.id as answer, d.partner, d.set_code, d.label, coalesce(a.kind, '') as kind,
+        case when d.acknowledgement = 'waiting' and d.acknowledge_by < ?1 then 'overdue' else d.acknowledgement end as status,
+        a.received_at, d.acknowledge_by, coalesce(a.detail, '') as detail, v.name, v.numbers, d.position, coalesce(a.key, '') as message
+    from documents d left join deliveries v on v.id = d.delivery
+    left join acknowledgements a on a.id = (select told.id from acknowledgements told
+        where told.document = d.id and told.status = d.acknowledgement order by told.kind = 'TA1', told.id limit 1)
+    where d.acknowledgement <> '' and (d.acknowledgement <> 'waiting' or d.status in ('sealed', 'delivered'))
+    union all
+    select a.document, a.id, a.partner, coalesce(d.set_code, ''), coalesce(d.label, ''), a.kind, a.status, a.received_at, d.acknowledge_by,
+        a.detail, v.name, v.numbers, d.position, a.key
+    from acknowledgements a left join documents d on d.id = a.document left join deliveries v on v.id = d.delivery
+    where a.status in ('duplicate', 'unmatched'))
+select document, partner, set_code, label, kind, status, received_at, acknowledge_by, detail, name, numbers, position, message from told
+where (?2 = '' or partner = ?2 collate nocase) and (?3 = '' or status = ?3)
+order by document is null, document desc, answer desc limit ?4;
+
+-- name: acknowledgement_counts
+select case when acknowledgement = 'waiting' and acknowledge_by < ?1 then 'overdue' else acknowledgement end as status, count(*)
+from documents where acknowledgement <> '' and (acknowledgement <> 'waiting' or status in ('sealed', 'delivered')) and (?2 = '' or partner = ?2 collate nocase) group by 1
+union all
+select status, count(*) from acknowledgements where status in ('duplicate', 'unmatched') and (?2 = '' or partner = ?2 collate nocase) group by 1;
