@@ -25,6 +25,8 @@ from pipeline.flow.expression import Expression, ExpressionError
 from pipeline.flow.findings import Finding
 from pipeline.flow.tree import Tree, parse_tree, read_tree
 from pipeline.record import (
+    Answer,
+    AnswerStatus,
     Counter,
     Delivery,
     Destination,
@@ -32,12 +34,15 @@ from pipeline.record import (
     Evidence,
     Page,
     Record,
+    SentDocument,
     Stored,
+    Verdict,
     Window,
 )
 from pipeline.secrets import Secret
 from pipeline.stage import (
     COMMIT_POINT,
+    Acknowledges,
     Adapter,
     CommandResult,
     CommandSpec,
@@ -64,7 +69,10 @@ from pipeline.stage import (
 
 __all__ = [
     "COMMIT_POINT",
+    "Acknowledges",
     "Adapter",
+    "Answer",
+    "AnswerStatus",
     "Clock",
     "CommandResult",
     "CommandSpec",
@@ -102,6 +110,7 @@ __all__ = [
     "RefusedError",
     "Scoped",
     "Secret",
+    "SentDocument",
     "SessionError",
     "Settles",
     "Simulation",
@@ -118,6 +127,7 @@ __all__ = [
     "Tree",
     "Undetermined",
     "Upserts",
+    "Verdict",
     "Window",
     "parse_tree",
     "read_tree",

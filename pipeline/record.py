@@ -5,10 +5,10 @@ These are the nouns of the stage contracts (`pipeline.stage`). They hold no beha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -33,6 +33,7 @@ class Record(msgspec.Struct):
     amount: Decimal | None = None
     currency: str = ""
     label: str = ""  # what people call it: the bill number, the vendor's name
+    raw: bytes = b""  # what was received, where it must be in the ledger before its source lets go of it
     receipt: Any = None
     row: int = -1
 
@@ -95,6 +96,7 @@ class Document(msgspec.Struct):
     guide: str = ""  # digest of the partner's configuration
     lookups: dict[str, str] = {}  # look-ups used, e.g. unit CS -> CA
     label: str = ""
+    reference: str = ""  # the number it carries, by which a partner may name it in an answer; "" = the label
     acknowledgement: str = ""  # the set expected back, "" when none
     acknowledge_within: float = 0.0  # seconds
 
@@ -151,3 +153,48 @@ class Evidence(msgspec.Struct, frozen=True):
     size: int | None = None
     digest: str | None = None
     detail: Mapping[str, str] = {}
+
+
+class SentDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A document in a sealed delivery: what an answer may be about. ``position`` counts from 1 within the delivery."""
+
+    id: int
+    set: str
+    delivery: int
+    position: int
+    envelope: dict[str, str]
+    numbers: dict[str, int]  # the delivery's control numbers; of several with one name, the first
+    sealed: datetime
+    reference: str
+
+
+AnswerStatus = Literal["accepted", "accepted_with_errors", "partially_accepted", "rejected", "duplicate"]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer says of one document. ``settles`` is False where it is kept, but is not the answer that is waited for.
+
+    ``reasons`` are sentences for people, empty when all is well.
+    """
+
+    document: int
+    status: AnswerStatus
+    reasons: tuple[str, ...] = ()
+    settles: bool = True
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a partner answered, and how to find what it is about.
+
+    The ledger looks up the deliveries that used one of ``numbers`` (name, number) in ``scope``, or hold a document with one of the
+    numbers in ``references``, and gives all their documents to ``match``, which must be pure: it runs inside the transaction.
+    No verdict: nothing matches; the answer is kept as unmatched. ``sender`` is for people.
+    """
+
+    kind: str
+    scope: str
+    sender: str
+    match: Callable[[Sequence[SentDocument]], Sequence[Verdict]]
+    numbers: tuple[tuple[str, int], ...] = ()
+    references: tuple[str, ...] = ()
+    told: str = ""  # what it says, for people, where it matches nothing

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pipeline.errors import ConnectorError
-from pipeline.stage import Adapter, ConnectionSpec, StageSpec
+from pipeline.stage import Adapter, ConnectionSpec, StageSpec, Verb
 
 S = TypeVar("S", StageSpec, ConnectionSpec)
 
@@ -21,7 +21,11 @@ class Registry:
 
     def __init__(self, adapters: Sequence[Adapter]) -> None:
         self.adapters = tuple(adapters)
-        self._stages = _by_name("stage", [(adapter, spec) for adapter in adapters for spec in adapter.stages])
+        self._stages: dict[str, dict[Verb, StageSpec]] = {}
+        for verb in get_args(Verb):
+            offered = [(adapter, spec) for adapter in adapters for spec in adapter.stages if spec.verb == verb]
+            for name, spec in _by_name("stage", offered).items():
+                self._stages.setdefault(name, {})[verb] = spec
         self._connections = _by_name(
             "connection", [(adapter, spec) for adapter in adapters for spec in adapter.connections]
         )
@@ -29,15 +33,17 @@ class Registry:
     @property
     def stages(self) -> tuple[StageSpec, ...]:
         """All stages, by name."""
-        return tuple(self._stages[name] for name in sorted(self._stages))
+        return tuple(spec for name in sorted(self._stages) for spec in self._stages[name].values())
 
     @property
     def connections(self) -> tuple[ConnectionSpec, ...]:
         """All connection types, by name."""
         return tuple(self._connections[name] for name in sorted(self._connections))
 
-    def stage(self, name: str) -> StageSpec | None:
-        return self._stages.get(name)
+    def stage(self, name: str, verb: Verb | None = None) -> StageSpec | None:
+        """The stage of this name: the one for this verb where there is one, since a source and a sink may share a name."""
+        found = self._stages.get(name, {})
+        return found.get(verb) if verb in found else next(iter(found.values()), None)
 
     def connection(self, type_: str) -> ConnectionSpec | None:
         return self._connections.get(type_)

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import msgspec
 
 from pipeline.clock import Clock, Ids
-from pipeline.record import Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
+from pipeline.record import Answer, Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
 
 Verb = Literal["source", "map", "filter", "branch", "encode", "sink"]
 
@@ -112,6 +112,16 @@ class Names(Protocol):
     name_prefix: str
 
 
+@runtime_checkable
+class Acknowledges(Protocol):
+    """A sink without a far side: it turns answers of partners into what the ledger matches with documents that were sent.
+
+    ``answer`` is pure and may raise `DataError`. What it returns is written with the page it came from, in one transaction.
+    """
+
+    def answer(self, record: Record) -> Answer: ...
+
+
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop."""
 
@@ -140,7 +150,7 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     lint: Callable[[Any, Path, Mapping[str, str]], list[Any]] | None = None
     doc: str = ""
     exactly_once: bool = (
-        False  # for sinks: that it has ``find``; one without is at-least-once, and `check` and `run` say so
+        False  # for sinks: that it has ``find`` or ``answer``; any other is at-least-once, and `check` and `run` say so
     )
 
 

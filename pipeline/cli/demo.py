@@ -27,7 +27,7 @@ from pipeline.registry import Registry, load_registry
 from pipeline.stage import Simulation, SimulatorOptions
 from pipeline.store import open_ledger
 
-DEMO_FLOWS = ("vendors", "bills")
+DEMO_FLOWS = ("vendors", "bills", "acknowledgements")
 FOLDER = Path(".ml-connector")
 Bills = Annotated[int, typer.Option("--bills", min=0, max=1_000_000, help="How many bills the books hold.")]
 Seed = Annotated[int, typer.Option("--seed", help="Which books: the same seed gives the same data.")]

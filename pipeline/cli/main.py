@@ -111,9 +111,9 @@ def _print_internal(error: Exception) -> None:
 
 def main() -> None:
     """Entry point of ``ml-connector`` and ``mlc``."""
-    from pipeline.cli import checks, demo, explain, lists, runs, show  # here, so that importing this stays fast
+    from pipeline.cli import acks, checks, demo, explain, lists, runs, show  # here, so that importing this stays fast
 
-    for group in (demo, checks, runs, lists, show, explain):
+    for group in (demo, checks, runs, lists, acks, show, explain):
         for name, function in group.VERBS.items():
             verb(function, name, own_options=name in getattr(group, "OWN_OPTIONS", ()))
     if sys.argv[1:2] not in [[command.name] for command in app.registered_commands]:

@@ -13,7 +13,17 @@ import msgspec
 
 from pipeline.engine.edge import Edge
 from pipeline.engine.lanes import Lanes
-from pipeline.engine.nodes import AdmitNode, BranchNode, EncodeNode, FilterNode, MapNode, Node, Outputs, predicate
+from pipeline.engine.nodes import (
+    AdmitNode,
+    AnswerNode,
+    BranchNode,
+    EncodeNode,
+    FilterNode,
+    MapNode,
+    Node,
+    Outputs,
+    predicate,
+)
 from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.sources import PageCommitter, SourceReader, tried
@@ -23,7 +33,7 @@ from pipeline.flow.references import connect_settings
 from pipeline.record import Destination, Document
 from pipeline.registry import Registry
 from pipeline.retry import RetryPolicy
-from pipeline.stage import Context, Finds
+from pipeline.stage import Acknowledges, Context, Finds
 from pipeline.store.ledger import Ledger
 
 CHECK_RETRY = RetryPolicy(times=5, first=0.5, max=5.0)
@@ -79,7 +89,9 @@ async def build_stages(
 
 def _check_sink(stage: Stage, component: Any) -> None:
     """A sink may not claim exactly-once without the means for it."""
-    if stage.verb == "sink" and stage.spec is not None and stage.spec.exactly_once and not isinstance(component, Finds):
+    if stage.verb != "sink" or stage.spec is None or not stage.spec.exactly_once:
+        return
+    if not isinstance(component, Finds | Acknowledges):
         raise EngineFault(
             f"The sink {stage.component} says it is exactly-once, but has no `find`",
             where=f"stage {stage.name}",
@@ -133,7 +145,7 @@ def join(
     lanes = [
         Lanes(flow.name, run, stage, built[stage.name], encoders, ledger, services, stopping, request.wait_seconds)
         for stage in flow.stages
-        if stage.verb == "sink"
+        if stage.verb == "sink" and not isinstance(built[stage.name], Acknowledges)
     ]
     graph = Graph([], [], lanes, list(edges.values()))
     committer = _committer(flow, run, ledger, lanes, encoders)
@@ -174,6 +186,8 @@ def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:
             return BranchNode(stage, source, outputs)
         case "encode":
             return EncodeNode(stage, source, outputs, component.render)
+        case "sink" if isinstance(component, Acknowledges):
+            return AnswerNode(stage, source, component.answer)
         case "sink":
             return AdmitNode(stage, source)
     raise FlowError(f"the verb {stage.verb} cannot be run")

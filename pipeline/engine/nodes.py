@@ -14,7 +14,7 @@ from pipeline.engine.faults import ContractError, explained
 from pipeline.errors import ConfigError, Excluded, FlowError, Held, StageError
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import MAIN, Stage
-from pipeline.record import Document, Record
+from pipeline.record import Answer, Document, Record
 from pipeline.store.rows import Problem
 
 CHUNK = 256
@@ -263,6 +263,25 @@ class AdmitNode(Node):
                 self.settle(record, signal)
                 continue
             record.receipt.deliver(record.row, name, "", document)
+
+
+class AnswerNode(Node):
+    """The entrance of a sink for answers: hands each to the page's receipt, which keeps and matches it when the page is settled."""
+
+    def __init__(self, stage: Stage, source: Edge, read: Callable[[Record], Answer]) -> None:
+        super().__init__(stage, source, {})
+        self._read = read
+
+    async def handle(self, chunk: list[Record]) -> None:
+        for record in chunk:
+            try:
+                answer: object = self._read(record)
+                if not isinstance(answer, Answer):
+                    raise ContractError(f"answer returns an Answer, not {type(answer).__name__}")
+            except Exception as signal:  # noqa: BLE001  becomes this record's outcome
+                self.settle(record, signal)
+                continue
+            record.receipt.answer(record.row, answer)
 
 
 def state_document(record: Record) -> Document:

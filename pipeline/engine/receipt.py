@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.record import Document, Page, Record
+from pipeline.record import Answer, Document, Page, Record
 from pipeline.store.rows import RANK, Problem
 
-EXCLUDED, DEAD, HELD = RANK["excluded"], RANK["dead"], RANK["held"]
+EXCLUDED, DELIVERED, DEAD, HELD = RANK["excluded"], RANK["delivered"], RANK["dead"], RANK["held"]
 
 
 class Receipt:
     """``number`` counts the pages of one source in a run, from 1. ``on_complete`` is called once, when nothing is open."""
 
     __slots__ = (
+        "answers",
         "documents",
         "filtered",
         "number",
@@ -41,6 +42,7 @@ class Receipt:
         self.filtered: dict[int, str] = {}  # row -> the filter that left it out
         self.problems: dict[int, tuple[Problem, str, str]] = {}  # row -> problem, stage, partner
         self.documents: dict[int, list[tuple[str, str, Document]]] = {}  # row -> sink, encoder, document
+        self.answers: dict[int, list[Answer]] = {}
         self.rows: dict[int, int] | None = dict.fromkeys(range(self.open), 1) if debug else None
         self.seen: dict[int, str] = {}  # row -> the stage that took it last; in debug mode only
         for row, record in enumerate(page.records):
@@ -76,6 +78,13 @@ class Receipt:
     def deliver(self, row: int, sink: str, encoder: str, document: Document) -> None:
         """One branch ends: this document is to be stored for that sink."""
         self.documents.setdefault(row, []).append((sink, encoder, document))
+        self._close(row)
+
+    def answer(self, row: int, answer: Answer) -> None:
+        """One branch ends: this answer of a partner is to be kept and matched."""
+        self.answers.setdefault(row, []).append(answer)
+        if self.ranks.get(row, -1) < DELIVERED:
+            self.ranks[row], self.reasons[row] = DELIVERED, ""
         self._close(row)
 
     def _close(self, row: int) -> None:

@@ -52,6 +52,7 @@ class Settlement:
 
     def _fate(self, receipt: Receipt, row: int, record: Record) -> Fate:
         fate = Fate(record, receipt.ranks.get(row), receipt.reasons.get(row, ""), documents=[], links=[])
+        fate.answers = receipt.answers.get(row, [])
         if row in receipt.problems:
             fate.problem, fate.stage, fate.partner = receipt.problems[row]
         for sink, encoder, document in receipt.documents.get(row, ()):

@@ -210,7 +210,7 @@ class _Entry:
             return None, ""
         if is_custom(value):
             return self._custom(value, verb, path), value
-        spec = self.reader.registry.stage(value)
+        spec = self.reader.registry.stage(value, verb)
         if verb == "filter" and spec is None:
             return None, ""
         if spec is None:

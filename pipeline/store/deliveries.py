@@ -276,6 +276,7 @@ def _sealed(seal: Seal, rows: list[list[Row]], heads: Heads, now: datetime) -> C
         ("save_number", saved),
         ("insert_delivery", [(id_, seal.flow, seal.sink, destination.lane, destination.address, seal.run, name, payload, digest,
                               msgspec.json.encode(numbers).decode(), len(seal.documents), at, at)]),
+        ("use_number", [(c.scope, c.name, numbers[c.name], numbers[c.name] + c.count - 1, id_) for c in seal.counters]),
         ("seal_document", [(at, id_, place, waiting.stored.id) for place, waiting in enumerate(seal.documents, 1)]),
     ]  # fmt: skip
     used = "; " + ", ".join(f"{key} {value}" for key, value in numbers.items()) if numbers else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.record import Record
-from pipeline.store.rows import OUTCOMES, Fate, NewDocument, PageCommit, Problem, millionths
+from pipeline.store.answers import AnswerWriter
+from pipeline.store.rows import OUTCOMES, RANK, Fate, NewDocument, PageCommit, Problem, millionths
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 
 
@@ -15,14 +16,23 @@ def page_command(page: PageCommit, now: str) -> Command:
     reads: list[tuple[str, Row]] = (
         [("open_dead_letters", (msgspec.json.encode(keys).decode(), page.flow))] if keys else []
     )
-    return Command(reads, lambda rows, heads: _PageWriter(page, now, heads, rows[0] if rows else []).change())
+    answers = AnswerWriter(page, now)
+    own = len(reads)
+
+    def build(rows: list[list[Row]], heads: Heads) -> Change:
+        answers.found(rows[own:])
+        return _PageWriter(page, now, heads, rows[0] if own else [], answers).change()
+
+    return Command([*reads, *answers.reads()], build)
 
 
 class _PageWriter:
     """Collects the rows of one page."""
 
-    def __init__(self, page: PageCommit, now: str, heads: Heads, open_letters: list[Row]) -> None:
-        self.page, self.now, self.heads = page, now, heads
+    def __init__(
+        self, page: PageCommit, now: str, heads: Heads, open_letters: list[Row], answers: AnswerWriter
+    ) -> None:
+        self.page, self.now, self.heads, self.answers = page, now, heads, answers
         self.letters = {
             (company, object_, key, stage, code): id_ for id_, company, object_, key, stage, code, _ in open_letters
         }
@@ -37,6 +47,7 @@ class _PageWriter:
         self.repeated: list[Row] = []
         self.closed: list[Row] = []
         self.audit: list[Audit] = []
+        self.received: list[Row] = []
         self.lanes: dict[str, set[str]] = {}
 
     def change(self) -> Change:
@@ -53,6 +64,8 @@ class _PageWriter:
             ("insert_dead_letter", self.new_letters),
             ("repeat_dead_letter", self.repeated),
             ("close_dead_letter", self.closed),
+            ("insert_received", self.received),
+            *self.answers.writes(),
             ("save_cursor", [(page.flow, page.source, *page.cursor, self.now)] if page.cursor else []),
         ]
         return Change(writes, self.audit, self.lanes)
@@ -68,6 +81,21 @@ class _PageWriter:
     def _record(self, id_: int, fate: Fate) -> None:
         record, page = fate.record, self.page
         amount = millionths(record.amount)
+        if fate.answers and not self.answers.take(fate, self.audit) and fate.rank == RANK["delivered"]:
+            fate.rank = RANK["unchanged"]
+        if record.raw:
+            self.received.append(
+                (
+                    page.flow,
+                    record.company,
+                    record.object,
+                    record.key,
+                    record.digest,
+                    record.label,
+                    self.now,
+                    record.raw,
+                )
+            )
         self.records.append(
             (id_, page.run, page.flow, record.company, record.object, record.key, record.label, record.digest,
              record.currency, amount, fate.rank, fate.reason)
@@ -115,7 +143,7 @@ class _PageWriter:
              doc.label or record.label, record.currency, amount, new.lane, new.address, status, self.now, waits,
              doc.acknowledge_within, doc.body, msgspec.json.encode(doc.envelope).decode(), doc.group, doc.batch, doc.guard,
              page.run, self.now, page.flow_digest, page.code_version, doc.guide, record.digest, new.fields_digest, doc.plan,
-             msgspec.json.encode(doc.lookups).decode(), new.replaces)
+             msgspec.json.encode(doc.lookups).decode(), new.replaces, doc.reference or doc.label or record.label)
         )  # fmt: skip
         self.audit.append(
             Audit(

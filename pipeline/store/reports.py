@@ -40,6 +40,8 @@ _RECORD = ("id", "run", "flow", "company", "object", "key", "label", "digest", "
 _OPEN = ("id", "flow", "sink", "lane", "state", "attempts", "next_at", "problem", "name", "sealed_at")
 _SEALED = ("id", "flow", "sink", "lane", "address", "state", "sealed_at", "name", "numbers", "documents")
 _COUNTS = ("stored", "dead_letters", "in_doubt", "in_flight", "acknowledgements_waiting", "delivered")
+_ACKNOWLEDGEMENT = ("document", "partner", "set", "label", "kind", "status", "received_at", "acknowledge_by", "detail", "name",
+                    "numbers", "position", "message")  # fmt: skip
 _AUDIT = ("at", "run", "kind", "subject", "detail")
 
 
@@ -235,6 +237,18 @@ class Reports:
 
     async def open_deliveries(self, limit: int = 100) -> list[Item]:
         return _items(_OPEN, await self._driver.fetch("open_deliveries", (limit,)))
+
+    async def acknowledgements(self, now: str, *, partner: str = "", status: str = "", limit: int = 200) -> list[Item]:
+        """Each document that an answer is or was waited for, newest first, with the answer that decided; beside it, the answers that
+        said nothing new, and at the end those that match nothing. ``now`` decides what is overdue.
+        """
+        values = (now, partner, status, limit)
+        return _items(_ACKNOWLEDGEMENT, await self._driver.fetch("acknowledgements", values))
+
+    async def acknowledgement_counts(self, now: str, *, partner: str = "") -> dict[str, int]:
+        """How many documents have which acknowledgement, and how many answers are duplicates or unmatched."""
+        rows = await self._driver.fetch("acknowledgement_counts", (now, partner))
+        return {str(status): int(count) for status, count in rows}
 
     async def counts(self) -> Item:
         return dict(zip(_COUNTS, (await self._driver.fetch("counts"))[0], strict=True))

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from pipeline.errors import ConnectorError, DataError, Held
-from pipeline.record import Delivery, Document, Record, Stored
+from pipeline.record import Answer, Delivery, Document, Record, Stored
 
 OUTCOMES = ("excluded", "unchanged", "delivered", "in_flight", "in_doubt", "held", "dead")
 """The outcomes of a source record, from best to worst; its place is its rank. With several documents the worst counts."""
@@ -118,7 +118,8 @@ class Fate(msgspec.Struct):
     """What became of one source record of a page.
 
     ``rank`` is its worst direct outcome (None when only documents tell), ``reason`` the rule or code behind it, ``problem``
-    the worst exception with its stage. ``documents`` are new, ``links`` are earlier documents that still stand for it.
+    the worst exception with its stage. ``documents`` are new, ``links`` are earlier documents that still stand for it, ``answers`` what a partner
+    says in it of documents that were sent.
     """
 
     record: Record
@@ -129,6 +130,7 @@ class Fate(msgspec.Struct):
     partner: str = ""
     documents: list[NewDocument] = []
     links: list[int] = []
+    answers: list[Answer] = []
 
 
 class PageCommit(msgspec.Struct):

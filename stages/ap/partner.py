@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline import Context, DataError, Excluded, Finding, Record
 from stages.ap.model import Contact, Vendor
-from stages.ap.partners import Defaults, Partner, Partners, far_name, load_partners, partners_folder, required
+from stages.ap.partners import Defaults, Partner, Partners, far_name, load_partners, partners_folder, required_partners
 
 
 class TradingPartner(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +129,7 @@ def _from_books(contact: Contact) -> dict[str, str]:
 
 def build_partner(settings: PartnerSettings, context: Context) -> PartnerStage:
     """Reads the partner files once. Raises `FlowError` with every finding about them."""
-    folder = partners_folder(settings.partners, context.folder, context.environment)
-    return PartnerStage(settings, required(*load_partners(folder), folder))
+    return PartnerStage(settings, required_partners(settings.partners, context.folder, context.environment))
 
 
 def lint_partner(settings: PartnerSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:

@@ -93,11 +93,12 @@ class Batch(_Form, frozen=True):
 
 
 class Acknowledgement(_Form, frozen=True):
-    """What is expected back, and within which time. ``ta1`` asks for the interchange acknowledgement too."""
+    """What is expected back, within which time, and where it arrives. ``ta1`` asks for the interchange acknowledgement too."""
 
     expect: Literal["997", "999", "none"] = "997"
     within: Duration = Duration(86_400)
     ta1: bool = False
+    mailbox: str = ""
 
 
 class Defaults(_Form, frozen=True):
@@ -143,6 +144,13 @@ class Partner(_Form, frozen=True):
     def code(self) -> str:
         return self.partner
 
+    @property
+    def answers_mailbox(self) -> str:
+        """Where the partner's answers arrive: beside its mailbox, ``/RIVERBEND/Outbound`` for ``/RIVERBEND/Inbound``, unless its file says so."""
+        parent, _, last = self.mailbox.rpartition("/")
+        beside = f"{parent}/Outbound" if parent and last != "Outbound" else f"{self.mailbox}/Outbound"
+        return self.acknowledgement.mailbox or beside
+
 
 class Partners:
     """All partners of a folder, and which of them stands for a vendor. Made by `load_partners`."""
@@ -176,6 +184,12 @@ def _guide_places(file: _File) -> Callable[[str], str]:
 def partners_folder(setting: str, folder: Path, environment: Mapping[str, str]) -> Path:
     """Where the partner files are: the variable `MLC_PARTNERS` wins; the setting is relative to the flow's folder."""
     return Path(environment[VARIABLE]) if environment.get(VARIABLE) else folder / setting
+
+
+def required_partners(setting: str, folder: Path, environment: Mapping[str, str]) -> Partners:
+    """The partners a stage's setting names. Raises `FlowError` with every finding when there are none to be had."""
+    found = partners_folder(setting, folder, environment)
+    return required(*load_partners(found), found)
 
 
 def load_partners(folder: Path) -> tuple[Partners | None, list[Finding]]:
@@ -263,10 +277,11 @@ class _File:
                 yield from self._condition(index, rule.get("when"), SUBJECTS.get(str(rule.get("set")), "bill"))
 
     def _mailbox(self) -> Iterator[Finding]:
-        mailbox = self.text("$.mailbox")
-        if mailbox and not (mailbox.startswith("/") and "//" not in mailbox and not mailbox.endswith("/")):
-            message = f"the mailbox {mailbox!r} is not an absolute path"
-            yield self.finding("$.mailbox", message, code=NO_MAILBOX_PATH, suggestion="write it as in /PARTNER/Inbound")
+        for path in ("$.mailbox", "$.acknowledgement.mailbox"):
+            mailbox = self.text(path)
+            if mailbox and not (mailbox.startswith("/") and "//" not in mailbox and not mailbox.endswith("/")):
+                message = f"the mailbox {mailbox!r} is not an absolute path"
+                yield self.finding(path, message, code=NO_MAILBOX_PATH, suggestion="write it as in /PARTNER/Inbound")
 
     def _role(self, index: int, rule: Mapping[str, Any]) -> Iterator[Finding]:
         set_, role = rule.get("set"), rule.get("role")

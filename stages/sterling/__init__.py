@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
-from pipeline import Adapter, ConnectionSpec, Context, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
+from pipeline import (
+    Adapter,
+    ConfigError,
+    ConnectionSpec,
+    Context,
+    Finding,
+    Simulation,
+    SimulatorOptions,
+    SimulatorSpec,
+    StageSpec,
+)
+from stages.ap.partners import load_partners, partners_folder, required_partners
 from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient, connect
-from stages.sterling.config import PartnerSettings, SterlingConfig, checked_partners
+from stages.sterling.config import MailboxSettings, PartnerSettings, SterlingConfig, checked_partners
 from stages.sterling.mailbox_sink import MailboxSink
+from stages.sterling.mailbox_source import Box, MailboxSource
 from stages.sterling.partner_sink import PartnerSink
+from stages.sterling.protocol import addresses
 
 
 def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
@@ -18,6 +33,41 @@ def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink
 
 def _mailbox(settings: None, context: Context) -> MailboxSink:
     return MailboxSink(context.connection)
+
+
+def _mailbox_source(settings: MailboxSettings | None, context: Context) -> MailboxSource:
+    settings = settings or MailboxSettings()
+    boxes = [Box(addresses.mailbox_path(path, "of the flow")) for path in settings.mailboxes]
+    if settings.partners:
+        boxes += _answer_boxes(settings.partners, context)
+    if not boxes:
+        raise ConfigError(
+            "There is no mailbox to read",
+            where=f"stage {context.stage}",
+            why="It names neither mailboxes nor a folder of partner files.",
+            mend="Set `mailboxes` or `partners` under `with`.",
+            owner="EDI desk",
+            code="MLC-STL-0334",
+        )
+    return MailboxSource(context.connection, settings, boxes)
+
+
+def _answer_boxes(setting: str, context: Context) -> list[Box]:
+    """Where the partners answer. One mailbox of several partners belongs to none of them; one that only the default names may be missing."""
+    partners = required_partners(setting, context.folder, context.environment)
+    boxes: dict[str, Box] = {}
+    for partner in partners.all:
+        path = addresses.mailbox_path(partner.answers_mailbox, partner.code)
+        shared = boxes.get(path.casefold())
+        must = bool(partner.acknowledgement.mailbox) or (shared is not None and shared.must)
+        boxes[path.casefold()] = Box(path, "" if shared else partner.code, must)
+    return list(boxes.values())
+
+
+def _lint_mailbox(settings: MailboxSettings | None, folder: Path, environment: Mapping[str, str]) -> list[Finding]:
+    if settings is None or not settings.partners:
+        return []
+    return load_partners(partners_folder(settings.partners, folder, environment))[1]
 
 
 async def _check(client: SterlingClient) -> None:
@@ -51,6 +101,15 @@ ADAPTER = Adapter(
             build=_mailbox,
             connection="sterling",
             doc="Puts documents into partners' mailboxes, each exactly once.",
+        ),
+        StageSpec(
+            name="sterling.mailbox",
+            verb="source",
+            build=_mailbox_source,
+            config=MailboxSettings,
+            connection="sterling",
+            lint=_lint_mailbox,
+            doc="Reads the messages that partners left in mailboxes, each with its content.",
         ),
     ),
     connections=(

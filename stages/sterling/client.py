@@ -114,6 +114,15 @@ class SterlingClient:
             raise unreadable(call, "The answer names no id of what was created.")
         return call.scrub(made)
 
+    async def act(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
+        """POST of an action that may be repeated freely; its answer as parsed JSON, None when Sterling itself answers 404."""
+        call = self._call("POST", path, doing, writes=False)
+        try:
+            answer = await self._judged(call, "POST", path, query=query, body=b"")
+        except NotFoundError:
+            return None
+        return self._parsed(answer, call)
+
     async def check(self) -> None:
         """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.
 

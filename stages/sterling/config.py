@@ -133,6 +133,20 @@ class PartnerSettings(_Settings, frozen=True, kw_only=True):
     create: dict[str, Any] = {}
 
 
+class MailboxSettings(_Settings, frozen=True, kw_only=True):
+    """``with`` of the source ``sterling.mailbox``: ``mailboxes`` by path, or those in which the partners of a folder answer, or both.
+
+    ``after`` is what becomes of a message whose outcome is in the ledger. ``content`` is how the server is asked for it. ``overlap``
+    is how long after a message one with a lower id may still become visible.
+    """
+
+    mailboxes: tuple[str, ...] = ()
+    partners: str = ""
+    after: Literal["leave", "extract"] = "leave"
+    content: Literal["base64", "text"] = "base64"
+    overlap: Duration = Duration(3600.0)
+
+
 def checked(config: SterlingConfig) -> SterlingConfig:
     """The same settings, if a connection can be made with them safely. Raises `ConfigError`. Touches no file and no network."""
     _check_address(config.url, "url")

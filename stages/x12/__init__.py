@@ -6,11 +6,17 @@ No input/output, no clock. `stages.x12.draft.Draft` is what ``x12.encode`` takes
 from __future__ import annotations
 
 from pipeline import Adapter
+from stages.x12.acknowledgements import ACKNOWLEDGEMENTS, DECODE
 from stages.x12.commands import COMMANDS
 from stages.x12.plan import explain
 from stages.x12.show import readable, segment_lines
 from stages.x12.stages import ENCODE
 
 ADAPTER = Adapter(
-    name="x12", stages=(ENCODE,), commands=COMMANDS, readable=readable, lines=segment_lines, explain=explain
+    name="x12",
+    stages=(ENCODE, DECODE, ACKNOWLEDGEMENTS),
+    commands=COMMANDS,
+    readable=readable,
+    lines=segment_lines,
+    explain=explain,
 )

@@ -190,3 +190,15 @@ def _unpackable(why: str, document: Stored) -> DataError:
         owner="EDI desk",
         code="MLC-X12-0204",
     )
+
+
+def places(sent: Sequence[tuple[str, str]], first: int) -> list[tuple[int, int]]:
+    """(GS06, ST02) of each document that `pack` put into one interchange, given (set, version) of all, in order; ``first`` is its GS06."""
+    groups: dict[tuple[str, str], int] = {}
+    made = []
+    for key in sent:
+        groups.setdefault(key, 0)
+        groups[key] += 1
+        number = (first - 1 + list(groups).index(key)) % HIGHEST_NUMBER + 1
+        made.append((number, groups[key]))
+    return made

@@ -58,10 +58,11 @@ class Encode:
             )
         notes: dict[str, str] = {}
         plan, subject = draft.plan, draft.subject
+        body = plan.render(subject, notes=notes)
         return Rendered(
             set=draft.set,
             partner=draft.partner,
-            body=plan.render(subject, notes=notes),
+            body=body,
             fields=plan.fields,
             fingerprint=lambda fields: plan.fingerprint(subject, fields),
             address=draft.address,
@@ -75,10 +76,23 @@ class Encode:
             guide=draft.guide_digest,
             lookups=notes,
             label=draft.label or record.label,
+            reference=_reference(body, draft),
             acknowledgement=draft.acknowledgement,
             acknowledge_within=draft.acknowledge_within,
             draft=draft,
         )
+
+
+_NUMBERED = {"BIG": 2, "BEG": 3}
+"""The segment after ST that holds the number of the document itself, and which element it is."""
+
+
+def _reference(body: bytes, draft: Draft) -> str:
+    """The invoice's or order's number as it was written, by which an 824 or 855 names it; "" where the set has none."""
+    head = body.decode("ascii", "replace").split(draft.envelope["segment"], 2)
+    fields = head[1].strip().split(draft.envelope["element"]) if len(head) > 1 else [""]
+    place = _NUMBERED.get(fields[0], len(fields))
+    return fields[place] if place < len(fields) else ""
 
 
 def _build(settings: NoSettings, context: Context) -> Encode:

@@ -65,7 +65,7 @@ async def test_demo_balances_and_ends_in_5(rigs: Any) -> None:
         report = outcome.json
         assert set(report) == {"schema", "flows", "balanced"}
         assert (report["schema"], report["balanced"]) == ("mlc.demo/1", True)
-        assert [flow["flow"] for flow in report["flows"]] == ["vendors", "bills"]
+        assert [flow["flow"] for flow in report["flows"]] == ["vendors", "bills", "acknowledgements"]
         for flow in report["flows"]:
             check_run(flow)
 

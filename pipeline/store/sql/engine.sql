@@ -71,3 +71,25 @@ select state from deliveries where id = ? and state in ('dead', 'held');
 
 -- name: document_for_a_person
 select status from documents where id = ? and status in ('dead', 'held');
+
+-- name: answered_by_number
+select distinct k.value ->> 0, k.value ->> 1, k.value ->> 2, d.id, d.set_code, d.delivery, d.position, d.envelope, v.numbers, v.sealed_at,
+    d.reference, d.partner
+from json_each(?) as k
+join used_numbers n on n.scope = k.value ->> 0 and n.name = k.value ->> 1
+    and n.first between (k.value ->> 2) - 10000 and k.value ->> 2 and n.last >= k.value ->> 2
+join deliveries v on v.id = n.delivery join documents d on d.delivery = v.id
+order by d.delivery, d.position;
+
+-- name: answered_by_reference
+select distinct k.value ->> 0, '', k.value ->> 1, d.id, d.set_code, d.delivery, d.position, d.envelope, v.numbers, v.sealed_at,
+    d.reference, d.partner
+from json_each(?) as k
+join documents named on named.reference = k.value ->> 1 and named.reference <> ''
+join used_numbers n on n.delivery = named.delivery and n.scope = k.value ->> 0
+join deliveries v on v.id = named.delivery join documents d on d.delivery = v.id
+order by d.delivery, d.position;
+
+-- name: known_answers
+select a.company, a.object, a.key, a.place, a.document from json_each(?) as k
+join acknowledgements a on a.flow = ? and a.object = k.value ->> 1 and a.key = k.value ->> 2 and a.company = k.value ->> 0;

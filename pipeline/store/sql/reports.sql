@@ -153,3 +153,27 @@ select id from deliveries where name = ? or cast(numbers ->> 'ISA13' as text) = 
 -- name: deliveries_listed
 select v.id, v.flow, v.sink, v.lane, v.address, v.state, v.sealed_at, v.name, v.numbers, v.documents from json_each(?) as k
 join deliveries v on v.id = k.value order by v.id;
+
+-- name: acknowledgements
+with told as (
+    select d.id as document, a.id as answer, d.partner, d.set_code, d.label, coalesce(a.kind, '') as kind,
+        case when d.acknowledgement = 'waiting' and d.acknowledge_by < ?1 then 'overdue' else d.acknowledgement end as status,
+        a.received_at, d.acknowledge_by, coalesce(a.detail, '') as detail, v.name, v.numbers, d.position, coalesce(a.key, '') as message
+    from documents d left join deliveries v on v.id = d.delivery
+    left join acknowledgements a on a.id = (select told.id from acknowledgements told
+        where told.document = d.id and told.status = d.acknowledgement order by told.kind = 'TA1', told.id limit 1)
+    where d.acknowledgement <> '' and (d.acknowledgement <> 'waiting' or d.status in ('sealed', 'delivered'))
+    union all
+    select a.document, a.id, a.partner, coalesce(d.set_code, ''), coalesce(d.label, ''), a.kind, a.status, a.received_at, d.acknowledge_by,
+        a.detail, v.name, v.numbers, d.position, a.key
+    from acknowledgements a left join documents d on d.id = a.document left join deliveries v on v.id = d.delivery
+    where a.status in ('duplicate', 'unmatched'))
+select document, partner, set_code, label, kind, status, received_at, acknowledge_by, detail, name, numbers, position, message from told
+where (?2 = '' or partner = ?2 collate nocase) and (?3 = '' or status = ?3)
+order by document is null, document desc, answer desc limit ?4;
+
+-- name: acknowledgement_counts
+select case when acknowledgement = 'waiting' and acknowledge_by < ?1 then 'overdue' else acknowledgement end as status, count(*)
+from documents where acknowledgement <> '' and (acknowledgement <> 'waiting' or status in ('sealed', 'delivered')) and (?2 = '' or partner = ?2 collate nocase) group by 1
+union all
+select status, count(*) from acknowledgements where status in ('duplicate', 'unmatched') and (?2 = '' or partner = ?2 collate nocase) group by 1;

@@ -23,8 +23,8 @@ insert into plans (digest, fields, origins) values (?, ?, ?) on conflict do noth
 -- name: insert_document
 insert into documents (id, flow, sink, encoder, partner, set_code, company, object, key, version, label, currency, amount,
     lane, address, status, status_at, acknowledgement, acknowledge_within, body, envelope, pack_group, pack_limit, guard, run, encoded_at,
-    flow_digest, code_version, guide_digest, source_digest, fields_digest, plan, lookups, replaces)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    flow_digest, code_version, guide_digest, source_digest, fields_digest, plan, lookups, replaces, reference)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: link_document
 insert into record_documents (record, document) values (?, ?) on conflict do nothing;
@@ -101,3 +101,23 @@ insert into audit (id, at, run, kind, subject, detail) values (?, ?, ?, ?, ?, ?)
 
 -- name: insert_chain
 insert into audit_chain (id, last, digest) values (?, ?, ?);
+
+-- name: use_number
+insert into used_numbers (scope, name, first, last, delivery) values (?, ?, ?, ?, ?);
+
+-- name: insert_received
+insert into received (flow, company, object, key, digest, label, at, payload) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing;
+
+-- name: forget_unmatched
+delete from acknowledgements where flow = ? and company = ? and object = ? and key = ? and place = ? and document is null;
+
+-- name: insert_answer
+insert into acknowledgements (flow, company, object, key, place, document, partner, kind, verdict, status, run, received_at, detail)
+values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, case when ?6 is null then 'unmatched'
+    when exists (select 1 from acknowledgements where document = ?6 and kind = ?8 and verdict = ?9) then 'duplicate' else ?9 end,
+    ?10, ?11, ?12) on conflict do nothing;
+
+-- name: acknowledge
+update documents set acknowledgement = ?1 where id = ?2 and case acknowledgement when 'accepted' then 1 when 'accepted_with_errors' then 2
+    when 'partially_accepted' then 3 when 'rejected' then 4 else 0 end
+    < case ?1 when 'accepted' then 1 when 'accepted_with_errors' then 2 when 'partially_accepted' then 3 else 4 end;

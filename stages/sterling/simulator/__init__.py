@@ -10,20 +10,42 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pipeline import SimulatorOptions
+from stages.sterling.simulator.correspondence import Correspondents, correspondence, drawn, outbound
 from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.hub import Message
+from stages.sterling.simulator.seeding import open_mailbox
 from stages.sterling.simulator.server import SterlingSimulator
 from stages.sterling.simulator.switches import OAuth, Switches
 
 
 @asynccontextmanager
 async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSimulator]:
-    """Serves the seeded world of ``options`` on 127.0.0.1 until the block ends."""
+    """Serves the seeded world of ``options`` on 127.0.0.1 until the block ends. Its partners answer what they are sent."""
     from stages.ap.seed import build_world
 
     world = build_world(seed=options.seed, bills=options.bills)
-    async with SterlingSimulator(world, options.clock, port=options.port).listen() as simulator:
+    simulator = SterlingSimulator(world, options.clock, port=options.port)
+    for partner in world.partners:
+        open_mailbox(simulator.hub, outbound(partner.mailbox))
+    simulator.hub.effects.clear()  # seeding is no effect
+    async with (
+        simulator.listen(),
+        correspondence(simulator, world.partners, drawn(world.partners, options.seed)),
+    ):
         yield simulator
 
 
-__all__ = ["Fault", "Faults", "Message", "OAuth", "SterlingSimulator", "Switches", "start_simulator"]
+__all__ = [
+    "Correspondents",
+    "Fault",
+    "Faults",
+    "Message",
+    "OAuth",
+    "SterlingSimulator",
+    "Switches",
+    "correspondence",
+    "drawn",
+    "open_mailbox",
+    "outbound",
+    "start_simulator",
+]

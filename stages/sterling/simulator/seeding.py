@@ -27,11 +27,11 @@ def seed(hub: Hub, world: World) -> None:
     names = {"givenName": "System", "surname": "Administrator", "email": "admin@example.com"}
     hub.add_account(Account(ADMIN_USER, ADMIN_PASSWORD, names, groups=[ADMINISTRATORS], permissions=["APIUser"]))
     for path in sorted({partner.mailbox for partner in world.partners}):
-        _open(hub, path)
+        open_mailbox(hub, path)
     hub.effects.clear()
 
 
-def _open(hub: Hub, path: str) -> None:
+def open_mailbox(hub: Hub, path: str) -> None:
     """A mailbox with its parents, all of them the connector's."""
     parts = path.strip("/").split("/")
     for depth in range(1, len(parts) + 1):

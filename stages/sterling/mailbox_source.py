@@ -1,0 +1,345 @@
+"""Source ``sterling.mailbox``: the messages that partners left, each with its content, in order of arrival.
+
+A mailbox is listed to its proven end. What was read before is told by the cursor: below a floor everything has been read, above it
+the ids that have been. The floor follows the newest message at a distance in time, since a message can become visible after one
+with a higher id. The engine stores what a page brought before `MailboxSource.settled` lets the far side know.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import logging
+from base64 import b64decode
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import msgspec
+
+from pipeline import (
+    ConfigError,
+    DataError,
+    Page,
+    PermissionDenied,
+    Record,
+    RefusedError,
+    StageError,
+    TransientError,
+    Window,
+)
+from stages.sterling.client import SterlingClient
+from stages.sterling.config import MailboxSettings
+from stages.sterling.protocol import addresses
+from stages.sterling.protocol.errors import lacks_collection
+from stages.sterling.protocol.representations import Message, message, text_of
+
+MESSAGES_PER_PAGE = 50
+BYTES_PER_PAGE = 16 * 1024 * 1024
+LARGEST_MESSAGE = 16 * 1024 * 1024
+"""Bytes; in Base64 it stays below what the client reads of one answer."""
+
+log = logging.getLogger(__name__)
+
+
+class MailboxMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a flow sees of a message. ``partner`` is the code of the partner whose mailbox it is, where one is known."""
+
+    id: str
+    mailbox: str
+    name: str
+    partner: str
+    received: datetime | None
+    payload: bytes
+
+
+class Box(msgspec.Struct, frozen=True):
+    """A mailbox to poll. One that must be there is an error when it is not; any other is passed over."""
+
+    path: str
+    partner: str = ""
+    must: bool = True
+
+
+class Position(msgspec.Struct):
+    """How far one mailbox has been read. As text ``floor;id,id``."""
+
+    floor: int = 0
+    seen: set[str] = msgspec.field(default_factory=set)
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        floor, _, seen = text.partition(";")
+        return cls(int(floor or 0), set(filter(None, seen.split(","))))
+
+    def __str__(self) -> str:
+        return f"{self.floor};{','.join(sorted(self.seen, key=_order))}"
+
+    def knows(self, id_: str) -> bool:
+        return id_ in self.seen or (id_.isdecimal() and int(id_) <= self.floor)
+
+    def move(self, listed: Sequence[Message], open_: set[str], overlap: timedelta) -> None:
+        """Raises the floor to what is older than ``overlap`` before the newest message, but below all that is still to be read."""
+        newest = max((one.created for one in listed if one.created), default=None)
+        least = min((int(id_) for id_ in open_ if id_.isdecimal()), default=None)
+        old = [
+            int(one.id) for one in listed
+            if newest and one.created and one.created < newest - overlap and one.id.isdecimal() and (least is None or int(one.id) < least)
+        ]  # fmt: skip
+        self.floor = max([self.floor, *old])
+        here = {one.id for one in listed}
+        self.seen = {id_ for id_ in self.seen if (int(id_) > self.floor if id_.isdecimal() else id_ in here)}
+
+
+class MailboxSource:
+    """Implements `pipeline.stage.Source` and `Settles`. One instance reads once through: what arrives meanwhile is the next run's."""
+
+    def __init__(self, client: SterlingClient, settings: MailboxSettings, boxes: Sequence[Box]) -> None:
+        self._client, self._settings = client, settings
+        self._boxes = {box.path.casefold(): box for box in boxes}
+        self._listed: dict[str, list[Message]] | None = None  # by the mailbox's folded path
+        self._waiting: list[tuple[str, Message]] = []
+        self._unreadable: StageError | None = None
+
+    async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
+        positions = {path: Position.parse(text) for path, text in (cursor or {}).items()}
+        if self._listed is None:
+            listed = await self._list()
+            self._waiting = self._wanted(listed, window, positions)
+            self._listed = listed
+        batch = _batch(self._waiting)
+        if not batch and self._unreadable is not None:
+            raise self._unreadable
+        records = await _all([self._record_of(path, seen) for path, seen in batch])
+        del self._waiting[: len(batch)]
+        more = bool(self._waiting) or self._unreadable is not None
+        return Page([record for record in records if record is not None], self._moved(positions, batch), more)
+
+    async def settled(self, page: Page) -> None:
+        """Extracts what the page brought, if the settings want it. A message that cannot be extracted any more is left alone."""
+        if self._settings.after != "extract":
+            return
+        await _all([self._extract(record.key) for record in page.records])
+
+    # --- listing ---
+
+    async def _list(self) -> dict[str, list[Message]]:
+        """The messages of each mailbox. What cannot be read is kept for when all else has been."""
+        await self._client.ready()
+        ids = await self._mailbox_ids()
+        readable = [box for path, box in self._boxes.items() if ids is None or path in ids]
+        missing = [box.path for path, box in self._boxes.items() if ids is not None and path not in ids]
+        self._miss([path for path in missing if self._boxes[path.casefold()].must])
+        if len(missing) > 0:
+            log.info("sterling: mailboxes that are not there are not read: %s", ", ".join(missing))
+        if self._client.config.list_by == "mailboxcontents":
+            found = await _all([self._contents(box, ids or {}) for box in readable])
+            return {box.path.casefold(): rows for box, rows in zip(readable, found, strict=True)}
+        return await self._messages(readable, ids or {})
+
+    async def _mailbox_ids(self) -> dict[str, str] | None:
+        """The id of each mailbox by its folded path; None when this account or level cannot list mailboxes."""
+        try:
+            rows = await self._client.rows(addresses.collection("mailboxes"), "list mailboxes")
+        except StageError as error:
+            if isinstance(error, PermissionDenied) or lacks_collection(error):
+                return None
+            raise
+        return {text_of(row.get("path")).rstrip("/").casefold(): _id(row) for row in rows}
+
+    async def _messages(self, boxes: Sequence[Box], ids: Mapping[str, str]) -> dict[str, list[Message]]:
+        """One listing for all mailboxes. It leaves out in silence what the account may not read, so an empty mailbox is asked for."""
+        path_of = {key: path for path, key in ids.items()}
+        found: dict[str, list[Message]] = {box.path.casefold(): [] for box in boxes}
+        rows = await self._client.rows(
+            addresses.collection(self._client.config.mailboxmessages), "list mailbox messages"
+        )
+        for seen in map(message, rows):
+            path = seen.mailbox.casefold() if seen.mailbox else path_of.get(seen.mailbox_id, "")
+            if path in found:
+                found[path].append(seen)
+        await _all([self._probe(box, ids) for box in boxes if not found[box.path.casefold()]])
+        return found
+
+    async def _contents(self, box: Box, ids: Mapping[str, str]) -> list[Message]:
+        query = {"parentMailboxId": ids.get(box.path.casefold(), ""), "detail": "true"}
+        if not query["parentMailboxId"]:
+            query = {"mailboxPath": box.path, "detail": "true"}
+        try:
+            rows = await self._client.rows(addresses.collection("mailboxcontents"), f"list mailbox {box.path}", query)
+        except PermissionDenied:
+            self._refuse(box)
+            return []
+        return [message({**row, "mailboxPath": box.path}) for row in rows if text_of(row.get("type")) != "mailbox"]
+
+    async def _probe(self, box: Box, ids: Mapping[str, str]) -> None:
+        key = ids.get(box.path.casefold())
+        if key is None:
+            return
+        query = {"parentMailboxId": key, "_range": "0-0"}
+        try:
+            await self._client.read(addresses.collection("mailboxcontents"), f"read mailbox {box.path}", query)
+        except PermissionDenied:
+            self._refuse(box)
+        except StageError as error:
+            if not lacks_collection(error):
+                raise
+
+    def _miss(self, paths: Sequence[str]) -> None:
+        if paths:
+            self._unreadable = self._unreadable or ConfigError(
+                "A mailbox to read is not there",
+                where=", ".join(f"mailbox {path}" for path in paths),
+                why="Sterling does not list it; all other mailboxes were read.",
+                mend="Create it with its permission for this account, or correct the flow's or the partner's file.",
+                owner="EDI desk",
+                code="MLC-STL-0330",
+            )
+
+    def _refuse(self, box: Box) -> None:
+        self._unreadable = self._unreadable or PermissionDenied(
+            f"The account may not read mailbox {box.path}",
+            where=f"mailbox {box.path}",
+            why="Sterling lists the mailbox and refuses its contents (HTTP 403); all other mailboxes were read.",
+            mend=f"Ask Sterling's administrator to give the account the permission '{box.path} Mailbox'.",
+            code="MLC-STL-0331",
+        )
+
+    # --- choosing ---
+
+    def _wanted(
+        self, listed: Mapping[str, Sequence[Message]], window: Window, positions: Mapping[str, Position]
+    ) -> list[tuple[str, Message]]:
+        """What this run reads, the oldest first."""
+        chosen = []
+        for path, messages in listed.items():
+            position = positions.get(path, Position()) if window.live else Position()
+            chosen += [(path, one) for one in messages if not position.knows(one.id) and _inside(one, window)]
+        return sorted(chosen, key=lambda entry: _order(entry[1].id))
+
+    def _moved(self, positions: dict[str, Position], batch: Sequence[tuple[str, Message]]) -> dict[str, str]:
+        assert self._listed is not None
+        for path, messages in self._listed.items():
+            position = positions.setdefault(path, Position())
+            position.seen |= {one.id for where, one in batch if where == path}
+            open_ = {one.id for where, one in self._waiting if where == path}
+            position.move(messages, open_, timedelta(seconds=float(self._settings.overlap)))
+        return {path: str(position) for path, position in positions.items()}
+
+    # --- one message ---
+
+    async def _record_of(self, path: str, seen: Message) -> Record | None:
+        """The message with its content, what is wrong with it, or None when it has gone."""
+        box = self._boxes[path]
+        record = Record(key=seen.id, kind="message", object="message", label=seen.name or seen.id, body=None)
+        if seen.size is not None and seen.size > LARGEST_MESSAGE:
+            return record.replace(
+                body=_unusable(seen, box, f"It has {seen.size} bytes; {LARGEST_MESSAGE} are read at most.")
+            )
+        text = await self._payload(seen)
+        if text is None:
+            return None
+        try:
+            payload = (
+                text.encode() if self._settings.content == "text" else b64decode("".join(text.split()), validate=True)
+            )
+        except (binascii.Error, ValueError):
+            return record.replace(
+                body=_unusable(seen, box, "Its content is not Base64; set `content: text` if the server gives text.")
+            )
+        body = MailboxMessage(
+            id=seen.id, mailbox=box.path, name=seen.name, partner=box.partner, received=seen.created, payload=payload
+        )
+        return record.replace(body=body, raw=payload, digest=hashlib.sha256(payload).hexdigest())
+
+    async def _payload(self, seen: Message) -> str | None:
+        document = seen.document or await self._document(seen.id)
+        if not document:
+            return None
+        path = f"{addresses.item('documents', document)}/actions/getpayload"
+        query = {"isPlainText": "true"} if self._settings.content == "text" else None
+        answer = await self._client.act(path, f"give the content of message {seen.id}", query)
+        if answer is None:
+            return None
+        if not isinstance(answer, Mapping) or not isinstance(answer.get("response"), str):
+            raise TransientError(
+                f"Sterling's answer holds no content of message {seen.id}",
+                where=path,
+                why="It should be an object with a text `response`.",
+                mend="It is asked for again.",
+                code="MLC-STL-0332",
+            )
+        return str(answer["response"])
+
+    async def _document(self, id_: str) -> str:
+        """The document of a message whose row does not name it; empty when the message has gone."""
+        path = addresses.item(self._client.config.mailboxmessages, id_)
+        row = await self._client.read(path, f"read message {id_}")
+        return text_of(row.get("documentId")) if isinstance(row, Mapping) else ""
+
+    async def _extract(self, id_: str) -> None:
+        path = f"{addresses.item(self._client.config.mailboxmessages, id_)}/actions/extract"
+        try:
+            await self._client.act(path, f"extract message {id_}")
+        except RefusedError as error:
+            log.info("sterling: message %s was not extracted: %s", id_, error.why)
+
+
+async def _all(calls: Sequence[Awaitable[Any]]) -> list[Any]:
+    """The results in order, all calls at once (the client bounds them); the first failure is raised once all have ended."""
+    results: list[Any] = [None] * len(calls)
+    failures: list[StageError] = []
+
+    async def keep(place: int, call: Awaitable[Any]) -> None:
+        try:
+            results[place] = await call
+        except StageError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for place, call in enumerate(calls):
+            tasks.start_soon(keep, place, call)
+    if failures:
+        raise failures[0]
+    return results
+
+
+def _batch(waiting: Sequence[tuple[str, Message]]) -> list[tuple[str, Message]]:
+    """The next messages: so many, and no more bytes than a page may hold, but always one."""
+    batch: list[tuple[str, Message]] = []
+    size = 0
+    for path, seen in waiting[:MESSAGES_PER_PAGE]:
+        size += min(seen.size if seen.size is not None else BYTES_PER_PAGE // 8, LARGEST_MESSAGE)
+        if batch and size > BYTES_PER_PAGE:
+            break
+        batch.append((path, seen))
+    return batch
+
+
+def _inside(seen: Message, window: Window) -> bool:
+    if window.keys:
+        return seen.id in window.keys
+    early = window.since is not None and seen.created is not None and seen.created < window.since
+    late = window.until is not None and seen.created is not None and seen.created >= window.until
+    return not early and not late
+
+
+def _order(id_: str) -> tuple[int, int, str]:
+    """Ids ascend with arrival; one that is no number comes last."""
+    return (0, int(id_), "") if id_.isdecimal() else (1, 0, id_)
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    return text_of(row.get("_id")) or text_of(row.get("id"))
+
+
+def _unusable(seen: Message, box: Box, why: str) -> DataError:
+    return DataError(
+        "A message cannot be taken from its mailbox",
+        where=f"message {seen.id} ({seen.name}) in {box.path}",
+        why=why,
+        mend="Look at it in Sterling; it stays where it is",
+        owner="EDI desk",
+        code="MLC-STL-0333",
+    )

@@ -1,0 +1,211 @@
+"""The stages for what partners send back: ``x12.decode`` reads messages into answers, ``x12.acknowledgements`` matches them. Pure.
+
+One record per answer goes from the first to the second; how an answer is matched is said in `stages.x12.match`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pipeline import Answer, AnswerStatus, Context, DataError, Excluded, Record, SentDocument, StageSpec, Verdict
+from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, OrderAnswer, Received, read_answers
+from stages.x12.definitions import release
+from stages.x12.envelope import places
+from stages.x12.match import Matched, Sent, Status, match
+from stages.x12.reader import Damage, events
+
+NOT_X12 = "not X12"
+NOTHING_ANSWERED = "no acknowledgement"
+"""The rules under which messages are excluded; a flow file cannot rename them."""
+
+ANSWERS = ("997", "999", "824", "855")
+DUPLICATE_INTERCHANGE = "interchange note 025"
+MOST_FINDINGS = 5
+
+_STATUSES: dict[Status, AnswerStatus] = {
+    "received": "accepted", "accepted": "accepted", "accepted_with_errors": "accepted_with_errors", "unclear": "partially_accepted",
+    "rejected": "rejected", "business_accepted": "accepted", "business_accepted_with_errors": "accepted_with_errors",
+    "business_rejected": "rejected",
+}  # fmt: skip
+
+
+class NoSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Neither stage has settings: the bytes say everything."""
+
+
+def decode(record: Record) -> list[Record]:
+    """One record per answer in the message, which is the body or its ``payload``. Raises `Excluded` or `DataError`."""
+    payload = record.body if isinstance(record.body, bytes) else getattr(record.body, "payload", None)
+    if not isinstance(payload, bytes):
+        raise _wrong_body("x12.decode", "takes messages: bytes, or a body with a `payload` of bytes", record)
+    if not payload.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"ISA"):
+        raise Excluded(NOT_X12)
+    _refuse_damage(payload, record)
+    answers = read_answers([payload])
+    if not answers:
+        raise Excluded(NOTHING_ANSWERED)
+    return [record.replace(kind="answer", body=answer, raw=b"") for answer in answers]
+
+
+def _refuse_damage(payload: bytes, record: Record) -> None:
+    """An answer that cannot be read whole is for a person: what is missing may be the refusal."""
+    findings: list[str] = []
+    interchange, group = "", ""
+    told: set[tuple[str, str, str]] = set()
+    for event in events([payload]):
+        if isinstance(event, Damage):
+            findings.append(f"{event.code} at byte {event.offset}: {event.why}")
+        elif event.id == "ISA":
+            interchange, group = event[13], ""
+        elif event.id == "GS":
+            group = event[6]
+        elif event.id == "ST" and event[1] in ANSWERS:
+            told.add((interchange, group, event[2]))
+    read = {answer.source for answer in read_answers([payload])}
+    findings += [
+        f"the set {control} of group {group} says nothing that can be read" for _, group, control in told - read
+    ]
+    if findings:
+        raise DataError(
+            "A message of a partner cannot be read to its end",
+            where=f"message {record.label or record.key}",
+            why="; ".join(sorted(findings)[:MOST_FINDINGS]),
+            mend="Ask the partner to send it again; what it answers is not known",
+            owner="EDI desk",
+            code="MLC-X12-0601",
+        )
+
+
+class Acknowledgements:
+    """Implements `pipeline.stage.Acknowledges` for records whose body is a `Received`."""
+
+    def answer(self, record: Record) -> Answer:
+        received = record.body
+        if not isinstance(received, Received):
+            raise _wrong_body("x12.acknowledgements", "takes what x12.decode makes", record)
+        us, them = ":".join(received.receiver), ":".join(received.sender)
+        said = received.answer
+        return Answer(
+            kind=kind(received),
+            scope=f"{us}|{them}|{received.usage}",
+            sender=them,
+            numbers=tuple(_numbers(said)),
+            references=tuple(_references(said)),
+            told=_told(said),
+            match=lambda sent: _verdicts(received, sent),
+        )
+
+
+def kind(received: Received) -> str:
+    """The set that answered, or TA1."""
+    match received.answer:
+        case GroupAnswer() as answer:
+            return answer.form
+        case InterchangeAnswer():
+            return "TA1"
+        case DocumentAdvice():
+            return "824"
+    return "855"
+
+
+def _numbers(said: object) -> list[tuple[str, int]]:
+    match said:
+        case InterchangeAnswer() if said.number.isascii() and said.number.isdigit() and len(said.number) <= 9:
+            return [("ISA13", int(said.number))]
+        case GroupAnswer():
+            return [("GS06", said.number)]
+        case DocumentAdvice() if said.group_number is not None:
+            return [("GS06", said.group_number)]
+    return []
+
+
+def _references(said: object) -> list[str]:
+    match said:
+        case DocumentAdvice():
+            return [said.reference] if said.reference else []
+        case OrderAnswer():
+            return [said.order] if said.order else []
+    return []
+
+
+def _told(said: object) -> str:
+    match said:
+        case InterchangeAnswer():
+            return f"interchange {said.number} of {said.date}: {said.status}, note {said.note}"
+        case GroupAnswer():
+            return f"group {said.group} {said.number}: {said.status}"
+        case DocumentAdvice():
+            return f"document {said.reference or said.control}: {said.status}"
+        case OrderAnswer():
+            return f"order {said.order}: {said.status}"
+    return ""
+
+
+def _verdicts(received: Received, documents: Sequence[SentDocument]) -> list[Verdict]:
+    return [_verdict(matched) for matched in match([received], _sent(received, documents)).matched]
+
+
+def _verdict(matched: Matched) -> Verdict:
+    """A TA1 is about the envelope: it can refuse, but what it accepts is still to be answered. One that refuses a repetition proves receipt."""
+    status = _STATUSES[matched.status]
+    settles = matched.by != "TA1" or status == "rejected"
+    if matched.by == "TA1" and DUPLICATE_INTERCHANGE in matched.reasons:
+        status, settles = "duplicate", False
+    elif matched.by == "TA1" and status == "accepted" and matched.reasons:
+        status = "accepted_with_errors"
+    return Verdict(document=int(matched.document), status=status, reasons=matched.reasons, settles=settles)
+
+
+def _sent(received: Received, documents: Sequence[SentDocument]) -> list[Sent]:
+    """All documents of these deliveries with the numbers they got in their envelopes."""
+    found: list[Sent] = []
+    for delivery in dict.fromkeys(document.delivery for document in documents):
+        members = sorted((one for one in documents if one.delivery == delivery), key=lambda one: one.position)
+        versions = [(one.set, one.envelope["version"]) for one in members]
+        numbers = places(versions, members[0].numbers["GS06"])
+        for one, (set_code, version), (group, control) in zip(members, versions, numbers, strict=True):
+            found.append(
+                Sent(
+                    document=one.id, partner=received.sender, interchange=one.numbers["ISA13"], group=release(version).sets[set_code].group,
+                    group_number=group, set=set_code, control=f"{control:04d}", reference=one.reference, sent=f"{one.sealed:%y%m%d%H%M}",
+                )
+            )  # fmt: skip
+    return found
+
+
+def _wrong_body(stage: str, takes: str, record: Record) -> DataError:
+    return DataError(
+        f"This record is nothing that {stage} can read",
+        where=record.label or record.key,
+        why=f"{stage} {takes}, not {type(record.body).__name__}",
+        mend="Put the right stage before it in the flow",
+        owner="developer",
+        code="MLC-X12-0602",
+    )
+
+
+def _build_decode(settings: NoSettings | None, context: Context) -> object:
+    return decode
+
+
+def _build_acknowledgements(settings: NoSettings | None, context: Context) -> Acknowledgements:
+    return Acknowledgements()
+
+
+DECODE = StageSpec(
+    name="x12.decode",
+    verb="map",
+    build=_build_decode,
+    config=NoSettings,
+    doc="Reads messages of partners: one record for each TA1, 997, 999, 824 or 855 in it.",
+)
+ACKNOWLEDGEMENTS = StageSpec(
+    name="x12.acknowledgements",
+    verb="sink",
+    build=_build_acknowledgements,
+    config=NoSettings,
+    exactly_once=True,
+    doc="Matches answers with the documents that were sent and keeps both in the ledger; nothing leaves.",
+)

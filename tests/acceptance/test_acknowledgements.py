@@ -1,0 +1,153 @@
+"""Bills go out, partners answer in their own way, and the ledger knows what each document came to; the partners' own words are the oracle."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from stages.ap.seed.world import SeedPartner
+from stages.sterling.simulator import Fault, correspondence, open_mailbox, outbound
+
+BEHAVIOURS = ["accept", "errors", "reject", "partial", "late", "never", "twice"]
+BILLS = 120
+ZZ = "partner: ZZ\nname: Z\nvendors: [V-ZZ]\nidentity: { isa: { qualifier: ZZ, id: ZZZ }, gs: ZZZ }\nmailbox: /ZZ/Inbound\n"
+
+
+@asynccontextmanager
+async def answering(rig: Any, **settings: Any) -> Any:
+    """The rig's partners answer, each behaviour in turn over those that get something."""
+    partners: list[SeedPartner] = list(rig.world.partners)
+    for partner in partners:
+        open_mailbox(rig.sterling.hub, outbound(partner.mailbox))
+    busy = [partner.code for partner in partners if (rig.flows / "partners" / f"{partner.code.lower()}.yaml").exists()]
+    behaviour = dict(zip(busy, itertools.cycle(BEHAVIOURS), strict=False))
+    async with correspondence(rig.sterling, partners, behaviour) as found:  # type: ignore[arg-type]
+        found.late_seconds = settings.get("late_seconds", 3600.0)
+        yield found
+
+
+async def acks(rig: Any, *options: str, **environment: str) -> Any:
+    outcome = await rig.command("acks", "--json", "--limit", "10000", *options, **environment)
+    assert outcome.code == 0, outcome.err
+    return outcome.json
+
+
+async def read_answers(rig: Any, *options: str) -> dict[str, Any]:
+    outcome = await rig.command("run", str(rig.flows / "acknowledgements.yaml"), "--json", *options)
+    report: dict[str, Any] = outcome.json
+    assert (outcome.code, report["balanced"], report["dead"]) == (0, True, 0), outcome.err
+    return report
+
+
+def expected(rig: Any, behaviour: dict[str, str]) -> dict[int, str]:
+    """The status of each document by what its partner does, from the ledger's own list of what was sent where."""
+    found: dict[int, str] = {}
+    rows = rig.rows(
+        "select id, partner, position from documents where status = 'delivered' and acknowledgement <> '' order by id"
+    )
+    statuses = {"accept": "accepted", "twice": "accepted", "errors": "accepted_with_errors", "reject": "rejected"}
+    for document, partner, position in rows:
+        how = behaviour[partner]
+        first = "rejected" if position == 1 else "accepted"
+        found[document] = first if how == "partial" else statuses.get(how, "waiting")
+    return found
+
+
+def statuses(value: dict[str, Any]) -> dict[int, str]:
+    return {int(i["document"][2:]): i["status"] for i in value["items"] if i["document"] and i["status"] != "duplicate"}
+
+
+async def test_each_document_comes_to_what_its_partner_says_of_it(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        await rig.run()
+        report = await read_answers(rig)
+        assert report["read"] == report["delivered"] == len(partners.answered) > 0
+        found = await acks(rig)
+        wanted = expected(rig, partners.behaviour)
+        assert statuses(found) == wanted
+        assert {"accepted", "accepted_with_errors", "rejected", "waiting"} <= set(wanted.values())
+        assert not partners.refused
+        assert {k: v for k, v in found["counts"].items() if v and k != "duplicate"} == Counter(wanted.values())
+        twice = sum(
+            partners.behaviour[partner] == "twice"
+            for (partner,) in rig.rows("select partner from documents where status = 'delivered'")
+        )
+        said_again = [item["kind"] for item in found["items"] if item["status"] == "duplicate"]
+        assert said_again.count("997") == twice > 0
+        assert len(said_again) == found["counts"]["duplicate"]
+        assert found["counts"]["unmatched"] == 0
+        assert await rig.audit() is None
+
+
+async def test_running_again_reads_nothing_new_and_reading_all_again_changes_nothing(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, answering(rig):
+        await rig.run()
+        first = await read_answers(rig)
+        before = await acks(rig)
+        assert (await read_answers(rig))["read"] == 0
+        again = await read_answers(rig, "--since", "2000-01-01")
+        assert (again["read"], again["unchanged"]) == (first["read"], first["read"])
+        assert await acks(rig) == before
+
+
+async def test_late_answers_are_overdue_first_and_settled_when_they_come(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, answering(rig, late_seconds=0.2) as partners:
+        rig.edit(("within: 24h", "within: 1ms"), name="partners/_default.yaml")
+        for file in (rig.flows / "partners").glob("*.yaml"):
+            file.write_text(file.read_text().replace("within: 4h", "within: 1ms").replace("within: 2h", "within: 1ms"))
+        await rig.run()
+        overdue = await acks(rig, "--overdue")
+        assert overdue["counts"]["overdue"] > 0
+        assert {item["status"] for item in overdue["items"]} == {"overdue"}
+        code = next(
+            code
+            for code, how in partners.behaviour.items()
+            if how == "late" and any(i["partner"] == code for i in overdue["items"])
+        )
+        async with asyncio.timeout(10):
+            while code not in {partner for partner, _ in partners.answered}:
+                await asyncio.sleep(0.02)
+        await read_answers(rig)
+        mine = await acks(rig, "--partner", code.lower())
+        assert {item["status"] for item in mine["items"]} == {"accepted"}
+
+
+async def test_a_killed_run_leaves_nothing_unread_and_nothing_twice(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        await rig.run()
+        rig.sterling.faults.add(
+            Fault(
+                kind="effect", match="POST documents/*getpayload*", skip=len(partners.answered) // 2, on_effect=rig.kill
+            )
+        )
+        child = await rig.start("run", str(rig.flows / "acknowledgements.yaml"), "--json")
+        assert (await child.ends()).code == -9
+        rig.sterling.faults.clear()
+        await read_answers(rig)
+        assert statuses(await acks(rig)) == expected(rig, partners.behaviour)
+        assert await rig.audit() is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "outcome"),
+    [(b"PK\x03\x04", "excluded"), (b"ISA*00*half", "dead"), (b"", "excluded")],
+    ids=["no X12", "damaged", "empty"],
+)
+async def test_other_messages_are_excluded_and_damaged_ones_are_dead_with_their_findings(
+    rigs: Any, payload: bytes, outcome: str
+) -> None:
+    async with rigs(0) as rig:
+        (rig.flows / "partners" / "zz.yaml").write_text(ZZ)
+        open_mailbox(rig.sterling.hub, "/ZZ/Outbound")
+        rig.sterling.deposit("/ZZ/Outbound", "odd.bin", payload)
+        done = await rig.command("run", str(rig.flows / "acknowledgements.yaml"), "--json")
+        assert (done.json["read"], done.json[outcome], done.json["balanced"]) == (1, 1, True)
+        assert rig.rows("select payload from received") == ([(payload,)] if payload else [])
+        if outcome == "dead":
+            letters = (await rig.command("dead", "--json")).json["items"]
+            assert [(letter["code"], letter["partner"]) for letter in letters] == [("MLC-X12-0601", "ZZ")]

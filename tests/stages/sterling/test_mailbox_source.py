@@ -1,0 +1,324 @@
+"""The mailbox source against the adapter's own simulator: complete, each message once, nothing let go of before it is kept."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import ConfigError, Context, DataError, FlowError, Page, PermissionDenied, Secret, TransientError, Window
+from pipeline.testing import ManualClock
+from stages.ap.seed.world import SeedPartner, World
+from stages.sterling import ADAPTER, mailbox_source
+from stages.sterling.client import SterlingClient, connect
+from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
+from stages.sterling.mailbox_source import Box, MailboxSource, Position
+from stages.sterling.protocol.representations import Message
+from stages.sterling.simulator import Fault, SterlingSimulator, Switches, open_mailbox
+
+BOX, OTHER = "/RIVERBEND/Outbound", "/SUNFIELD/Outbound"
+LISTS = ["mailboxmessages", "mailboxcontents"]
+
+
+class Rig:
+    """A simulator with two mailboxes, and one client; ``clock`` stands still unless moved."""
+
+    def __init__(self, simulator: SterlingSimulator, client: SterlingClient, clock: ManualClock) -> None:
+        self.simulator, self.client, self.clock = simulator, client, clock
+
+    def source(self, *boxes: str, **settings: Any) -> MailboxSource:
+        return MailboxSource(self.client, MailboxSettings(**settings), [Box(path) for path in boxes or (BOX, OTHER)])
+
+    async def poll(
+        self, cursor: dict[str, str] | None = None, *boxes: str, window: Window | None = None, **settings: Any
+    ) -> tuple[list[str], dict[str, str]]:
+        """Reads once through, as the engine does: the keys, and the cursor left."""
+        source = self.source(*boxes, **settings)
+        keys: list[str] = []
+        while True:
+            page = await source.read(window or Window(), cursor)
+            assert page is not None
+            keys += [record.key for record in page.records]
+            cursor = page.cursor
+            assert cursor is not None
+            if not page.more:
+                return keys, cursor
+
+    def drop(self, count: int = 1, box: str = BOX) -> list[str]:
+        return [str(self.simulator.deposit(box, f"a{n}.edi", b"ISA %d \x1c\xff" % n)) for n in range(count)]
+
+    def effects(self, kind: str) -> list[Any]:
+        return [effect for effect in self.simulator.effects() if effect["effect"] == kind]
+
+
+@pytest.fixture
+def rigs(context: Context) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def make(switches: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Rig]:
+        partner = SeedPartner(code="RIVERBEND", name="R", vendors=("V",), mailbox="/RIVERBEND/Inbound")
+        now = datetime(2024, 1, 31, tzinfo=UTC)
+        world = World(
+            company="H", company_name="H", sender="s", sender_password="s", user="u", user_password="u", entities=(), vendors=(), bills=(),
+            purchases=(), partners=(partner,), sterling_user="apconnector", sterling_password="Canary-pass-1", now=now,
+        )  # fmt: skip
+        clock = ManualClock(autojump=False)
+        simulator = SterlingSimulator(world, clock, switches=Switches(**(switches or {})))
+        for box in (BOX, OTHER):
+            open_mailbox(simulator.hub, box)
+        basic = Basic(user="apconnector", password=Secret("Canary-pass-1"))
+        async with simulator.listen():
+            config = SterlingConfig(url=simulator.url, auth=Auth(basic=basic), **settings)
+            async with connect(config, context) as client:
+                yield Rig(simulator, client, clock)
+
+    return make
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_every_message_is_read_once_in_order_of_arrival_with_its_bytes(
+    rigs: Any, monkeypatch: Any, list_by: str
+) -> None:
+    monkeypatch.setattr(mailbox_source, "MESSAGES_PER_PAGE", 3)
+    async with rigs(list_by=list_by, window=4) as rig:
+        ids = [key for n in range(10) for key in rig.drop(1, BOX if n % 3 else OTHER)]
+        keys, cursor = await rig.poll()
+        assert keys == ids
+        assert (await rig.poll(cursor))[0] == []
+        page = await rig.source(BOX).read(Window(), None)
+        body = page.records[0].body
+        assert (body.payload, page.records[0].raw, body.mailbox) == (b"ISA 0 \x1c\xff", body.payload, BOX)
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_what_arrives_and_is_extracted_during_the_listing_leaves_no_gap(rigs: Any, list_by: str) -> None:
+    async with rigs(list_by=list_by, window=3) as rig:
+        ids = rig.drop(12)
+        draw = random.Random(7)
+
+        def disturb() -> None:
+            rig.drop()
+            gone = [one for one in rig.simulator.messages(BOX) if str(one.id) in taken]
+            if gone:
+                rig.simulator.consume(draw.choice(gone).id)
+
+        taken = set(ids[:4])  # some other reader takes these
+        rig.simulator.faults.add(Fault(kind="effect", match=f"GET {list_by}*", times=4, on_effect=disturb))
+        first, cursor = await rig.poll()
+        second, _ = await rig.poll(cursor)
+        there = {str(one.id) for one in rig.simulator.messages(BOX)}
+        assert set(ids[4:]) <= set(first)
+        assert there <= {*first, *second}
+        assert not set(first) & set(second)
+
+
+async def test_a_message_that_becomes_visible_after_a_later_one_is_still_read(rigs: Any) -> None:
+    async with rigs() as rig:
+        early, late = rig.drop(2)
+        hidden = rig.simulator.hub.paths[BOX].messages.pop(int(early), None)
+        kept = rig.simulator.hub.messages.pop(int(early))
+        first, cursor = await rig.poll()
+        rig.simulator.hub.messages[int(early)] = kept
+        rig.simulator.hub.paths[BOX].messages[int(early)] = hidden
+        assert (first, (await rig.poll(cursor))[0]) == ([late], [early])
+
+
+async def test_the_cursor_stays_small_once_messages_are_old(rigs: Any) -> None:
+    async with rigs() as rig:
+        old = rig.drop(50)
+        await rig.clock.advance(7200)
+        (new,) = rig.drop(1)
+        keys, cursor = await rig.poll()
+        assert keys == [*old, new]
+        assert cursor[BOX.casefold()] == f"{old[-1]};{new}"
+        assert (await rig.poll(cursor))[0] == []
+
+
+async def test_a_mailbox_that_is_added_later_is_read_from_its_beginning(rigs: Any) -> None:
+    async with rigs() as rig:
+        (older,) = rig.drop(1, OTHER)
+        await rig.clock.advance(7200)
+        rig.drop(1, BOX)
+        _, cursor = await rig.poll(None, BOX)
+        assert (await rig.poll(cursor, BOX, OTHER))[0] == [older]
+
+
+async def test_an_explicit_window_reads_again_by_key_or_time(rigs: Any) -> None:
+    async with rigs() as rig:
+        first, second = rig.drop(2)
+        await rig.clock.advance(60)
+        (third,) = rig.drop(1)
+        cursor = (await rig.poll())[1]
+        assert (await rig.poll(cursor, window=Window(keys=(second,))))[0] == [second]
+        since = rig.simulator.hub.messages[int(third)].created
+        assert (await rig.poll(cursor, window=Window(since=since)))[0] == [third]
+        assert (await rig.poll(cursor, window=Window(until=since)))[0] == [first, second]
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_a_mailbox_that_may_not_be_read_is_told_after_all_others_were(rigs: Any, list_by: str) -> None:
+    async with rigs(list_by=list_by) as rig:
+        (key,) = rig.drop(1, OTHER)
+        rig.drop(1, BOX)
+        rig.simulator.hub.groups["AP_CONNECTOR"].discard(f"{BOX} Mailbox")
+        source = rig.source()
+        page = await source.read(Window(), None)
+        assert [record.key for record in page.records] == [key]
+        with pytest.raises(PermissionDenied) as caught:
+            await source.read(Window(), page.cursor)
+        assert (caught.value.code, BOX in caught.value.where) == ("MLC-STL-0331", True)
+
+
+async def test_a_missing_mailbox_is_told_only_when_somebody_named_it(rigs: Any) -> None:
+    async with rigs() as rig:
+        source = MailboxSource(rig.client, MailboxSettings(), [Box("/NOWHERE", must=False), Box(BOX)])
+        page = await source.read(Window(), None)
+        assert (page.records, page.more) == ([], False)
+        source = rig.source("/NOWHERE", BOX)
+        with pytest.raises(ConfigError) as caught:
+            await source.read(Window(), {})
+        assert caught.value.code == "MLC-STL-0330"
+
+
+@pytest.mark.parametrize(("after", "extractions"), [("leave", 0), ("extract", 3)])
+async def test_a_message_is_extracted_only_once_its_page_is_settled(rigs: Any, after: str, extractions: int) -> None:
+    async with rigs() as rig:
+        rig.drop(3)
+        source = rig.source(after=after)
+        page = await source.read(Window(), None)
+        assert rig.effects("message.extracted") == []
+        await source.settled(page)
+        assert len(rig.effects("message.extracted")) == extractions
+
+
+async def test_a_message_that_cannot_be_extracted_any_more_is_left_alone(rigs: Any) -> None:
+    async with rigs() as rig:
+        (key,) = rig.drop()
+        message = rig.simulator.hub.messages[int(key)]
+        message.always, message.count = None, 0
+        source = rig.source(after="extract")
+        page = await source.read(Window(), None)
+        await source.settled(page)
+        rig.simulator.consume(key)
+        await source.settled(page)
+        assert rig.effects("message.extracted") == []
+
+
+async def test_a_message_that_goes_before_it_is_fetched_is_passed_over(rigs: Any) -> None:
+    async with rigs() as rig:
+        first, second = rig.drop(2)
+        document = rig.simulator.hub.messages[int(first)].document.id
+        del rig.simulator.hub.documents[document]
+        assert (await rig.poll())[0] == [second]
+
+
+async def test_content_may_be_asked_for_as_text(rigs: Any) -> None:
+    async with rigs() as rig:
+        rig.simulator.deposit(BOX, "a.edi", b"ISA*00~")
+        page = await rig.source(content="text").read(Window(), None)
+        assert page.records[0].body.payload == b"ISA*00~"
+
+
+async def scripted(far: Any, connected: Any, row: dict[str, Any], content: Any, **settings: Any) -> Page:
+    """One message in one mailbox of a server that says exactly this."""
+    far.on("GET", "/mailboxes/", [{"id": 5, "path": BOX}])
+    far.on("GET", "/mailboxmessages/", [{"mailboxPath": BOX, "name": "a.edi"} | row])
+    far.on("GET", "/mailboxmessages/7", {"id": 7, "documentId": "d:1"})
+    far.on("POST", "/documents/d:1/actions/getpayload", content)
+    async with connected() as client:
+        page = await MailboxSource(client, MailboxSettings(**settings), [Box(BOX)]).read(Window(), None)
+        assert page is not None
+        return page
+
+
+@pytest.mark.parametrize(
+    ("row", "content"),
+    [({"id": 7, "documentId": "d:1"}, {"response": "ISA*00*"}), ({"id": 7, "documentId": "d:1", "size": 99_000_000}, {"response": ""})],
+    ids=["no Base64", "too large"],
+)  # fmt: skip
+async def test_a_message_that_cannot_be_taken_is_one_dead_record(
+    far: Any, connected: Any, row: Any, content: Any
+) -> None:
+    page = await scripted(far, connected, row, content)
+    assert isinstance(page.records[0].body, DataError)
+    assert (page.records[0].key, page.records[0].body.code) == ("7", "MLC-STL-0333")
+
+
+async def test_a_row_without_document_is_completed_and_base64_may_be_wrapped(far: Any, connected: Any) -> None:
+    text = base64.encodebytes(b"ISA" * 60).decode()
+    page = await scripted(far, connected, {"id": 7}, {"response": text})
+    assert page.records[0].body.payload == b"ISA" * 60
+
+
+async def test_an_answer_without_content_is_asked_for_again_later(far: Any, connected: Any) -> None:
+    with pytest.raises(TransientError) as caught:
+        await scripted(far, connected, {"id": 7, "documentId": "d:1"}, {"message": "odd"})
+    assert caught.value.code == "MLC-STL-0332"
+
+
+# --- the cursor ------------------------------------------------------------------------------------------------------
+
+START = datetime(2024, 1, 31, tzinfo=UTC)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 300)), max_size=30, unique_by=lambda pair: pair[0]),
+    st.sets(st.integers(1, 40)),
+)
+def test_moving_forgets_nothing_that_was_read_and_knows_nothing_that_was_not(
+    listed: list[tuple[int, int]], open_: set[int]
+) -> None:
+    messages = [Message(str(id_), "n", BOX, "", "d", 1, START + timedelta(minutes=at)) for id_, at in listed]
+    waiting = {str(id_) for id_, _ in listed if id_ in open_}
+    read = {one.id for one in messages} - waiting
+    position = Position(0, set(read))
+    position.move(messages, waiting, timedelta(hours=1))
+    again = Position.parse(str(position))
+    assert again == position
+    assert all(again.knows(key) for key in read)
+    assert not any(again.knows(key) for key in waiting)
+
+
+# --- what is built ---------------------------------------------------------------------------------------------------
+
+PARTNER = """
+partner: {code}
+name: N
+vendors: [V-{code}]
+us: {{ isa: {{ qualifier: ZZ, id: US }}, gs: US }}
+identity: {{ isa: {{ qualifier: ZZ, id: {code} }}, gs: {code} }}
+mailbox: /{code}/Inbound
+{more}
+"""
+
+
+def build(context: Context, **settings: Any) -> MailboxSource:
+    spec = next(spec for spec in ADAPTER.stages if spec.verb == "source")
+    built: MailboxSource = spec.build(MailboxSettings(**settings), context)
+    return built
+
+
+def test_partners_are_read_where_they_answer(context: Context) -> None:
+    folder = context.folder / "partners"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(PARTNER.format(code="AA", more=""))
+    (folder / "b.yaml").write_text(PARTNER.format(code="BB", more="acknowledgement: { mailbox: /shared/acks }"))
+    (folder / "c.yaml").write_text(PARTNER.format(code="CC", more="acknowledgement: { mailbox: /Shared/acks }"))
+    boxes = build(context, partners="partners", mailboxes=("/extra/",))._boxes
+    assert boxes == {
+        "/extra": Box("/extra"), "/aa/outbound": Box("/AA/Outbound", "AA", must=False), "/shared/acks": Box("/Shared/acks", ""),
+    }  # fmt: skip
+
+
+def test_a_source_without_mailboxes_or_with_bad_partner_files_is_refused(context: Context) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(context)
+    assert caught.value.code == "MLC-STL-0334"
+    with pytest.raises(FlowError):
+        build(context, partners="nowhere")
