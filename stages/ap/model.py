@@ -106,6 +106,58 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     source: dict[str, Any] = {}
 
 
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a purchase order. ``converted`` is how much of ``quantity`` was received or billed."""
+
+    number: int  # from 1
+    item: str = ""
+    description: str = ""
+    quantity: Decimal
+    unit: str = ""
+    price: Decimal | None = None
+    amount: Decimal | None = None
+    converted: Decimal = Decimal(0)
+    source: dict[str, Any] = {}
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchasing document of an order definition. ``id`` is DOCID."""
+
+    id: str
+    number: str
+    definition: str  # DOCPARID, as the company spells it
+    vendor: str  # CUSTVENDID
+    state: str = ""  # Pending, Converted ...
+    date: dt.date
+    due: dt.date | None = None
+    total: Decimal
+    currency: str
+    lines: tuple[OrderLine, ...] = ()
+    source: dict[str, Any] = {}
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """An account of the general ledger."""
+
+    number: str
+    title: str
+    type: str = ""  # balancesheet | incomestatement
+    normal_balance: str = ""  # debit | credit
+    status: str = "active"
+    source: dict[str, Any] = {}
+
+
+class Dimension(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of a dimension: a department, location, class, project or item. ``object`` says which."""
+
+    object: str
+    id: str
+    name: str
+    parent: str = ""
+    status: str = "active"
+    source: dict[str, Any] = {}
+
+
 class PaymentDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One bill or credit that a payment settles. ``paid`` = ``gross`` - ``discount`` + ``adjustment``; credits are negative.
 

@@ -40,12 +40,14 @@ class Json:
         fields.
         """
         fields = _fields(record)
+        names = tuple(sorted(fields))
         return [
             Document(
                 set="json",
                 partner=self._config.partner,
                 body=ENCODER.encode(fields),
-                fields=tuple(sorted(fields)),
+                fields=names,
+                plan=_plan(names),  # the ledger keeps the names once per plan: another shape is another plan
                 fingerprint=lambda names: _digest(fields, names),
                 address=self._config.address,
                 group="json",
@@ -81,6 +83,10 @@ def _fields(record: Record) -> dict[str, msgspec.Raw]:
             owner="developer",
             code="MLC-GEN-0020",
         ) from None
+
+
+def _plan(names: tuple[str, ...]) -> str:
+    return hashlib.sha256(ENCODER.encode(["json", names])).hexdigest()
 
 
 def _digest(fields: Mapping[str, msgspec.Raw], names: tuple[str, ...]) -> str:

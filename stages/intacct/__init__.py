@@ -1,4 +1,4 @@
-"""The Sage Intacct adapter: vendors and AP bills out of the XML gateway. It only reads."""
+"""The Sage Intacct adapter: vendors, AP bills, payments, orders, accounts and dimensions out of the XML gateway. It only reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from pipeline import Adapter, ConnectionSpec, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.masters import AccountsSettings, DimensionsSettings, accounts_source, dimensions_source
+from stages.intacct.orders import OrdersSettings, orders_source
+from stages.intacct.payments import PaymentsSettings, payments_source
 from stages.intacct.protocol.query import Query
+from stages.intacct.query_source import QuerySettings, query_source
 from stages.intacct.sources import BillsSettings, VendorsSettings, bills_source, vendors_source
 
 
@@ -35,6 +39,46 @@ ADAPTER = Adapter(
             config=BillsSettings,
             connection="intacct",
             doc="AP bills of every state with their lines, and what was bought where Purchasing made them.",
+        ),
+        StageSpec(
+            name="intacct.payments",
+            verb="source",
+            build=payments_source,
+            config=PaymentsSettings,
+            connection="intacct",
+            doc="AP payments of every state with the bills and credits they settle.",
+        ),
+        StageSpec(
+            name="intacct.orders",
+            verb="source",
+            build=orders_source,
+            config=OrdersSettings,
+            connection="intacct",
+            doc="Purchase orders of every state with their lines.",
+        ),
+        StageSpec(
+            name="intacct.accounts",
+            verb="source",
+            build=accounts_source,
+            config=AccountsSettings,
+            connection="intacct",
+            doc="Accounts of the general ledger.",
+        ),
+        StageSpec(
+            name="intacct.dimensions",
+            verb="source",
+            build=dimensions_source,
+            config=DimensionsSettings,
+            connection="intacct",
+            doc="Departments, locations, classes, projects and items.",
+        ),
+        StageSpec(
+            name="intacct.query",
+            verb="source",
+            build=query_source,
+            config=QuerySettings,
+            connection="intacct",
+            doc="Any object, with its fields and filter in the flow file.",
         ),
         StageSpec(
             name="intacct.vendors",

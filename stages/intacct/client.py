@@ -1,6 +1,6 @@
 """The client of the XML gateway: the only file of this adapter that opens connections.
 
-It asks, it never writes. Each call is one POST under one deadline, at most ``concurrency`` at a time. No exception of the HTTP
+It asks, it never writes. Each call is one POST under one deadline, as many at a time as the company's gate lets through. No exception of the HTTP
 library leaves this file, nor any text that holds a password or a session id.
 """
 
@@ -18,8 +18,9 @@ import msgspec
 from lxml import etree
 from yarl import URL
 
-from pipeline import Clock, ConfigError, Context, Ids, Secret, SessionError, StageError, TransientError
+from pipeline import Clock, ConfigError, Context, Ids, Secret, SessionError, StageError, ThrottledError, TransientError
 from stages.intacct.config import IntacctConfig
+from stages.intacct.gate import CompanyKey, Gate, Gates
 from stages.intacct.protocol import requests
 from stages.intacct.protocol.endpoint import accept_endpoint
 from stages.intacct.protocol.faults import UNKNOWN_FAULT, Form, Place, fault_error, http_error, scrub, unreadable_error
@@ -49,7 +50,7 @@ class IntacctClient:
     """Reads one company. Made by `open_intacct`; usable from many tasks of its event loop."""
 
     def __init__(
-        self, config: IntacctConfig, context: Context, http: aiohttp.ClientSession, sessions: Sessions
+        self, config: IntacctConfig, context: Context, http: aiohttp.ClientSession, sessions: Sessions, gate: Gate
     ) -> None:
         self.config = config
         self._clock: Clock = context.clock
@@ -58,7 +59,7 @@ class IntacctClient:
         self._http = http
         self._sessions = sessions
         self._url = URL(config.url)
-        self._gate = anyio.Semaphore(config.concurrency)
+        self._gate = gate
         self._sender = requests.Sender(config.sender_id, config.sender_password)
         self._key = SessionKey(
             str(self._url), config.sender_id, config.company_id, config.client_id, config.location_id, config.user_id
@@ -111,16 +112,13 @@ class IntacctClient:
 
     async def _under(self, session: Session, function: etree._Element, about: str) -> Outcome:
         place = self._place(about, "session", URL(session.endpoint).host)
-        answer = await self._post(URL(session.endpoint), session.id, function, place)
-        self._raise_level(answer, place)
-        self._sessions.extend(self._key, session.generation, answer.life)
-        return self._outcome(answer, place)
+        _, outcome = await self._call(URL(session.endpoint), session, function, place)
+        return outcome
 
     async def _grant(self) -> Grant:
         place = self._place("sign-in", "login")
-        answer = await self._post(self._url, self._login, requests.get_session(), place)
-        self._raise_level(answer, place)
-        row = self._outcome(answer, place).data.rows[:1]
+        answer, outcome = await self._call(self._url, None, requests.get_session(), place)
+        row = outcome.data.rows[:1]
         session_id = row[0].get("SESSIONID") if row else None
         if not session_id:
             raise ConfigError(
@@ -146,12 +144,34 @@ class IntacctClient:
             )  # fmt: skip
         return str(url)
 
-    async def _post(
-        self, url: URL, authentication: requests.Login | Secret, function: etree._Element, place: Place
-    ) -> Answer:
+    async def _call(
+        self, url: URL, session: Session | None, function: etree._Element, place: Place
+    ) -> tuple[Answer, Outcome]:
+        """One function, under the session or, without one, the login. The gate learns whether there was a slot for it."""
+        authentication = self._login if session is None else session.id
         body = requests.envelope(self._sender, self._ids.new(), authentication, function)
-        async with self._gate:
-            status, headers, content = await self._exchange(url, body, place)
+        async with self._gate.turn() as turn:
+            exchanged = await self._exchange(url, body, place)
+        try:
+            answer = await self._read_answer(*exchanged, authentication, place)
+            self._raise_level(answer, place)
+            if session is not None:
+                self._sessions.extend(self._key, session.generation, answer.life)
+            outcome = self._outcome(answer, place)
+        except ThrottledError:
+            self._gate.throttled(turn)
+            raise
+        self._gate.succeeded()
+        return answer, outcome
+
+    async def _read_answer(
+        self,
+        status: int,
+        headers: dict[str, str],
+        content: bytes,
+        authentication: requests.Login | Secret,
+        place: Place,
+    ) -> Answer:
         retry_after = _retry_after(headers.get("Retry-After"), _http_date(headers.get("Date")) or self._clock.now())
         if status != 200 and not (content.strip() and b"<" in content[:_LONGEST_RETRY_AFTER_TEXT]):
             raise http_error(status, place, retry_after=retry_after)
@@ -242,11 +262,12 @@ class IntacctClient:
 
 @asynccontextmanager
 async def open_intacct(
-    config: IntacctConfig, context: Context, sessions: Sessions | None = None
+    config: IntacctConfig, context: Context, sessions: Sessions | None = None, gates: Gates | None = None
 ) -> AsyncIterator[IntacctClient]:
     """A client whose connections are closed on leaving. It signs in when first asked something.
 
-    ``sessions`` may be shared by clients of one event loop, so that they share sign-ins.
+    ``sessions`` may be shared by clients of one event loop, so that they share sign-ins; and ``gates``, so that those of one
+    company share its slots.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout, sock_read=config.read_timeout)
     headers = {"Content-Type": "application/xml", "Accept-Encoding": "gzip", "User-Agent": "ml-connector"}
@@ -257,7 +278,8 @@ async def open_intacct(
         timeout=timeout,
         trust_env=False,
     ) as http:
-        yield IntacctClient(config, context, http, sessions or Sessions(context.clock))
+        gate = (gates or Gates()).of(CompanyKey(str(URL(config.url)), config.company_id), config.concurrency)
+        yield IntacctClient(config, context, http, sessions or Sessions(context.clock), gate)
 
 
 def _connection_error(error: BaseException, place: Place) -> StageError:

@@ -21,8 +21,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     console users. ``allowed_hosts`` (``host`` or ``host:port``) are trusted as the endpoint a sign-in returns, besides
     ``*.intacct.com`` and the host of ``url``. ``timezone`` is the zone the API user's profile shows times in (IANA name): it matters
     only to ``--since``/``--until`` by modification and to the hour repeated in autumn; UTC is the safe choice.
-    ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is shared with
-    every other integration of that company. ``max_bytes`` bounds one reply after decompression.
+    ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is the most at once: it
+    shrinks while the company's other integrations take the slots (see `stages.intacct.gate`). ``max_bytes`` bounds one reply after decompression.
     """
 
     url: str

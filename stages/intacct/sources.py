@@ -1,14 +1,12 @@
-"""The sources of this adapter: `intacct.vendors` and `intacct.bills`. They put pages together; what a page asks and what rows mean is
+"""The sources of the main flows: `intacct.vendors` and `intacct.bills`. They put pages together; what a page asks and what rows mean is
 the business of `protocol`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import anyio.lowlevel
 import msgspec
@@ -17,11 +15,11 @@ from pipeline import Context, DataError, Held, Page, PermissionDenied, Record, W
 from stages.ap.model import Contact, Vendor
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
-from stages.intacct.protocol.query import LARGEST_LIST
 from stages.intacct.protocol.responses import Row, Source
-from stages.intacct.reader import Reader, Rows
+from stages.intacct.reader import Reader
 
 T = TypeVar("T")
 MADE_BY_PURCHASING = "9.PO"
@@ -36,7 +34,7 @@ class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     page_size: int = 0
 
     def __post_init__(self) -> None:
-        _check_page_size(self.page_size)
+        check_page_size(self.page_size)
 
 
 class BillsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,48 +45,7 @@ class BillsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     page_size: int = 0
 
     def __post_init__(self) -> None:
-        _check_page_size(self.page_size)
-
-
-def _check_page_size(size: int) -> None:
-    if not 0 <= size <= LARGEST_PAGE:
-        raise ValueError(f"page_size must be from 1 to {LARGEST_PAGE}")
-
-
-def _rules(client: IntacctClient, name: str, dates: dict[str, str], created: str) -> paging.Rules:
-    return paging.Rules(
-        object=name,
-        dates=dates,
-        created=created,
-        overlap=timedelta(seconds=client.config.overlap),
-        zone=ZoneInfo(client.config.timezone),
-    )
-
-
-async def _next_page(
-    reader: Reader, rules: paging.Rules, window: Window, cursor: dict[str, str] | None
-) -> tuple[list[Row], paging.Position, bool]:
-    place = paging.position(cursor, window, rules)
-    filter, order = paging.page_filter(place, window, rules)
-    found: Rows = await reader.page(filter, order)
-    behind, more = paging.advance(place, found.rows, found.more, rules)
-    distinct = {row["RECORDNO"]: row for row in found.rows}
-    return list(distinct.values()), behind, more
-
-
-def _key_slice(window: Window, cursor: dict[str, str] | None) -> tuple[tuple[str, ...], dict[str, str], bool]:
-    """The next keys of a replay, the cursor behind them, and whether more follow."""
-    start = int((cursor or {}).get("keys", "0"))
-    end = start + LARGEST_LIST
-    return window.keys[start:end], {"keys": str(end)}, end < len(window.keys)
-
-
-def _gone(object_name: str, key: str) -> DataError:
-    return DataError(
-        f"{object_name} {key} is not in the books", where=f"{object_name} {key} of Intacct",
-        why="it was deleted, made anew under another number, or the API user may not see it",
-        mend="look it up in Intacct; when it is gone for good, close this item", owner="AP", code="MLC-INTACCT-0403",
-    )  # fmt: skip
+        check_page_size(self.page_size)
 
 
 class VendorsSource:
@@ -99,20 +56,20 @@ class VendorsSource:
         self._reader = Reader(
             client, fields.VENDOR, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
         )
-        self._rules = _rules(client, "VENDOR", {"document_date": "WHENCREATED"}, "WHENCREATED")
+        self._rules = rules(client, "VENDOR", {"document_date": "WHENCREATED"}, "WHENCREATED")
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page. Raises as `IntacctClient.query`."""
         if window.keys:
             return await self._read_keys(window, cursor)
-        rows, behind, more = await _next_page(self._reader, self._rules, window, cursor)
+        rows, behind, more = await next_page(self._reader, self._rules, window, cursor)
         return Page([self._record(row) for row in rows], behind.cursor(), more)
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
-        keys, behind, more = _key_slice(window, cursor)
+        keys, behind, more = key_slice(window, cursor)
         rows = {row.get("VENDORID") or "": row for row in await self._reader.matching("VENDORID", keys)}
         records = [
-            self._record(rows[key]) if key in rows else self._wrap(key, key, _gone("vendor", key), "")
+            self._record(rows[key]) if key in rows else self._wrap(key, key, gone("vendor", key), "")
             for key in dict.fromkeys(keys)
         ]
         return Page(records, behind, more)
@@ -163,7 +120,7 @@ class BillsSource:
         self._purchases = Reader(client, fields.PURCHASE)
         self._entries = Reader(client, fields.PURCHASE_LINE, page_size=LARGEST_PAGE)
         self._remit = RemitTo(client)
-        self._rules = _rules(
+        self._rules = rules(
             client, "APBILL", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
         )
 
@@ -173,12 +130,12 @@ class BillsSource:
             self._remit.forget()
         if window.keys:
             return await self._read_keys(window, cursor)
-        rows, behind, more = await _next_page(self._bills, self._rules, window, cursor)
+        rows, behind, more = await next_page(self._bills, self._rules, window, cursor)
         return Page(await self._records(rows), behind.cursor(), more)
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """Keys that are numbers are RECORDNOs, all others are DOCIDs of purchasing documents."""
-        keys, behind, more = _key_slice(window, cursor)
+        keys, behind, more = key_slice(window, cursor)
         numbers = [key for key in keys if key.isascii() and key.isdigit()]
         documents = await self._purchases.matching("DOCID", [key for key in keys if key not in set(numbers)])
         bridges = [row["PRRECORDKEY"] for row in documents if row.get("PRRECORDKEY")]
@@ -186,7 +143,7 @@ class BillsSource:
         records = await self._records(rows)
         found = {record.key for record in records} | {row["RECORDNO"] for row in rows}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
-        return Page([*records, *(self._wrap(key, {}, _gone("bill", key)) for key in missing)], behind, more)
+        return Page([*records, *(self._wrap(key, {}, gone("bill", key)) for key in missing)], behind, more)
 
     async def _records(self, rows: list[Row]) -> list[Record]:
         parts = await self._gather(rows)
@@ -202,13 +159,13 @@ class BillsSource:
     async def _gather(self, rows: list[Row]) -> _BillParts:
         parts = _BillParts({row["RECORDNO"] or "": row for row in rows})
         if parts.headers:
-            parts.lines = _by("RECORDKEY", await self._lines.matching("RECORDKEY", parts.headers))
+            parts.lines = by("RECORDKEY", await self._lines.matching("RECORDKEY", parts.headers))
         purchased = [number for number, row in parts.headers.items() if row.get("MODULEKEY") == MADE_BY_PURCHASING]
         if purchased:
-            parts.purchases = _by("PRRECORDKEY", await self._purchases.matching("PRRECORDKEY", purchased))
+            parts.purchases = by("PRRECORDKEY", await self._purchases.matching("PRRECORDKEY", purchased))
         documents = [row["RECORDNO"] or "" for found in parts.purchases.values() for row in found]
         if documents:
-            parts.entries = _by("DOCHDRNO", await self._entries.matching("DOCHDRNO", documents))
+            parts.entries = by("DOCHDRNO", await self._entries.matching("DOCHDRNO", documents))
         return parts
 
     async def _settle(self, parts: _BillParts) -> None:
@@ -294,13 +251,6 @@ def _unbridged(number: str, documents: int) -> Held:
         mend="find the document in Intacct, then replay; check that the API user may read purchasing transactions",
         code="MLC-INTACCT-0301",
     )  # fmt: skip
-
-
-def _by(field: str, rows: Iterable[Row]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.get(field) or "", []).append(row)
-    return groups
 
 
 def _replace(old: dict[str, T], new: dict[str, T], key: str) -> None:

@@ -11,6 +11,8 @@ import msgspec
 
 from stages.ap.seed.draw import MONTH, NOW, Arrival, Drawn, draw_bill
 from stages.ap.seed.goods import GOODS
+from stages.ap.seed.masters import masters, orders
+from stages.ap.seed.payments import draw_payments
 from stages.ap.seed.planted import DUPLICATE, LEAST_BILLS, ORIGINAL, PLANTED, Planted, twin
 from stages.ap.seed.roster import EDI, ENTITIES, partners, vendor_id, vendors
 from stages.ap.seed.world import SeedVendor, World
@@ -46,6 +48,8 @@ def build_world(*, seed: int = 1, bills: int = 200) -> World:
     drawn = [draw_bill(rng, arrival, index) for index, arrival in enumerate(arrivals)]
     _repeat_the_original(arrivals, drawn)
     _share_a_second(arrivals, drawn)
+    books = tuple(bill for bill, _ in drawn)
+    purchases = tuple(purchase for _, purchase in drawn if purchase)
     rows = [(bill.record, a.planted) for a, (bill, _) in zip(arrivals, drawn, strict=True) if a.planted]
     return World(
         company="HARBORVALE",
@@ -56,8 +60,11 @@ def build_world(*, seed: int = 1, bills: int = 200) -> World:
         user_password="simulated-user-password",  # noqa: S106
         entities=ENTITIES,
         vendors=master,
-        bills=tuple(bill for bill, _ in drawn),
-        purchases=tuple(purchase for _, purchase in drawn if purchase),
+        bills=books,
+        payments=draw_payments(seed, books, master),
+        orders=orders(purchases),
+        masters=masters(purchases),
+        purchases=purchases,
         partners=partners(),
         sterling_user="mlc",
         sterling_password="simulated-b2b-password",  # noqa: S106

@@ -109,6 +109,46 @@ class SeedBill(msgspec.Struct, frozen=True, kw_only=True):
     modified: dt.datetime | None = None
 
 
+class SeedPaymentDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """What a payment settles of one bill: ``amount`` in money and ``discount`` by its terms."""
+
+    record: int
+    bill: int  # SeedBill.record
+    amount: Decimal
+    discount: Decimal = Decimal(0)
+
+
+class SeedPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment to one vendor; ``total`` is the sum of its details' amounts."""
+
+    record: int  # RECORDNO
+    number: str  # of the check or the transfer
+    vendor: str
+    method: str  # ACH | Printed Check
+    state: str  # Submitted | Complete | Voided
+    date: dt.date
+    memo: str = ""
+    total: Decimal
+    currency: str = "USD"
+    entity: str = ""
+    details: tuple[SeedPaymentDetail, ...] = ()
+    created: dt.datetime
+    modified: dt.datetime
+
+
+class SeedMaster(msgspec.Struct, frozen=True, kw_only=True):
+    """An account, or a value of a dimension. ``object`` is the table it is in (GLACCOUNT, DEPARTMENT, ...)."""
+
+    object: str
+    record: int
+    id: str
+    name: str
+    parent: str = ""
+    kind: str = ""  # of an account: balancesheet | incomestatement; of an item: Inventory
+    status: str = "active"
+    modified: dt.datetime
+
+
 class SeedPartner(msgspec.Struct, frozen=True, kw_only=True):
     """An EDI partner as the shipped partner files know it (`flows/partners/`)."""
 
@@ -141,3 +181,6 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     now: dt.datetime  # the instant the world is described at; aware UTC
     planted: dict[int, str] = {}
     awkward: dict[int, str] = {}
+    payments: tuple[SeedPayment, ...] = ()
+    orders: tuple[SeedPurchase, ...] = ()  # purchase orders; no bill is made from them
+    masters: tuple[SeedMaster, ...] = ()

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ LINE_MONEY = ("RECORDNO", "TRX_AMOUNT", "AMOUNT")
 
 _AMOUNT = re.compile(r"[+-]?(\d{1,25}(\.\d{0,12})?|\.\d{1,12})")
 _FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
+_REMEMBERED = 2048  # how many texts stay read: a line says its amount twice, and a page has few days
 _GENERATED_LINE = {"false", "f", "no", "n", "0"}
 
 
@@ -50,34 +52,39 @@ class Columns(msgspec.Struct, frozen=True):
 def typed(row: Row, columns: Columns) -> Source:
     """The fields of a row with their types; absent or empty is None. Raises `DataError` naming the field."""
     source: Source = dict(zip(columns.names, map(row.get, columns.names), strict=True))
-    for name, kind in columns.kinds:
-        text = source[name]
-        if text is not None:
-            source[name] = _value(columns.object, name, text, kind, row)
+    name, kind = "", ""
+    try:
+        for name, kind in columns.kinds:
+            if (text := source[name]) is not None:
+                source[name] = _READERS[kind](text)
+    except (ValueError, KeyError):
+        raise _unreadable(columns.object, name, kind, row) from None
     return source
 
 
-def _value(object_name: str, name: str, text: str, kind: Type, row: Row) -> Any:
-    try:
-        return _READERS[kind](text)
-    except (ValueError, KeyError):
-        raise DataError(
-            f"{name} holds {text[:60]!r}, which is no {kind}",
-            where=f"{object_name} {row.get('RECORDNO') or 'without RECORDNO'}",
-            why="the value that Intacct returned does not read as that type",
-            mend="correct the record in Intacct, then replay it",
-            owner="AP",
-            code="MLC-INTACCT-0401",
-        ) from None
+def _unreadable(object_name: str, name: str, kind: str, row: Row) -> DataError:
+    return DataError(
+        f"{name} holds {(row[name] or '')[:60]!r}, which is no {kind}",
+        where=f"{object_name} {row.get('RECORDNO') or 'without RECORDNO'}",
+        why="the value that Intacct returned does not read as that type",
+        mend="correct the record in Intacct, then replay it",
+        owner="AP",
+        code="MLC-INTACCT-0401",
+    )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _amount(text: str) -> Decimal:
     if _AMOUNT.fullmatch(text) is None:
         raise ValueError(text)
     return Decimal(text)
 
 
-_READERS: dict[str, Any] = {"amount": _amount, "date": read_date, "flag": lambda text: _FLAGS[text.lower()]}
+_READERS: dict[str, Any] = {
+    "amount": _amount,
+    "date": lru_cache(maxsize=_REMEMBERED)(read_date),
+    "flag": lru_cache(maxsize=64)(lambda text: _FLAGS[text.lower()]),
+}
 
 
 def bill(
@@ -97,12 +104,12 @@ def bill(
     total = bill_total(header)
     bought = purchased_lines(bill_lines(lines), entries, total) if purchase is not None else None
     return Bill(
-        record=_must(header, "RECORDNO"),
+        record=must(header, "RECORDNO"),
         number=header["RECORDID"] or "",
-        vendor=_must(header, "VENDORID"),
+        vendor=must(header, "VENDORID"),
         vendor_name=header["VENDORNAME"] or "",
         state=header["STATE"] or "",
-        date=_must(header, "WHENCREATED"),
+        date=must(header, "WHENCREATED"),
         due=header["WHENDUE"],
         discount_date=header["WHENDISCOUNT"],
         terms=header["TERMNAME"] or "",
@@ -170,7 +177,7 @@ def line_amount(line: Source) -> Decimal:
 
 def _purchase(document: Source) -> PurchaseOrder:
     return PurchaseOrder(
-        id=_must(document, "DOCID"),
+        id=must(document, "DOCID"),
         number=document["DOCNO"] or "",
         date=document["WHENCREATED"],
         order=document["PONUMBER"] or _number(document["CREATEDFROM"] or ""),
@@ -181,7 +188,7 @@ def _purchase(document: Source) -> PurchaseOrder:
 def vendor(source: Source) -> Vendor:
     """The vendor with its contacts. Raises `DataError` when it has no id."""
     return Vendor(
-        id=_must(source, "VENDORID"),
+        id=must(source, "VENDORID"),
         name=source["NAME"] or "",
         status=source["STATUS"] or "active",
         terms=source["TERMNAME"] or "",
@@ -258,7 +265,8 @@ def _canonical(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _must(source: Source, name: str) -> Any:
+def must(source: Source, name: str) -> Any:
+    """The field's value. Raises `DataError` when it has none."""
     value = source[name]
     return _missing(source, name) if value is None else value
 

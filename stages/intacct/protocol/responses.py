@@ -7,6 +7,7 @@ success. The parser trusts nothing: bytes only, no entities, no DOCTYPE, no netw
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ _SUPPORT = re.compile(r"\s*\[(?:Support ID|Request ID):\s*([^\]]*)\]")
 _HTML = re.compile(rb"<html[\s>]|<!doctype\s+html", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
 _HEAD = 4096
+_NESTED = etree.XPath("boolean(*/*/*)")
 _COUNTERS = {"count", "totalcount", "numremaining", "resultId", "offset", "listtype"}
 
 
@@ -150,6 +152,7 @@ def _outcome(result: etree._Element) -> Outcome:
 
 def _data(data: etree._Element) -> Data:
     counters = {str(name): str(value) for name, value in data.attrib.items()}
+    row_of = _row if _NESTED(data) else _flat_row  # one look at the page saves one at each field
     rows: list[Row] = []
     definition = None
     for child in data:
@@ -158,7 +161,7 @@ def _data(data: etree._Element) -> Data:
         elif child.tag == "Type":
             definition = read_definition(child)
         else:
-            rows.append(_row(child))
+            rows.append(row_of(child))
     return Data(
         rows=rows,
         total=_number(counters, "totalcount"),
@@ -179,6 +182,16 @@ def read_definition(element: etree._Element) -> Definition:
         fields={name: FieldType(name, kind.upper()) for name, kind in names if name},
         paths=frozenset(paths - {""}),
     )
+
+
+def _flat_row(element: etree._Element) -> Row:
+    """A row without nested elements, as most are."""
+    return {_upper(child.tag): (text.strip() or None) if (text := child.text) else None for child in element}
+
+
+@lru_cache(maxsize=4096)
+def _upper(name: str) -> str:
+    return str(name).upper()
 
 
 def _row(element: etree._Element) -> Row:

@@ -11,7 +11,16 @@ from typing import Any
 import msgspec
 
 from pipeline import Clock
-from stages.ap.seed.world import SeedBill, SeedContact, SeedLine, SeedPurchase, SeedVendor, World
+from stages.ap.seed.world import (
+    SeedBill,
+    SeedContact,
+    SeedLine,
+    SeedMaster,
+    SeedPayment,
+    SeedPurchase,
+    SeedVendor,
+    World,
+)
 from stages.intacct.simulator.model import Field, ObjectType
 from stages.intacct.simulator.objects import OBJECTS, ROWS
 from stages.intacct.simulator.rows import (
@@ -20,6 +29,8 @@ from stages.intacct.simulator.rows import (
     BillRow,
     ContactRow,
     EntityRow,
+    MasterRow,
+    PaymentRow,
     PurchaseLineRow,
     PurchaseRow,
     Row,
@@ -121,6 +132,12 @@ class Books:
             self._put_purchase(purchase)
         for bill in self.world.bills:
             self.put_bill(bill)
+        for payment in self.world.payments:
+            self.put_payment(payment)
+        for order in self.world.orders:
+            self._put_purchase(order)
+        for master in self.world.masters:
+            self.put_master(master)
 
     # What rows ask each other
 
@@ -173,7 +190,7 @@ class Books:
         for contact in (vendor.contact, vendor.pay_to):
             if contact is not None:
                 self._put_contact(contact, vendor.id)
-        for name in ("APBILL", "APBILLITEM", "PODOCUMENT"):
+        for name in ("APBILL", "APBILLITEM", "APPYMT", "PODOCUMENT"):
             self.tables[name].changed()
 
     def put_bill(self, bill: SeedBill) -> None:
@@ -189,6 +206,18 @@ class Books:
         if bill.purchase is not None:
             self._bill_of_purchase[bill.purchase] = bill.record
         self._purchases_changed()
+
+    def put_payment(self, payment: SeedPayment) -> None:
+        """Adds the payment, or replaces the one with its record."""
+        known = self.tables["APPYMT"].rows.get(payment.record)
+        if isinstance(known, PaymentRow):
+            self._drop_all(known, known.details)
+        row = PaymentRow(self, payment)
+        self._put_all(row, row.details)
+
+    def put_master(self, master: SeedMaster) -> None:
+        """Adds the account or the dimension's value, or replaces the one with its record."""
+        self.tables[master.object].put(MasterRow(self, master))
 
     def drop_bill(self, record: int) -> SeedBill:
         """Takes the bill and its lines away. Returns it; KeyError when there is none."""

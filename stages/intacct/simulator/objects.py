@@ -17,6 +17,8 @@ from stages.intacct.simulator.rows import (
     BillRow,
     ContactRow,
     EntityRow,
+    PaymentDetailRow,
+    PaymentRow,
     PurchaseLineRow,
     PurchaseRow,
     TermRow,
@@ -50,7 +52,15 @@ PURCHASE_STATES: Pairs = (
     ("Converted", "C"),
     ("Partially Converted", "P"),
 )
+PAYMENT_STATES: Pairs = (
+    ("Draft", "D"),
+    ("Submitted", "S"),
+    ("Approved", "A"),
+    ("Complete", "C"),
+    ("Voided", "V"),
+)
 _RAW = dict(BILL_STATES)
+_RAW_PAYMENT = dict(PAYMENT_STATES)
 _ZERO = Decimal(0)
 
 
@@ -127,7 +137,7 @@ def _stamps(created: Getter, modified: Getter) -> list[Field]:
     ]
 
 
-def _entity_name(row: VendorRow | BillRow | PurchaseRow) -> str | None:
+def _entity_name(row: VendorRow | BillRow | PurchaseRow | PaymentRow) -> str | None:
     entity = row.books.entity(row.entity)
     return entity.seed.name if entity else None
 
@@ -343,6 +353,77 @@ APBILLITEM = ObjectType(
     ),
 )
 
+APPYMT = ObjectType(
+    name="APPYMT",
+    name_field="RECORDNO",
+    fields=_fields(
+        [
+            _record,
+            _field("RECORDTYPE", "TEXT", _constant("pp")),
+            _field("RECORDID", "TEXT", _none),
+            _field("FINANCIALENTITY", "TEXT", lambda r: f"BANK-{r.seed.currency}"),
+            _field("FINANCIALACCOUNTCURRENCY", "TEXT", lambda r: r.seed.currency),
+            _field("STATE", "ENUM", lambda r: r.seed.state, PAYMENT_STATES),
+            _field("RAWSTATE", "TEXT", lambda r: _RAW_PAYMENT.get(r.seed.state)),
+            _field("PAYMENTDATE", "DATE", lambda r: r.seed.date),
+            _field("PAYMENTMETHOD", "TEXT", lambda r: r.seed.method or None),
+            _field("PAYMENTREQUESTMETHOD", "TEXT", _none),
+            _field("VENDORID", "TEXT", lambda r: r.seed.vendor, required=True),
+            _field("VENDORNAME", "TEXT", lambda r: r.vendor.seed.name if r.vendor else None),
+            _field("DOCNUMBER", "TEXT", lambda r: r.seed.number or None),
+            _field("DESCRIPTION", "TEXT", lambda r: r.seed.memo or None),
+            _field("DESCRIPTION2", "TEXT", _none),
+            _field("WHENCREATED", "DATE", lambda r: r.seed.date, required=True),
+            _field("WHENPAID", "DATE", lambda r: r.seed.date if r.seed.state == "Complete" else None),
+            _field("WHENPOSTED", "DATE", lambda r: r.seed.date if r.seed.state != "Submitted" else None),
+            _field("BASECURR", "TEXT", lambda r: r.base_currency),
+            _field("CURRENCY", "TEXT", lambda r: r.seed.currency),
+            _field("EXCH_RATE_DATE", "DATE", lambda r: r.seed.date),
+            _field("EXCHANGE_RATE", "DECIMAL", lambda r: r.rate),
+            _field("TOTALENTERED", "CURRENCY", lambda r: r.base(r.seed.total)),
+            _field("TOTALPAID", "CURRENCY", lambda r: r.base(r.seed.total)),
+            _field("TOTALDUE", "CURRENCY", _constant(_ZERO)),
+            _field("TRX_TOTALENTERED", "CURRENCY", lambda r: r.seed.total),
+            _field("TRX_TOTALPAID", "CURRENCY", lambda r: r.seed.total),
+            _field("TRX_TOTALDUE", "CURRENCY", _constant(_ZERO)),
+            _field("CLEARED", "ENUM", _constant("F"), FLAGS),
+            _field("STATUS", "ENUM", _constant("active"), STATUS),
+            _field("SYSTEMGENERATED", "ENUM", _constant("F"), FLAGS),
+            *_stamps(lambda r: r.seed.created, lambda r: r.seed.modified),
+            *_ENTITY,
+        ]
+    ),
+    relations=(Relation(path="VENDOR", object="VENDOR", by="VENDORID", follow=lambda r: r.vendor),),
+    owned=(Owned(name="APPYMTDETAILS", element="appymtdetail", object="APPYMTDETAIL", rows=lambda r: r.details),),
+)
+
+_NO_CREDIT = ("POSADJKEY", "ADJUSTMENTKEY", "ADVANCEKEY", "POSTEDADVANCEKEY", "INLINEKEY", "ENTRYKEY")
+_NO_CREDIT_AMOUNT = ("TRX_ADJUSTMENTAMOUNT", "TRX_POSTEDADVANCEAMOUNT", "TRX_INLINEAMOUNT")
+
+APPYMTDETAIL = ObjectType(
+    name="APPYMTDETAIL",
+    name_field="RECORDNO",
+    fields=_fields(
+        [
+            _record,
+            _field("PAYMENTKEY", "INTEGER", lambda r: r.payment.record),
+            _field("RECORDKEY", "INTEGER", lambda r: r.detail.bill),
+            *(_field(name, "INTEGER", _none) for name in _NO_CREDIT),
+            _field("TRX_PAYMENTAMOUNT", "CURRENCY", lambda r: r.detail.amount),
+            _field("PAYMENTAMOUNT", "CURRENCY", lambda r: r.payment.base(r.detail.amount)),
+            _field("TRX_DISCOUNTAMOUNT", "CURRENCY", lambda r: r.detail.discount or None),
+            _field("DISCOUNTDATE", "DATE", lambda r: r.payment.seed.date if r.detail.discount else None),
+            *(_field(name, "CURRENCY", _none) for name in _NO_CREDIT_AMOUNT),
+            _field("PAYMENTDATE", "DATE", lambda r: r.payment.seed.date),
+            _field("CURRENCY", "TEXT", lambda r: r.payment.seed.currency),
+            _field("STATE", "ENUM", lambda r: r.payment.seed.state, PAYMENT_STATES),
+            _field("WHENCREATED", "TIMESTAMP", lambda r: r.books.created_stamp(r.payment.seed.created)),
+            _field("WHENMODIFIED", "TIMESTAMP", lambda r: r.books.stamp(r.payment.seed.modified)),
+        ]
+    ),
+    relations=(Relation(path="APPYMT", object="APPYMT", by="PAYMENTKEY", follow=lambda r: r.payment),),
+)
+
 # The document follows its bill through approval; nobody has converted it further.
 _PURCHASE_STATE = {
     "Draft": "Draft",
@@ -353,6 +434,8 @@ _PURCHASE_STATE = {
 
 
 def _purchase_state(row: PurchaseRow) -> str:
+    if row.seed.definition == "Purchase Order":
+        return "Converted"  # into the vendor invoice its bill was made from
     return _PURCHASE_STATE.get(row.bill.seed.state, "Pending") if row.bill else "Pending"
 
 
@@ -366,7 +449,7 @@ PODOCUMENT = ObjectType(
             _field("DOCID", "TEXT", lambda r: r.seed.id),
             _field("DOCPARID", "TEXT", lambda r: r.seed.definition),
             _field("DOCPARKEY", "INTEGER", _constant(1)),
-            _field("DOCPARCLASS", "TEXT", _constant("Invoice")),
+            _field("DOCPARCLASS", "TEXT", lambda r: "Order" if r.seed.definition == "Purchase Order" else "Invoice"),
             _field("STATE", "ENUM", _purchase_state, PURCHASE_STATES),
             _field("STATUS", "ENUM", _constant("active"), STATUS),
             _field("CLOSED", "ENUM", _constant("F"), FLAGS),
@@ -478,6 +561,55 @@ AUDITHISTORY = ObjectType(
     ),
 )
 
+
+def _master(name: str, id: str, label: str, *more: Field) -> ObjectType:
+    """An account or a dimension: an id, a name, and what all of them have."""
+    return ObjectType(
+        name=name,
+        name_field=id,
+        fields=_fields(
+            [
+                _record,
+                _field(id, "TEXT", lambda r: r.seed.id, required=True),
+                _field(label, "TEXT", lambda r: r.seed.name, required=True),
+                *more,
+                _field("STATUS", "ENUM", lambda r: r.seed.status, STATUS),
+                _field("WHENCREATED", "TIMESTAMP", lambda r: r.books.created_stamp(r.seed.modified)),
+                _field("WHENMODIFIED", "TIMESTAMP", lambda r: r.books.stamp(r.seed.modified)),
+            ]
+        ),
+    )
+
+
+_PARENT = _field("PARENTID", "TEXT", lambda r: r.seed.parent or None)
+_NORMAL_BALANCE = {"1": "debit", "5": "debit"}
+
+MASTERS = (
+    _master(
+        "GLACCOUNT",
+        "ACCOUNTNO",
+        "TITLE",
+        _field("ACCOUNTTYPE", "ENUM", lambda r: r.seed.kind, (("balancesheet", "N"), ("incomestatement", "I"))),
+        _field("NORMALBALANCE", "TEXT", lambda r: _NORMAL_BALANCE.get(r.seed.id[0], "credit")),
+        _field("CLOSINGTYPE", "TEXT", _constant("non-closing account")),
+        _field("CATEGORY", "TEXT", _none),
+        _field("TAXABLE", "BOOLEAN", _constant(False)),
+        _field("REQUIREDEPT", "BOOLEAN", _constant(False)),
+        _field("REQUIRELOC", "BOOLEAN", _constant(True)),
+    ),
+    _master("DEPARTMENT", "DEPARTMENTID", "TITLE", _PARENT, _field("SUPERVISORID", "TEXT", _none)),
+    _master("LOCATION", "LOCATIONID", "NAME", _PARENT, _field("CURRENCY", "TEXT", _none)),
+    _master("CLASS", "CLASSID", "NAME", _PARENT, _field("DESCRIPTION", "TEXT", _none)),
+    _master("PROJECT", "PROJECTID", "NAME", _PARENT, _field("PROJECTCATEGORY", "TEXT", _constant("Internal"))),
+    _master(
+        "ITEM",
+        "ITEMID",
+        "NAME",
+        _field("ITEMTYPE", "TEXT", lambda r: r.seed.kind or None),
+        _field("EXTENDED_DESCRIPTION", "TEXT", _none),
+    ),
+)
+
 OBJECTS: dict[str, ObjectType] = {
     type.name: type
     for type in (
@@ -485,11 +617,14 @@ OBJECTS: dict[str, ObjectType] = {
         CONTACT,
         APBILL,
         APBILLITEM,
+        APPYMT,
+        APPYMTDETAIL,
         PODOCUMENT,
         PODOCUMENTENTRY,
         LOCATIONENTITY,
         APTERM,
         AUDITHISTORY,
+        *MASTERS,
     )
 }
 
@@ -498,6 +633,8 @@ ROWS: dict[type, str] = {
     ContactRow: "CONTACT",
     BillRow: "APBILL",
     BillLineRow: "APBILLITEM",
+    PaymentRow: "APPYMT",
+    PaymentDetailRow: "APPYMTDETAIL",
     PurchaseRow: "PODOCUMENT",
     PurchaseLineRow: "PODOCUMENTENTRY",
     EntityRow: "LOCATIONENTITY",

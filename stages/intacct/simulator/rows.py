@@ -6,7 +6,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from stages.ap.seed.world import SeedBill, SeedContact, SeedEntity, SeedLine, SeedPurchase, SeedVendor
+from stages.ap.seed.world import (
+    SeedBill,
+    SeedContact,
+    SeedEntity,
+    SeedLine,
+    SeedMaster,
+    SeedPayment,
+    SeedPaymentDetail,
+    SeedPurchase,
+    SeedVendor,
+)
 
 if TYPE_CHECKING:
     from stages.intacct.simulator.books import Books
@@ -70,6 +80,16 @@ class VendorRow(Row):
         return sum((bill.base(bill.due) for bill in self.books.bills_of(self.seed.id)), Decimal(0))
 
 
+class MasterRow(Row):
+    """An account, or a value of a dimension."""
+
+    __slots__ = ("seed",)
+
+    def __init__(self, books: Books, seed: SeedMaster) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+
+
 class ContactRow(Row):
     __slots__ = ("contact", "vendor")
 
@@ -84,13 +104,11 @@ class ContactRow(Row):
         return vendor.entity if vendor else ""
 
 
-class BillRow(Row):
-    __slots__ = ("lines", "seed")
+class VendorMoneyRow(Row):
+    """What bills and payments share: a vendor, and amounts in a currency that need not be that of the books."""
 
-    def __init__(self, books: Books, seed: SeedBill) -> None:
-        super().__init__(books, seed.record)
-        self.seed = seed
-        self.lines: list[BillLineRow] = []
+    __slots__ = ()
+    seed: SeedBill | SeedPayment
 
     @property
     def entity(self) -> str:
@@ -115,6 +133,16 @@ class BillRow(Row):
         """The amount in the currency of the books."""
         rate = self.rate
         return amount if rate == 1 else (amount * rate).quantize(_CENT)
+
+
+class BillRow(VendorMoneyRow):
+    __slots__ = ("lines", "seed")
+    seed: SeedBill
+
+    def __init__(self, books: Books, seed: SeedBill) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+        self.lines: list[BillLineRow] = []
 
     @property
     def paid(self) -> Decimal:
@@ -170,6 +198,29 @@ class BillLineRow(Row):
     @property
     def modified(self) -> datetime | None:
         return self.bill.seed.modified
+
+
+class PaymentRow(VendorMoneyRow):
+    __slots__ = ("details", "seed")
+    seed: SeedPayment
+
+    def __init__(self, books: Books, seed: SeedPayment) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+        self.details = [PaymentDetailRow(self, detail) for detail in seed.details]
+
+
+class PaymentDetailRow(Row):
+    __slots__ = ("detail", "payment")
+
+    def __init__(self, payment: PaymentRow, detail: SeedPaymentDetail) -> None:
+        super().__init__(payment.books, detail.record)
+        self.payment = payment
+        self.detail = detail
+
+    @property
+    def entity(self) -> str:
+        return self.payment.entity
 
 
 class PurchaseRow(Row):

@@ -16,7 +16,7 @@ from aiohttp import web
 from lxml import etree
 
 from pipeline import Clock
-from stages.ap.seed.world import SeedBill, SeedLine, SeedVendor, World
+from stages.ap.seed.world import SeedBill, SeedLine, SeedMaster, SeedPayment, SeedVendor, World
 from stages.intacct.simulator.errors import BUSINESS, GatewayError
 from stages.intacct.simulator.faults import Call, Fault, FaultKind, FaultPlan, bomb, external_entity, page
 from stages.intacct.simulator.gateway import PATH, SECOND_PATH, Behaviour, Counts, Gateway
@@ -157,6 +157,16 @@ class IntacctSimulator:
         record = self._gateway.books.edit_purchase(docid, lines, changes)
         self._gateway.effects.add("purchase edited", document=docid, record=record)
         return record
+
+    def put_payment(self, payment: SeedPayment) -> None:
+        """Adds the payment, or saves it as it is now; its time of change is its own."""
+        self._gateway.books.put_payment(payment)
+        self._gateway.effects.add("payment saved", record=payment.record)
+
+    def put_master(self, master: SeedMaster) -> None:
+        """Adds the account or the dimension's value, or saves it as it is now."""
+        self._gateway.books.put_master(master)
+        self._gateway.effects.add("master saved", object=master.object, id=master.id)
 
     def put_vendor(self, vendor: SeedVendor) -> None:
         """Adds the vendor, or saves it as it is now."""

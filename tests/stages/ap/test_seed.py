@@ -215,3 +215,24 @@ def test_the_duplicate_repeats_an_earlier_bill_under_another_record(world: World
     assert original.modified is not None
     assert twin.modified is not None
     assert original.record < twin.record
+
+
+def test_complete_payments_and_discounts_are_what_the_bills_say_was_paid() -> None:
+    world = build_world(seed=7, bills=800)
+    settled: Counter[int] = Counter()
+    for payment in world.payments:
+        assert payment.total == sum(detail.amount for detail in payment.details)
+        if payment.state == "Complete":
+            for detail in payment.details:
+                settled[detail.bill] += detail.amount + detail.discount  # type: ignore[assignment]
+    half = {b.record: (b.total / 2).quantize(Decimal("0.01")) for b in world.bills if b.state == "Partially Paid"}
+    assert dict(settled) == half | {bill.record: bill.total for bill in world.bills if bill.state == "Paid"}
+
+
+def test_payments_are_as_different_as_payments_are() -> None:
+    payments = build_world(seed=7, bills=800).payments
+    assert {payment.state for payment in payments} == {"Complete", "Submitted", "Voided"}
+    assert {payment.method for payment in payments} == {"ACH", "Printed Check"}
+    assert any(len(payment.details) > 1 for payment in payments)
+    assert any(detail.discount for payment in payments for detail in payment.details)
+    assert all(payment.modified <= build_world(bills=0).now for payment in payments)

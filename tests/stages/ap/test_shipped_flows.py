@@ -9,10 +9,10 @@ import pytest
 from pipeline.flow.load import load_flow
 from pipeline.flow.model import Flow
 from pipeline.registry import Registry
-from stages import ap, intacct, sterling, x12
+from stages import ap, generic, intacct, sterling, x12
 
 FLOWS = Path(__file__).parents[3] / "flows"
-REGISTRY = Registry([ap.ADAPTER, intacct.ADAPTER, sterling.ADAPTER, x12.ADAPTER])
+REGISTRY = Registry([ap.ADAPTER, intacct.ADAPTER, sterling.ADAPTER, x12.ADAPTER, generic.ADAPTER])
 NEEDED = {
     "INTACCT_SENDER_ID": "acme",
     "INTACCT_SENDER_PASSWORD": "not-a-real-one",
@@ -30,14 +30,14 @@ def _load(name: str, environment: dict[str, str]) -> Flow:
     return flow
 
 
-@pytest.mark.parametrize("name", ["vendors", "bills"])
+@pytest.mark.parametrize("name", ["vendors", "bills", "payments"])
 def test_a_shipped_flow_needs_only_the_variables_that_have_no_default(name: str) -> None:
     flow = _load(name, NEEDED)
     assert flow.name == name
     assert flow.about
 
 
-@pytest.mark.parametrize("name", ["vendors", "bills"])
+@pytest.mark.parametrize("name", ["vendors", "bills", "payments"])
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_variable_that_is_not_set_is_named(name: str, missing: str) -> None:
     environment = {key: value for key, value in NEEDED.items() if key != missing}
@@ -48,9 +48,12 @@ def test_a_variable_that_is_not_set_is_named(name: str, missing: str) -> None:
 
 def test_every_record_left_out_is_left_out_by_a_named_rule() -> None:
     rules = [
-        stage.rule for name in ("vendors", "bills") for stage in _load(name, NEEDED).stages if stage.verb == "filter"
+        stage.rule
+        for name in ("vendors", "bills", "payments")
+        for stage in _load(name, NEEDED).stages
+        if stage.verb == "filter"
     ]
-    assert rules == ["not active", "not posted"]
+    assert rules == ["not active", "not posted", "not paid"]
 
 
 def test_the_bills_flow_keeps_one_lane_per_partner() -> None:
@@ -58,10 +61,19 @@ def test_the_bills_flow_keeps_one_lane_per_partner() -> None:
     assert (sink.component, sink.lane, sink.workers) == ("sterling.mailbox", "partner", 4)
 
 
-@pytest.mark.parametrize("name", ["vendors", "bills"])
+@pytest.mark.parametrize("name", ["vendors", "bills", "payments"])
 def test_findings_about_partner_files_come_with_the_flows(name: str, tmp_path: Path) -> None:
     (tmp_path / "alpha.yaml").write_text("partner: ALPHA\n")
     flow, findings = load_flow(FLOWS / f"{name}.yaml", REGISTRY, NEEDED | {"MLC_PARTNERS": str(tmp_path)}, live=True)
     assert flow is None
     assert {finding.code for finding in findings} == {"MLC-PART-0001"}
     assert {Path(finding.file).name for finding in findings} == {"alpha.yaml"}
+
+
+def test_accounts_and_dimensions_need_no_sterling() -> None:
+    environment = {key: value for key, value in NEEDED.items() if key.startswith("INTACCT_")}
+    flow = _load("dimensions", environment)
+    assert [stage.component for stage in flow.stages if stage.verb == "source"] == [
+        "intacct.accounts",
+        "intacct.dimensions",
+    ]

@@ -76,3 +76,11 @@ def test_a_pack_is_json_lines_in_source_order(encode: Json) -> None:
 def test_settings_out_of_bounds_or_unknown_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(settings, JsonConfig)
+
+
+def test_records_of_different_fields_are_written_by_different_plans(encode: Json) -> None:
+    [first], [same], [other] = (
+        encode.render(record("bill", body=body)) for body in ({"a": 1, "b": 2}, {"b": 3, "a": 4}, {"a": 1})
+    )
+    assert first.plan == same.plan != ""
+    assert other.plan != first.plan

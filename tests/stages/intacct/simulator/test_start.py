@@ -49,7 +49,25 @@ async def test_the_variables_lead_to_the_seeded_books(clock):
     assert f"{len(world.bills)} bills of {len(world.vendors)} vendors" in summary
 
 
-@pytest.mark.parametrize("object", ["VENDOR", "CONTACT", "APBILL", "APBILLITEM", "PODOCUMENT", "PODOCUMENTENTRY"])
+@pytest.mark.parametrize(
+    "object",
+    [
+        "VENDOR",
+        "CONTACT",
+        "APBILL",
+        "APBILLITEM",
+        "APPYMT",
+        "APPYMTDETAIL",
+        "PODOCUMENT",
+        "PODOCUMENTENTRY",
+        "GLACCOUNT",
+        "DEPARTMENT",
+        "LOCATION",
+        "CLASS",
+        "PROJECT",
+        "ITEM",
+    ],
+)
 async def test_every_field_of_every_seeded_record_can_be_shown(clock, object):
     async with start_simulator(SimulatorOptions(bills=120, seed=2, clock=clock)) as simulation:
         described = await _ask(simulation.environment, f"<lookup><object>{object}</object></lookup>")
@@ -61,13 +79,19 @@ async def test_every_field_of_every_seeded_record_can_be_shown(clock, object):
     assert all([child.tag for child in record] == names for record in data)
 
 
-async def test_each_purchasing_document_names_a_bill_that_names_purchasing(clock):
+async def test_each_vendor_invoice_of_purchasing_names_a_bill_that_names_purchasing(clock):
     async with start_simulator(SimulatorOptions(bills=200, seed=1, clock=clock)) as simulation:
-        documents = await _ask(simulation.environment, _every("PODOCUMENT", "<field>PRRECORDKEY</field>"))
+        documents = await _ask(
+            simulation.environment, _every("PODOCUMENT", "<field>PRRECORDKEY</field><field>DOCPARCLASS</field>")
+        )
         bills = await _ask(simulation.environment, _every("APBILL", "<field>RECORDNO</field><field>MODULEKEY</field>"))
 
     modules = {bill.findtext("RECORDNO"): bill.findtext("MODULEKEY") for bill in bills.find("operation/result/data")}
-    named = [document.findtext("PRRECORDKEY") for document in documents.find("operation/result/data")]
+    named = [
+        document.findtext("PRRECORDKEY")
+        for document in documents.find("operation/result/data")
+        if document.findtext("DOCPARCLASS") == "Invoice"
+    ]
     assert named
     assert {modules[record] for record in named} == {"9.PO"}
 

@@ -1,0 +1,75 @@
+"""What the sources of this adapter share: the next page of a window, the next keys of a replay, and rows in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from pipeline import DataError, Window
+from stages.intacct.client import IntacctClient
+from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.protocol import paging
+from stages.intacct.protocol.query import LARGEST_LIST, Filter, all_of
+from stages.intacct.protocol.responses import Row
+from stages.intacct.reader import Reader, Rows
+
+
+def check_page_size(size: int) -> None:
+    """For the settings of a source: raises ValueError for a size the gateway would refuse. 0 is the connection's."""
+    if not 0 <= size <= LARGEST_PAGE:
+        raise ValueError(f"page_size must be from 1 to {LARGEST_PAGE}")
+
+
+def rules(client: IntacctClient, name: str, dates: dict[str, str], created: str) -> paging.Rules:
+    """How an object of that name is read in windows, over this connection."""
+    return paging.Rules(
+        object=name,
+        dates=dates,
+        created=created,
+        overlap=timedelta(seconds=client.config.overlap),
+        zone=ZoneInfo(client.config.timezone),
+    )
+
+
+async def next_page(
+    reader: Reader,
+    rules: paging.Rules,
+    window: Window,
+    cursor: dict[str, str] | None,
+    where: Filter | None = None,
+) -> tuple[list[Row], paging.Position, bool]:
+    """The rows of the next page, each record once, the position behind them, and whether more follow. Raises as `IntacctClient.query`.
+
+    ``where`` narrows the window.
+    """
+    place = paging.position(cursor, window, rules)
+    filter, order = paging.page_filter(place, window, rules)
+    found: Rows = await reader.page(all_of([where, filter]), order)
+    behind, more = paging.advance(place, found.rows, found.more, rules)
+    distinct = {row["RECORDNO"]: row for row in found.rows}
+    return list(distinct.values()), behind, more
+
+
+def key_slice(window: Window, cursor: dict[str, str] | None) -> tuple[tuple[str, ...], dict[str, str], bool]:
+    """The next keys of a replay, the cursor behind them, and whether more follow."""
+    start = int((cursor or {}).get("keys", "0"))
+    end = start + LARGEST_LIST
+    return window.keys[start:end], {"keys": str(end)}, end < len(window.keys)
+
+
+def gone(object_name: str, key: str) -> DataError:
+    """What becomes of a key that a replay asks for and the books no longer have."""
+    return DataError(
+        f"{object_name} {key} is not in the books", where=f"{object_name} {key} of Intacct",
+        why="it was deleted, made anew under another number, or the API user may not see it",
+        mend="look it up in Intacct; when it is gone for good, close this item", owner="AP", code="MLC-INTACCT-0403",
+    )  # fmt: skip
+
+
+def by(field: str, rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows in groups that have the same value in that field."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.get(field) or "", []).append(row)
+    return groups

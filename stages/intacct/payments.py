@@ -1,0 +1,160 @@
+"""The source `intacct.payments`: AP payments with what they settle. What the rows mean is the business of `protocol.payments`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from pipeline import Context, DataError, Page, PermissionDenied, Record, Window
+from stages.ap.model import Payment
+from stages.intacct.client import IntacctClient
+from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
+from stages.intacct.protocol import fields, objects, paging
+from stages.intacct.protocol.faults import UnknownObject
+from stages.intacct.protocol.payments import ADJUSTMENT_KEYS, payment, settled
+from stages.intacct.protocol.responses import Row, Source
+from stages.intacct.reader import Reader
+
+
+class PaymentsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``fields`` are read besides the usual ones of the payment. ``page_size`` 0: the connection's."""
+
+    fields: list[str] = []
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        check_page_size(self.page_size)
+
+
+class _Parts(msgspec.Struct):
+    """Details by the payment they belong to, and by RECORDNO the bills and adjustments they settle."""
+
+    details: dict[str, list[Row]] = {}
+    bills: dict[str, Row] = {}
+    adjustments: dict[str, Row] = {}
+
+
+class PaymentsSource:
+    """AP payments of every state with what they settle. Order: (WHENMODIFIED, RECORDNO). Repeats within the overlap.
+
+    The key is RECORDNO. A payment that does not read comes as `DataError`.
+    """
+
+    def __init__(self, client: IntacctClient, settings: PaymentsSettings) -> None:
+        self._client = client
+        self._payments = Reader(
+            client, fields.PAYMENT, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
+        )
+        self._details = Reader(client, fields.PAYMENT_DETAIL, page_size=LARGEST_PAGE)
+        self._bills = Reader(client, fields.PAID_BILL, page_size=LARGEST_PAGE)
+        self._adjustments = Reader(client, fields.ADJUSTMENT, page_size=LARGEST_PAGE)
+        self._credits_readable = True
+        self._rules = rules(
+            client, "APPYMT", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
+        )
+
+    async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        """One page, complete with details. Raises as `IntacctClient.query`."""
+        if window.keys:
+            return await self._read_keys(window, cursor)
+        rows, behind, more = await next_page(self._payments, self._rules, window, cursor)
+        return Page(await self._records(rows), behind.cursor(), more)
+
+    async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        keys, behind, more = key_slice(window, cursor)
+        numbers = [key for key in keys if key.isascii() and key.isdigit()]
+        records = await self._records(await self._payments.matching("RECORDNO", numbers))
+        found = {record.key for record in records}
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
+        return Page([*records, *(self._wrap({"RECORDNO": key}, gone("payment", key)) for key in missing)], behind, more)
+
+    async def _records(self, rows: list[Row]) -> list[Record]:
+        """A payment that its details do not add up to is read once more: someone may have saved it between two calls."""
+        records = await self._assembled(rows)
+        torn = [key for key, record in records.items() if _torn(record.body)]
+        if torn:
+            records |= await self._assembled(await self._payments.matching("RECORDNO", torn))
+        return list(records.values())
+
+    async def _assembled(self, rows: list[Row]) -> dict[str, Record]:
+        parts = await self._gather([row["RECORDNO"] or "" for row in rows])
+        return {row["RECORDNO"] or "": self._record(row, parts) for row in rows}
+
+    async def _gather(self, payments: list[str]) -> _Parts:
+        if not payments:
+            return _Parts()
+        details = await self._details.matching("PAYMENTKEY", payments)
+        return _Parts(
+            details=by("PAYMENTKEY", details),
+            bills=_by_record(await self._bills.matching("RECORDNO", _named(details, "RECORDKEY"))),
+            adjustments=await self._adjustments_of(_named(details, *ADJUSTMENT_KEYS)),
+        )
+
+    async def _adjustments_of(self, records: list[str]) -> dict[str, Row]:
+        """Empty where the user may not read them: a payment that uses none needs no such right."""
+        if not records or not self._credits_readable:
+            return {}
+        try:
+            return _by_record(await self._adjustments.matching("RECORDNO", records))
+        except (PermissionDenied, UnknownObject):
+            self._credits_readable = False
+            return {}
+
+    def _record(self, row: Row, parts: _Parts) -> Record:
+        try:
+            body = payment(
+                self._payments.source(row),
+                [self._details.source(detail) for detail in parts.details.get(row["RECORDNO"] or "", [])],
+                bills=_read(self._bills, parts.bills),
+                adjustments=_read(self._adjustments, parts.adjustments),
+                currency=self._client.config.currency,
+            )
+        except DataError as error:
+            return self._wrap(row, error)
+        return self._wrap(row, body)
+
+    def _wrap(self, row: Row, body: Payment | DataError) -> Record:
+        record = Record(
+            key=row["RECORDNO"] or "",
+            kind="payment",
+            body=body,
+            company=self._client.config.company,
+            object="APPYMT",
+            label=row.get("DOCNUMBER") or "",
+            digest=objects.digest(row),
+        )
+        if isinstance(body, DataError):
+            return record
+        digest = objects.digest(body.source, body.details)
+        return record.replace(amount=body.total, currency=body.currency, label=body.number, digest=digest)
+
+
+def _torn(body: object) -> bool:
+    return isinstance(body, Payment) and settled(body) != body.total
+
+
+def _named(details: Iterable[Row], *names: str) -> list[str]:
+    """The records that the details name in those fields, once each, in order."""
+    return list(dict.fromkeys(key for row in details for name in names if (key := row.get(name))))
+
+
+def _by_record(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row["RECORDNO"] or "": row for row in rows}
+
+
+def _read(reader: Reader, rows: Mapping[str, Row]) -> dict[str, Source]:
+    """The documents with their types; one that does not read is as good as one that is not there."""
+    found: dict[str, Source] = {}
+    for record, row in rows.items():
+        try:
+            found[record] = reader.source(row)
+        except DataError:
+            continue
+    return found
+
+
+def payments_source(settings: PaymentsSettings | None, context: Context) -> PaymentsSource:
+    """Builds `intacct.payments`."""
+    return PaymentsSource(context.connection, settings or PaymentsSettings())

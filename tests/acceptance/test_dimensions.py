@@ -1,0 +1,19 @@
+"""Accounts and dimensions from the simulated books to files of JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+
+async def test_every_account_and_dimension_is_kept_once(rigs: Any) -> None:
+    async with rigs(bills=30) as rig:
+        report = (await rig.command("run", str(rig.flows / "dimensions.yaml"), "--json")).json
+        again = (await rig.command("run", str(rig.flows / "dimensions.yaml"), "--json")).json
+        files = sorted((rig.flows / "files").rglob("*.jsonl"))
+        lines = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+        kept = Counter((line.get("object", "GLACCOUNT"), line.get("id", line.get("number"))) for line in lines)
+        assert kept == Counter((master.object, master.id) for master in rig.world.masters)
+        assert {file.parent.name for file in files} == {"accounts", "dimensions"}
+        assert (report["balanced"], report["delivered"], again["delivered"]) == (True, len(rig.world.masters), 0)
