@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 from pipeline import CommandResult, CommandSpec, FlowError, Paint, parse_tree
-from stages.x12.guide import Guide
+from stages.x12.guide import Guide, lint_guide
 from stages.x12.show import Role, show_bytes
 from stages.x12.validator import validate
 from stages.x12.violation import Violation, finding_json
 
 WRONG_GUIDE = "MLC-X12-0207"
+MOST_LOOKED_AT = 1_000_000  # bytes of a file, to see which sets it holds
 
 
 def show(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
@@ -27,6 +29,8 @@ def show(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> Comm
 def check(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
     """Every finding about the file, by the standard and, where given, the partner's guide."""
     guide = read_guide(extra["guide"]) if "guide" in extra else None
+    if guide is not None:
+        refuse_wrong(guide, sets_in(data))
     found = validate(data, guide)
     errors = sum(finding.severity == "error" for finding in found)
     lines = [_line(finding, paint) for finding in found]
@@ -53,6 +57,21 @@ def read_guide(text: str) -> Guide:
             "The guide cannot be used", tuple(findings), mend="mend it, or name a partner file", code=WRONG_GUIDE
         )
     return guide
+
+
+def refuse_wrong(guide: Guide, sets: Collection[str]) -> None:
+    """Raises `FlowError` when the guide asks for what the standard forbids in any of these sets."""
+    problems = dict.fromkeys(problem for set in sorted(sets) for problem in lint_guide(guide, set))
+    if problems:
+        raise FlowError(
+            "The guide cannot be used", why="; ".join(problems), mend="mend these keys of it", code=WRONG_GUIDE
+        )
+
+
+def sets_in(data: bytes) -> set[str]:
+    """The sets in the file that a guide can be about: those we have tables for, by what stands after ``ST`` and the separator."""
+    named = re.findall(rb"ST" + re.escape(data[3:4]) + rb"(\d{3})", data[:MOST_LOOKED_AT]) if data[3:4] else []
+    return {name.decode() for name in named} & {"810", "820", "850"} or {"810"}
 
 
 def _line(finding: Violation, paint: Paint) -> str:

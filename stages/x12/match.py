@@ -156,12 +156,12 @@ def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> 
 def _of_set(received: Received, answer: GroupAnswer, of: SetAnswer | None, sent: Sent) -> Matched:
     reasons: tuple[str, ...] = ()
     if of is not None:
-        status = _SYNTAX.get(of.status, "rejected")
         reasons = tuple(_reasons(of))
-    elif answer.status in ("E", "P") and answer.sets:
-        status = "accepted"  # others of the group are at fault, and this is not among them
+    if answer.status == "R" or of is None:  # a rejected group is rejected whole, whatever is said of its sets
+        spared = of is None and answer.status in ("E", "P") and answer.sets  # others of the group are at fault
+        status = "accepted" if spared else _SYNTAX.get(answer.status, "rejected")
     else:
-        status = _SYNTAX.get(answer.status, "rejected")
+        status = _SYNTAX.get(of.status, "rejected")
     if status == "rejected" and answer.codes:
         reasons += tuple(f"group error {code}" for code in answer.codes)
     if status == "unclear":

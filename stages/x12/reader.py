@@ -312,7 +312,8 @@ _INSIDE_HEADER = "the input ends inside of the interchange header"
 
 
 def _can_separate(mark: str) -> bool:
-    return bool(mark) and not mark.isalnum() and not mark.isspace()
+    """Control characters such as GS and US may; letters, digits, spaces and line ends may not."""
+    return bool(mark) and not mark.isalnum() and mark not in " \r\n"
 
 
 def _terminator(following: str) -> str:

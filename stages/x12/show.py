@@ -186,15 +186,20 @@ def _parties(layout: Layout, body: Sequence[ReadSegment], tables: Release) -> It
             yield f"    {'':<10} {' '.join(filter(None, (place, segment[3], segment[4])))}"
 
 
+_LONGEST_LINE_LOOP = 500
+"""Segments of one line that are looked at for its description: without a bound, showing a long bill would copy it for every line."""
+
+
 def _line_table(layout: Layout, body: Sequence[ReadSegment], tables: Release) -> Iterator[str]:
     yield f"    {'Line':<6}{'Quantity':>12} {'Unit':<10}{'Price':>14}{'Amount':>16}  Description"
     for i, segment in enumerate(body):
         if segment.id != layout.line:
             continue
         unit = tables.meaning("355", segment[3]) or segment[3]
-        says = _description(layout, body[i + 1 :]) or " ".join(filter(None, segment.elements[6::2]))
+        following = body[i + 1 : i + 1 + _LONGEST_LINE_LOOP]
+        says = _description(layout, following) or " ".join(filter(None, segment.elements[6::2]))
         yield f"    {segment[1]:<6}{segment[2]:>12} {unit[:9]:<10}{segment[4]:>14}{_amount(segment):>16}  {says}".rstrip()
-        yield from _line_answers(layout, body[i + 1 :], tables)
+        yield from _line_answers(layout, following, tables)
 
 
 def _description(layout: Layout, following: Sequence[ReadSegment]) -> str:

@@ -46,6 +46,13 @@ def test_a_wrong_guide_is_told_with_its_findings(call: Call, tmp_path: Path) -> 
     assert "`units`" in done.err
 
 
+def test_a_guide_that_asks_for_what_the_standard_forbids_is_refused(call: Call, tmp_path: Path) -> None:
+    guide = tmp_path / "guide.yaml"
+    guide.write_text("forbid: [BIG]\nlimits: { BIG02: 0 }\n")
+    done = call("x12", "validate", str(INVOICE), "--guide", str(guide))
+    assert (done.code, "BIG" in done.err) == (2, True)
+
+
 def test_show_names_segments_and_meanings_without_colour_when_piped(call: Call) -> None:
     done = call("x12", "show", str(INVOICE))
     assert done.code == 0

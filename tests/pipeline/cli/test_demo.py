@@ -49,7 +49,11 @@ def test_a_demo_begins_anew_where_another_has_ended(
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         report = call("demo", "--once", "--json", "--bills", "0").json
-        assert [(flow["flow"], flow["run"]) for flow in report["flows"]] == [("vendors", 1), ("bills", 2), ("acknowledgements", 3)]
+        assert [(flow["flow"], flow["run"]) for flow in report["flows"]] == [
+            ("vendors", 1),
+            ("bills", 2),
+            ("acknowledgements", 3),
+        ]
     assert (tmp_path / ".ml-connector" / "demo.env").stat().st_mode & 0o777 == 0o600
 
 

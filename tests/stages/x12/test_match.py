@@ -119,3 +119,8 @@ def test_answers_in_any_order_and_repeated_give_the_same(answer: Callable[..., R
     received = [answer("ta1.edi"), answer("997.edi"), answer("824.edi")]
     there = statuses(match(received, [sent(1)]).matched)
     assert there == statuses(match(received[::-1] * 3, [sent(1)]).matched) == {1: "business_rejected"}
+
+
+def test_a_rejected_group_is_rejected_whole_whatever_it_says_of_a_set(answer: Callable[..., Received]) -> None:
+    told = answer("997.edi", ("AK3*N4*9*N1*8~\nAK4*2*156*7*ZZ~\nAK5*E*5~\n", "AK5*A~\n"), ("AK9*E", "AK9*R"))
+    assert [m.status for m in match([told], [sent(1), sent(2, control="0002")]).matched] == ["rejected", "rejected"]

@@ -258,3 +258,11 @@ def test_a_long_bill_is_read_in_bounded_memory(interchange: bytes) -> None:
         tracemalloc.stop()
     assert count == 250 * 200 * 3 + 11
     assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("element", ["\x1d", "\x1f", "\t"])
+def test_a_control_character_may_separate_elements(element: str) -> None:
+    """Our own guides may choose one, and what we write we must be able to read."""
+    text = (Path(__file__).parents[2] / "golden" / "x12" / "810_purchased.edi").read_text()
+    payload = text.replace(text[3], element).encode()
+    assert [found for found in validate(payload) if found.severity == "error"] == []
