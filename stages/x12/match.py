@@ -146,7 +146,8 @@ def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> 
         if not mine_named:
             return []
         newest = {(one.sent, one.interchange) for one in _latest(received, mine_named)}
-        told_of = mine if answer.included > len(named) else mine_named  # a short answer names the faulty sets only
+        # A short answer names the faulty sets only; a rejection means the whole group.
+        told_of = mine if answer.included > len(named) or answer.status == "R" else mine_named
         mine = [one for one in told_of if (one.sent, one.interchange) in newest]
     else:
         mine = _latest(received, mine)

@@ -269,7 +269,15 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shutil.copytree(
         ROOT / "flows" / "examples", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ml-connector")
     )
-    calls = ["run small_bills.yaml", "check small_bills.yaml", "docs --limit 1", "dead", "acks", "status", "runs --limit 1"]
+    calls = [
+        "run small_bills.yaml",
+        "check small_bills.yaml",
+        "docs --limit 1",
+        "dead",
+        "acks",
+        "status",
+        "runs --limit 1",
+    ]
     calls += ["show r-1", "show d-1", "show v-1", "show x-1", "show 88121", "show nothing", "replay x-1"]
     found = {}
     for call in calls:
