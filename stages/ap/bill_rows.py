@@ -327,7 +327,7 @@ def _wrong_sums(bill: Bill) -> Iterator[DataError]:
     added = sum((line.amount for line in bill.lines), Decimal(0))
     if added != bill.total:
         why = f"the lines add up to {added}, the bill says {bill.total} {bill.currency}"
-        yield _error(bill, "The lines do not add up to the bill's total", "", why, "MLC-X12-0302")
+        yield _error(bill, "The lines do not add up to the bill's total", "", why, "MLC-X12-0302", mend=_MEND_TOTAL)
 
 
 def check_units(subject: Mapping[str, Any]) -> Iterable[DataError]:
@@ -358,8 +358,13 @@ def _check_line(bill: Bill, line: BillLine) -> Iterator[DataError]:
         )
 
 
-def _error(bill: Bill, what: str, place: str, why: str, code: str) -> DataError:
+_MEND = "Correct the bill in the books and run again"
+_MEND_TOTAL = (  # the lines that the books generate for tax never come with a bill, though its total counts them
+    f"{_MEND}; if it is right there and the difference is tax that the books added, "
+    "the connector cannot send it yet: send it by other means"
+)
+
+
+def _error(bill: Bill, what: str, place: str, why: str, code: str, *, mend: str = _MEND) -> DataError:
     where = f"bill {bill.number or bill.record}{place}"
-    return DataError(
-        what, where=where, why=why, mend="Correct the bill in the books and run again", owner="AP", code=code
-    )
+    return DataError(what, where=where, why=why, mend=mend, owner="AP", code=code)
