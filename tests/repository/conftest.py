@@ -20,7 +20,7 @@ def files() -> Iterator[Path]:
             for name in folders
             if name not in NOT_OURS and not name.endswith(".egg-info") and (not name.startswith(".") or name == ".ci")
         ]
-        yield from (Path(folder, name) for name in names)
+        yield from (Path(folder, name) for name in names if name != ".git")  # in a second working tree it is a file
 
 
 @pytest.fixture(scope="session")
