@@ -23,8 +23,12 @@ _NOT_ANSWERED = frozenset({"FA"})
 _FATAL_NOTES = frozenset(
     {"001", "002", "003", "004", "005", "006", "007", "008", "009", "017", "018", "022", "023", "025", "026", "027"}
 )
+_NOT_SUPPORTED = frozenset({"718/1", "716/2"})
 _IN_997 = {"720/I4": "2", "723/I6": "7", "723/I10": "6", "718/19": "1"}
 _IN_OLD_997 = {"723/12": "3", "723/13": "3"}  # element 723 has these from 005010 on
+_CONVENTION_OF_999 = "005010X231A1"
+"""The convention a 999 follows, as ST03 and GS08 name it, when what it answers follows a convention itself (ASC X12N TR3 005010X231)."""
+
 _PLAIN = "[A-Za-z0-9 .,/()+&-]"  # what no sane sender uses as a delimiter
 _MOST_ELEMENTS = 99  # AK4 per AK3
 _LONGEST_VALUE = 99  # element 724
@@ -34,19 +38,29 @@ def group_answers(examined: Examination, form: Form = "997", *, accept_faults: b
     """What to answer for each interchange: one answer per group, none for groups that are acknowledgements themselves.
 
     ``accept_faults``: sets with faults in elements only are accepted with errors (E) instead of rejected. Warnings, and sums
-    that do not add up, are no matter of syntax and are not reported.
+    that do not add up, are no matter of syntax and are not reported; sets and releases we have no tables for are refused as not
+    supported. A group whose GS01 or GS06 no answer could repeat is told of by the TA1 alone (`interchange_answer`).
     """
     made = []
     for i, interchange in enumerate(examined.interchanges, 1):
-        mine = [found for found in examined.findings if found.interchange == i and found.severity == "error"]
+        mine = [found for found in examined.findings if found.interchange == i and _refuses(found)]
         made.append(
             [
                 _group_answer(group, [found for found in mine if found.group == g], form, accept_faults)
                 for g, group in enumerate(interchange.groups, 1)
-                if group.fields[1:2] != [] and group.fields[1] not in _NOT_ANSWERED
+                if _can_be_answered(group) and group.fields[1] not in _NOT_ANSWERED
             ]
         )
     return made
+
+
+def _refuses(found: Violation) -> bool:
+    return found.severity == "error" or found.standard in _NOT_SUPPORTED
+
+
+def _can_be_answered(group: GroupSeen) -> bool:
+    """AK1 repeats GS01, two characters, and GS06, a number."""
+    return bool(re.fullmatch("[A-Z0-9]{2}", _field(group.fields, 1))) and as_number(_field(group.fields, 6)) > 0
 
 
 def interchange_answer(examined: Examination, index: int = 0, note: str = "") -> InterchangeAnswer:
@@ -57,10 +71,17 @@ def interchange_answer(examined: Examination, index: int = 0, note: str = "") ->
         element, _, code = found.standard.partition("/")
         if element == "I18" and found.interchange == index + 1 and found.severity == "error":
             notes.append(code)
+    if not all(map(_can_be_answered, interchange.groups)):
+        notes.append("024")
     worst = next((code for code in notes if code in _FATAL_NOTES), notes[0] if notes else "000")
     status = "A" if worst == "000" else "R" if worst in _FATAL_NOTES else "E"
-    number, date, time = (_plain(interchange.fields[position]) for position in (13, 9, 10))
+    number, date, time = (_digits(interchange.fields[position], size) for position, size in ((13, 9), (9, 6), (10, 4)))
     return InterchangeAnswer(number=number, date=date, time=time, status=status, note=worst)
+
+
+def _digits(text: str, size: int) -> str:
+    """A number, date or time as TA1 can repeat it: as it is when it is digits of that size, else its digits, filled with zeros."""
+    return re.sub("[^0-9]", "", text)[:size].zfill(size)
 
 
 def _group_answer(group: GroupSeen, found: list[Violation], form: Form, accept_faults: bool) -> GroupAnswer:
@@ -71,7 +92,7 @@ def _group_answer(group: GroupSeen, found: list[Violation], form: Form, accept_f
     )
     codes = _codes([fault.standard for fault in found if not fault.set], "716", 5)
     accepted = sum(one.status != "R" for one in sets)
-    if codes or (sets and not accepted):
+    if codes or not accepted:
         status, accepted = "R", 0
     elif accepted < len(sets):
         status = "P"
@@ -161,7 +182,7 @@ def write_set(answer: GroupAnswer, marks: Delimiters | None = None, control: str
     """The 997 or 999 from ST to SE. The default ``control`` is the placeholder that `stages.x12.envelope.pack` fills."""
     marks = marks or Delimiters()
     three, four, five = ("AK3", "AK4", "AK5") if answer.form == "997" else ("IK3", "IK4", "IK5")
-    rows: list[list[str]] = [["ST", answer.form, control]]
+    rows: list[list[str]] = [["ST", answer.form, control, _convention(answer)]]
     rows.append(["AK1", answer.group, str(answer.number), answer.version if answer.form == "999" else ""])
     for one in answer.sets:
         rows.append(["AK2", one.set, one.control, one.implementation])
@@ -175,6 +196,11 @@ def write_set(answer: GroupAnswer, marks: Delimiters | None = None, control: str
     rows.append(["AK9", answer.status, str(answer.included), str(answer.received), str(answer.accepted), *answer.codes])
     rows.append(["SE", str(len(rows) + 1), control])
     return "".join(marks.element.join(row).rstrip(marks.element) + marks.segment for row in rows).encode("ascii")
+
+
+def _convention(answer: GroupAnswer) -> str:
+    follows = answer.form == "999" and any(one.implementation for one in answer.sets)
+    return _CONVENTION_OF_999 if follows else ""
 
 
 def _position(fault: ElementNote, marks: Delimiters, form: Form) -> str:
@@ -205,6 +231,7 @@ def reply(
     group = interchange.groups[0].fields if interchange.groups else []
     version = _field(group, 8)[:6] if _field(group, 8)[:6] in releases() else releases()[0]
     version = releases()[-1] if any(answer.form == "999" for answer in answered) else version
+    version = next(filter(None, map(_convention, answered)), version)
     envelope = build_envelope(
         us_isa=(fields[7], fields[8].strip()), us_gs=_field(group, 3) or fields[8].strip(),
         them_isa=(fields[5], fields[6].strip()), them_gs=_field(group, 2) or fields[6].strip(),

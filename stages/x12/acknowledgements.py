@@ -168,7 +168,7 @@ def _sent(received: Received, documents: Sequence[SentDocument]) -> list[Sent]:
         for one, (set_code, version), (group, control) in zip(members, versions, numbers, strict=True):
             found.append(
                 Sent(
-                    document=one.id, partner=received.sender, interchange=one.numbers["ISA13"], group=release(version).sets[set_code].group,
+                    document=one.id, partner=received.sender, usage=one.envelope["usage"], interchange=one.numbers["ISA13"], group=release(version).sets[set_code].group,
                     group_number=group, set=set_code, control=f"{control:04d}", reference=one.reference, sent=f"{one.sealed:%y%m%d%H%M}",
                 )
             )  # fmt: skip

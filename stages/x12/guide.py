@@ -46,6 +46,10 @@ PRICE_SCALES = {"HP": 100, "HU": 100, "TP": 1000, "TH": 1000, "PN": 10}
 CLOSED_CODES = frozenset({"248", "455", "640"})
 """Elements whose code list is known in full, as far as partners use it: another value there is an error, not a warning."""
 
+_LINE_ENDS = "\n\r"
+_CONTROLS = "\x07\x0b\x0c\x1c\x1d\x1e\x1f"
+"""Control characters of X12's basic set that may separate anything (X12.6). A line end may only terminate segments; a tab is lost as a blank."""
+
 _ELEMENT = re.compile(r"([A-Z][A-Z0-9]{1,2})(\d\d)")
 _SEGMENT = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\*([A-Z0-9]{1,3}))?")
 
@@ -299,6 +303,8 @@ def _lint_delimiters(guide: Guide) -> Iterator[str]:
     for name, mark in marks.items():
         if len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in " .-":
             yield f"delimiters.{name}: {mark!r} must be one ASCII character, no letter, digit, space, '.' or '-'"
+        elif not mark.isprintable() and mark not in (_LINE_ENDS if name == "segment" else "") + _CONTROLS:
+            yield f"delimiters.{name}: {mark!r} is no control character that X12 separates with there"
     if len({*marks.values()}) < len(marks):
         yield "delimiters: all must be different"
     if guide.newline and "\n" in marks.values():

@@ -47,6 +47,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     group_number: int  # GS06
     set: str  # ST01
     control: str  # ST02
+    usage: str = "P"  # ISA15; test and production number their interchanges apart
     reference: str = ""
     sent: str = ""
 
@@ -74,14 +75,14 @@ def joined(*statuses: Status) -> Status:
 
 
 def match(received: Iterable[Received], sent: Iterable[Sent]) -> Outcome:
-    """Each answer against all that was sent: TA1 by ISA13, 997 and 999 by (GS01, GS06, ST01, ST02), 824 and 855 by number or reference."""
-    mine: dict[tuple[str, str], list[Sent]] = {}
+    """Each answer against all that was sent: of the same partner and usage: TA1 by ISA13, 997 and 999 by (GS01, GS06, ST01, ST02), 824 and 855 by number or reference."""
+    mine: dict[tuple[str, str, str], list[Sent]] = {}
     for one in sent:
-        mine.setdefault(_partner(one.partner), []).append(one)
+        mine.setdefault(_whose(one.partner, one.usage), []).append(one)
     matched: list[Matched] = []
     unmatched: list[Received] = []
     for answer in received:
-        found = _matches(answer, mine.get(_partner(answer.sender), []))
+        found = _matches(answer, mine.get(_whose(answer.sender, answer.usage), []))
         matched += found
         if not found:
             unmatched.append(answer)
@@ -96,8 +97,9 @@ def statuses(matched: Iterable[Matched]) -> dict[int | str, Status]:
     return made
 
 
-def _partner(isa: tuple[str, str]) -> tuple[str, str]:
-    return isa[0].strip(), isa[1].strip()
+def _whose(isa: tuple[str, str], usage: str) -> tuple[str, str, str]:
+    """Anything but P is a test: ISA15 knows P, T and I, and who answers in test may not know which."""
+    return isa[0].strip(), isa[1].strip(), "P" if usage.strip() == "P" else "T"
 
 
 def _matches(received: Received, sent: Sequence[Sent]) -> list[Matched]:

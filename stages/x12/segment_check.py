@@ -197,6 +197,9 @@ class SegmentCheck:
             yield Problem(
                 0, "too_short", f"{element.name} has {length} characters; the minimum is {element.min}", text, ref=ref
             )
+        elif element.type == "AN" and text.isspace() and self.id != "ISA":
+            yield Problem(0, "blank", f"{element.name} holds nothing but spaces", text, ref=ref)
+            return
         elif wrong := _wrong_type(text, element.type):
             yield Problem(0, wrong[1], f"{element.name}: {_shown(visible(text, ref))} is not {wrong[0]}", text, ref=ref)
         elif use.codes is not None and text not in use.codes and text not in use.allowed:
@@ -217,6 +220,8 @@ class SegmentCheck:
 
     def _characters(self, text: str, use: Use) -> Iterator[Problem]:
         element, ref = use.standard.element, _ref(use)
+        if element.type == "R" and text[-1] == ".":
+            yield Problem(0, "untidy", f"{element.name}: the point at the end should be dropped", text, "warning", ref)
         if element.type not in ("AN", "ID"):
             return
         if self._guide is not None and not (

@@ -33,7 +33,7 @@ class WrongSum(msgspec.Struct, frozen=True):
     segment: str
     element: int
     message: str
-    kind: Literal["sum", "count", "hash"] = "sum"
+    kind: Literal["sum", "count", "hash", "sign"] = "sum"
     slight: bool = False
 
 
@@ -52,7 +52,9 @@ class Sums(Protocol):
 
 
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_WHOLE = re.compile(r"-?[0-9]+")
 _LONGEST_NUMBER = 40
+_MOST_ODD = 100  # findings of one kind in one set
 
 
 def number(text: str) -> Decimal:
@@ -71,7 +73,7 @@ class LineSums:
 
     line: ClassVar[str]
     watched: ClassVar[frozenset[str]]
-    stating: ClassVar[frozenset[str]] = frozenset({"TDS", "AMT", "CTT"})
+    stating: ClassVar[frozenset[str]] = frozenset({"TDS", "AMT", "CTT", "SAC"})
 
     def __init__(self) -> None:
         self._lines = 0
@@ -83,6 +85,7 @@ class LineSums:
         self._stated: tuple[str, Place] | None = None
         self._count: tuple[list[str], Place] | None = None
         self._credit = False
+        self._signed: list[WrongSum] = []
 
     def take(self, fields: Sequence[str], place: Place) -> None:
         id = fields[0]
@@ -91,12 +94,21 @@ class LineSums:
         elif id == "CTT":
             self._count = (list(fields), place)
         elif id in ("SAC", "TXI"):
+            self._sign(fields, place)
             try:
                 self._charges[self._in_line] += _charge(fields)
             except InvalidOperation:
                 self._unread = True
         else:
             self._other(fields, place)
+
+    def _sign(self, fields: Sequence[str], place: Place) -> None:
+        """SAC01 tells allowances from charges; a sign besides would be read both ways."""
+        if fields[0] == "SAC" and _at(fields, 5).startswith("-") and len(self._signed) < _MOST_ODD:
+            message = (
+                f"SAC05 says {_at(fields, 5)[:20]}; the amount has no sign, SAC01 tells an allowance from a charge"
+            )
+            self._signed.append(WrongSum(place, "SAC", 5, message, "sign", slight=True))
 
     def _line(self, fields: Sequence[str]) -> None:
         self._lines += 1
@@ -134,11 +146,12 @@ class LineSums:
             yield WrongSum(self._stated[1], id, position, message, slight=slight)
 
     def _counts(self) -> Iterator[WrongSum]:
+        yield from self._signed
         if self._count is None:
             return
         fields, place = self._count
         count = _at(fields, 1)
-        if count.isascii() and count.isdigit() and count.lstrip("0") != str(self._lines or ""):
+        if _WHOLE.fullmatch(count) and count.lstrip("0") != str(self._lines or ""):
             yield WrongSum(
                 place, "CTT", 1, f"CTT01 counts {count.lstrip('0')[:20] or 0} lines; there are {self._lines}", "count"
             )
@@ -232,7 +245,7 @@ class PaymentSums:
     def _item(self, fields: Sequence[str], place: Place) -> None:
         """Paid = gross - discount + adjustment, unless the item says it is a part payment."""
         paid, gross, discount, adjusted = (_at(fields, position) for position in (4, 5, 6, 8))
-        if not paid or not gross or _at(fields, 3) in ("PP", "PI") or len(self._odd) >= 100:
+        if not paid or not gross or _at(fields, 3) in ("PP", "PI") or len(self._odd) >= _MOST_ODD:
             return
         try:
             makes = number(gross) - number(discount or "0") + number(adjusted or "0")

@@ -84,8 +84,11 @@ class Checker:
         self._marks = Delimiters()
         self._at = [0, 0, 0]  # number of the interchange, of the group in it, of the set in that
         self._groups = self._sets = self._position = 0
+        self._interchange_numbers: set[tuple[str, ...]] = set()
         self._group_numbers: set[str] = set()
         self._set_numbers: set[str] = set()
+        self._ta1s = 0
+        self._damaged = False
         self._version = ""  # of the group, "" when there are no tables for it
         self._tables: Tables | None = None
         self._own_tables: dict[tuple[str, str, Delimiters], Tables] = {}
@@ -100,6 +103,7 @@ class Checker:
 
     def take(self, block: Block | Damage) -> None:
         if isinstance(block, Damage):
+            self._damaged = True
             violation = Violation(
                 segment="", offset=block.offset, message=block.why, code=block.code, standard=f"I18/{block.note}",
                 interchange=self._at[0] if self._isa is not None else 0,
@@ -112,6 +116,8 @@ class Checker:
 
     def finish(self) -> None:
         """The input is over."""
+        if not self._at[0] and not self._damaged:
+            self._add(_NOTHING, 0, "interchange_none", "there is no interchange in the input")
         self._abandon("the input ends before this {} is closed", self._st, self._gs, self._isa)
         self._isa = self._gs = self._st = self._walker = None
 
@@ -182,7 +188,8 @@ class Checker:
             case _ if self._st is not None:
                 self._position += 1
                 self._inside(text, fields, offset)
-            case "TA1" if self._gs is None:
+            case "TA1" if self._gs is None and not self._groups:
+                self._ta1s += 1
                 self._envelope(fields, offset)
             case "ISB" | "ISE" | "TA3" if self._gs is None:
                 return  # interchange services: grade of service, deferred delivery, delivery notice; nobody checks them
@@ -252,15 +259,34 @@ class Checker:
         self._marks = block.delimiters
         self._isa, self._gs, self._st, self._walker = _Opened(isa, block.offset), None, None, None
         self._at = [self._at[0] + 1, 0, 0]
-        self._groups, self._group_numbers, self._version = 0, set(), ""
+        self._groups, self._ta1s, self._group_numbers, self._version = 0, 0, set(), ""
         if self._remember:
             self.interchanges.append(InterchangeSeen(isa, self._marks))
         self._envelope(isa, block.offset)
-        if not (isa[13].isascii() and isa[13].isdigit() and isa[13].strip("0")):
-            message = "the interchange control number must be 000000001 or more"
-            self._add(isa, block.offset, "interchange_number_bad", message, 13, isa[13])
+        for element, kind, message in self._header_faults(isa):
+            standard = f"I18/{_NOTES[element]}" if kind == "blank" else ""
+            self._add(isa, block.offset, kind, message, element, isa[element], standard=standard)
         if self._guide is not None:
             self._compare_delimiters(self._guide.delimiters, isa, block.offset)
+
+    def _header_faults(self, isa: list[str]) -> Iterator[tuple[int, str, str]]:
+        """Element, kind and message of what the tables do not know about an ISA."""
+        for element, who in ((6, "sender"), (8, "receiver")):
+            if isa[element] and not isa[element].strip():
+                yield element, "blank", f"the interchange {who} is blank"
+        if isa[12] >= "00402" and isa[11] in (self._marks.element, self._marks.component, self._marks.segment):
+            yield (
+                11,
+                "repetition_separator",
+                f"{isa[11]!r} is another delimiter already; nothing can be repeated with it",
+            )
+        if not (isa[13].isascii() and isa[13].isdigit() and isa[13].strip("0")):
+            yield 13, "interchange_number_bad", "the interchange control number must be 000000001 or more"
+            return
+        whose = (*(field.strip() for field in isa[5:9]), isa[15], isa[13])
+        if whose in self._interchange_numbers:
+            yield 13, "interchange_number_twice", "this sender used the control number before in the same input"
+        self._interchange_numbers.add(whose)
 
     def _compare_delimiters(self, wanted: Delimiters, isa: list[str], offset: int) -> None:
         names = ["element", "segment", "component", *(["repetition"] if isa[12] >= "00402" else [])]
@@ -300,6 +326,8 @@ class Checker:
             self._add(
                 gs, offset, "group_number_twice", "this control number was used before in the interchange", 6, number
             )
+        if _field(gs, 6) and (not number or number.startswith("-")):
+            self._add(gs, offset, "group_number_bad", "the group control number must be 1 or more", 6)
         self._group_numbers.add(number)
 
     def _open_set(self, st: list[str], offset: int) -> None:
@@ -393,6 +421,8 @@ class Checker:
         self._envelope(ge, offset)
         self._compare(ge, offset, 1, str(self._sets), "sets in the group", "group_count", count=True)
         self._compare(ge, offset, 2, _field(self._gs.fields, 6), "the control number of GS", "group_number", count=True)
+        if not self._sets:
+            self._add(ge, offset, "group_empty", "there is no set in this group")
         self._gs = None
 
     def _close_interchange(self, iea: list[str], offset: int) -> None:
@@ -410,6 +440,8 @@ class Checker:
         self._envelope(iea, offset)
         self._compare(iea, offset, 1, str(self._groups), "groups in the interchange", "interchange_count", count=True)
         self._compare(iea, offset, 2, self._isa.fields[13], "the control number of ISA", "interchange_number")
+        if not self._groups and not self._ta1s:
+            self._add(iea, offset, "interchange_empty", "there is neither a group nor a TA1 in this interchange")
         self._isa = None
 
     def _abandon(self, how: str, *opened: _Opened | None) -> None:
@@ -521,6 +553,7 @@ class _Places:
         return offset
 
 
+_NOTHING = [""]
 _CLOSED_BY = {"ST": "SE", "GS": "GE", "ISA": "IEA"}
 
 

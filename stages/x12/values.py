@@ -146,15 +146,18 @@ class Alphabet:
         return written
 
 
-_FRACTION_AFTER_DIGIT = re.compile(r"(?<=[0-9])(?=[\u00BC-\u00BE\u2150-\u215E\u2189])")
+_FRACTIONS = "\u00bc-\u00be\u2150-\u215f\u2189"
+_RAISED = "\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089"
+_APART = re.compile(f"(?<=[0-9{_FRACTIONS}])(?=[{_FRACTIONS}])|(?<=[0-9])(?=[{_RAISED}])")
 
 
 def transliterate(text: str) -> str:
     """The text with typographic marks and ligatures spelled out, accents dropped and line breaks made spaces.
 
-    A fraction after a digit gets a space before it: one and a half pounds must not become eleven halves.
+    A fraction behind a digit or another fraction, and a raised or lowered digit behind a digit, get a space before them: one
+    and a half pounds must not become eleven halves, nor ten with a footnote a hundred and two.
     """
-    text = _FRACTION_AFTER_DIGIT.sub(" ", text.translate(_MARKS))
+    text = _APART.sub(" ", text.translate(_MARKS))
     decomposed = unicodedata.normalize("NFKD", text).translate(_MARKS)
     kept = "".join(c for c in decomposed if not unicodedata.combining(c))
     return re.sub(r"[\t\r\n\v\f\x85\u2028\u2029]+", " ", kept)
@@ -189,6 +192,7 @@ class Encoder:
         self.max = element.max if limit is None else limit  # above the standard's only by `guide.override`
         self._alphabet = alphabet
         self._cut = guide.long_text == "cut" and element.ref in CUTTABLE
+        self._ends_lines = guide.delimiters.segment in "\r\n"
         self._numeric = element.type == "R" or element.type[0] == "N"
 
     def encode(self, value: Any) -> tuple[str, str]:
@@ -253,7 +257,7 @@ class Encoder:
 
     def _filled(self, text: str, length: int) -> str:
         """Up to the minimum: texts with spaces on the right, numbers with zeros on the left; codes never."""
-        if self.element.type == "AN":
+        if self.element.type == "AN" and not self._ends_lines:  # spaces before the end of a line do not last
             return text.ljust(self.min)
         if self._numeric and "." not in text:
             sign, digits = text[: len(text) - length], text[len(text) - length :]

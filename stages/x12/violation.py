@@ -33,7 +33,7 @@ KINDS = {
     "too_long": _kind("0505", "723/5"), "character": _kind("0506", "723/6"), "code": _kind("0507", "723/7"),
     "date": _kind("0508", "723/8"), "time": _kind("0509", "723/9"),
     "exclusion": _kind("0510", "723/10"), "repetitions": _kind("0511", "723/12"),
-    "components": _kind("0512", "723/13"), "untidy": _kind("0513"),
+    "components": _kind("0512", "723/13"), "untidy": _kind("0513"), "blank": _kind("0514", "723/6"),
     # elements, by the partner's guide
     "guide_missing": _kind("0515", "723/1"), "guide_forbidden": _kind("0516", "723/I10"),
     "guide_long": _kind("0517", "723/5"), "guide_code": _kind("0518", "723/I6"),
@@ -54,14 +54,16 @@ KINDS = {
     "group_version": _kind("0541", "716/2"), "group_not_closed": _kind("0542", "716/3"),
     "group_number": _kind("0543", "716/4"), "group_count": _kind("0544", "716/5"),
     "group_number_twice": _kind("0546", "716/19"),
-    "group_not_open": _kind("0547"),
+    "group_not_open": _kind("0547"), "group_number_bad": _kind("0548", "716/6"), "group_empty": _kind("0549"),
     # interchanges
     "interchange_number": _kind("0551", "I18/001"), "interchange_number_bad": _kind("0552", "I18/018"),
     "interchange_count": _kind("0553", "I18/021"),
     "interchange_not_closed": _kind("0554", "I18/023"), "interchange_not_open": _kind("0555", "I18/022"),
-    "outside": _kind("0556", "I18/022"),
+    "outside": _kind("0556", "I18/022"), "interchange_number_twice": _kind("0557", "I18/025"),
+    "interchange_empty": _kind("0558", "I18/024"), "interchange_none": _kind("0559"),
+    "repetition_separator": _kind("0560", "I18/016"),
     # sums
-    "count": _kind("0561"), "sum": _kind("0562"), "hash": _kind("0563"),
+    "count": _kind("0561"), "sum": _kind("0562"), "hash": _kind("0563"), "sign": _kind("0564"),
     # the guide as a whole
     "guide_version": _kind("0571", "716/2"), "guide_delimiters": _kind("0572"), "guide_sign": _kind("0573"),
 }  # fmt: skip

@@ -115,6 +115,49 @@ def test_a_wrong_group_is_rejected_as_a_whole(corpus: dict[str, bytes]) -> None:
     assert (answer.status, answer.accepted, answer.codes) == ("R", 0, ("4",))
 
 
+def test_a_set_we_have_no_tables_for_is_refused_as_not_supported(corpus: dict[str, bytes]) -> None:
+    foreign = corpus["810.edi"].replace(b"ST*810*", b"ST*832*").replace(b"GS*IN*", b"GS*SC*")
+    (answer,) = group_answers(examine([foreign]))[0]
+    assert (answer.status, answer.accepted) == ("R", 0)
+    assert [(one.set, one.status, one.codes) for one in answer.sets] == [("832", "R", ("1",))]
+
+
+def test_a_release_we_have_no_tables_for_is_refused_as_not_supported(corpus: dict[str, bytes]) -> None:
+    (answer,) = group_answers(examine([corpus["810.edi"].replace(b"*004010~", b"*003040~")]))[0]
+    assert (answer.status, answer.codes, answer.accepted) == ("R", ("2",), 0)
+
+
+@pytest.mark.parametrize(("old", "new"), [("GS*IN*", "GS**"), ("*X*004010", "*X*004010")], ids=["GS01", "GS06"])
+def test_a_group_whose_header_cannot_be_repeated_is_told_of_by_the_ta1(
+    corpus: dict[str, bytes], old: str, new: str
+) -> None:
+    payload = corpus["810.edi"].replace(old.encode(), new.encode())
+    if old != "GS*IN*":
+        fields = payload.split(b"GS*")[1].split(b"~")[0].split(b"*")
+        payload = payload.replace(b"*" + fields[5] + b"*X*", b"*none*X*")
+    examined = examine([payload])
+    assert group_answers(examined) == [[]]
+    answer = interchange_answer(examined)
+    assert (answer.status, answer.note) == ("E", "024")
+
+
+def test_a_ta1_repeats_damaged_numbers_as_digits(corpus: dict[str, bytes]) -> None:
+    damaged = (
+        corpus["810.edi"].replace(b"*000000017*0*T", b"*17       *0*T", 1).replace(b"*250131*1200*U", b"*2501XX*    *U")
+    )
+    answer = interchange_answer(examine([damaged]))
+    assert (answer.number, answer.date, answer.time) == ("000000017", "002501", "0000")
+
+
+def test_a_999_follows_a_convention_where_what_it_answers_does(corpus: dict[str, bytes]) -> None:
+    plain = in_5010(corpus["810.edi"])
+    assert b"ST*999*0001~" in replied(plain, "999")
+    followed = replied(plain.replace(b"ST*810*0001~", b"ST*810*0001*004010UCS~"), "999")
+    assert b"ST*999*0001*005010X231A1~" in followed
+    assert b"*X*005010X231A1~" in followed
+    assert [v for v in validate(followed) if v.severity == "error"] == []
+
+
 def test_an_acknowledgement_is_never_answered(corpus: dict[str, bytes]) -> None:
     assert group_answers(examine([corpus["997.edi"]])) == [[]]
     assert group_answers(examine([corpus["ta1.edi"]])) == [[]]

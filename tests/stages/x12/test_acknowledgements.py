@@ -51,7 +51,7 @@ def document(
     **numbers: int,
 ) -> SentDocument:
     return SentDocument(
-        id=id, set=set, delivery=delivery, position=position, envelope={"version": version}, numbers={"ISA13": 9, "GS06": 17} | numbers,
+        id=id, set=set, delivery=delivery, position=position, envelope={"version": version, "usage": "P"}, numbers={"ISA13": 9, "GS06": 17} | numbers,
         sealed=SEALED, reference=reference,
     )  # fmt: skip
 

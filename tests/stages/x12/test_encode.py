@@ -253,6 +253,14 @@ def test_transliteration_can_be_turned_off(text: Text) -> None:
         text(guide={"transliterate": False}, line={"text": "Crème"})
 
 
+def test_a_text_that_is_too_short_is_filled_unless_lines_end_where_segments_do(text: Callable[..., str]) -> None:
+    """Who reads lines strips the spaces at their ends, and the element would be too short again."""
+    one = {"us": {"name": "Harborvale", "id": "7"}}
+    assert "N1*BY*Harborvale*92*7 ~" in text(**one)
+    with pytest.raises(DataError, match="shorter than X12 allows"):
+        text(guide={"delimiters": Delimiters(segment="\n")}, **one)
+
+
 def test_identifiers_are_never_cut(text: Text) -> None:
     with pytest.raises(DataError, match="the maximum is 22"):
         text(guide={"long_text": "cut"}, number="N" * 23)
@@ -495,6 +503,9 @@ def test_dates_have_eight_digits(day: date) -> None:
         ("2\u215c in", "2 3/8 in"),
         ("\u00bc qt", "1/4 qt"),
         ("Cr\u00e8me \u00bd", "Creme 1/2"),
+        ("\u00bd\u00bd", "1/2 1/2"),
+        ("10\u00b2", "10 2"),
+        ("5 m\u00b2", "5 m2"),
     ],
 )
 def test_a_fraction_after_a_digit_keeps_its_value(text: str, written: str) -> None:

@@ -35,6 +35,9 @@ def test_an_unknown_key_is_refused() -> None:
         ({"version": "004010TOOLONG"}, "version: '004010TOOLONG' is not one of"),
         ({"delimiters": Delimiters(element="A")}, "delimiters.element: 'A' must be one ASCII character"),
         ({"delimiters": Delimiters(element="~")}, "delimiters: all must be different"),
+        ({"delimiters": Delimiters(segment="\x00")}, "delimiters.segment: '\\x00' is no control character"),
+        ({"delimiters": Delimiters(element="\x7f")}, "delimiters.element: '\\x7f' is no control character"),
+        ({"delimiters": Delimiters(component="\n")}, "delimiters.component: '\\n' is no control character"),
         (
             {"delimiters": Delimiters(segment="\n"), "newline": True},
             "newline: the segment terminator is a line feed already",

@@ -15,7 +15,7 @@ THEM = ("ZZ", "ACMEAP")
 
 def sent(document: int, **changes: Any) -> Sent:
     made: dict[str, Any] = {
-        "partner": THEM, "interchange": 17, "group": "IN", "group_number": 17, "set": "810", "control": "0001",
+        "partner": THEM, "usage": "T", "interchange": 17, "group": "IN", "group_number": 17, "set": "810", "control": "0001",
         "reference": "INV-1001", "sent": "2501311200",
     }  # fmt: skip
     return Sent(document=document, **{**made, **changes})
@@ -42,6 +42,12 @@ def test_a_997_is_matched_by_partner_group_and_set(answer: Callable[..., Receive
     (matched,) = match([answer("997.edi")], mine).matched
     assert (matched.document, matched.status, matched.by) == (1, "accepted_with_errors", "997")
     assert matched.reasons == ("segment 9, N402: error 7, 'ZZ'",)
+
+
+def test_an_answer_in_test_says_nothing_of_production(answer: Callable[..., Received]) -> None:
+    test, production = sent(1, usage="T"), sent(2, usage="P")
+    assert [m.document for m in match([answer("997.edi")], [test, production]).matched] == [1]
+    assert [m.document for m in match([answer("997.edi", ("*0*T*", "*0*P*"))], [test, production]).matched] == [2]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,13 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("IEA gone", "IEA*1*000000017~", "", "error: ISA at byte 0: IEA is missing: the input ends before this ISA is closed"),
     ("ISA13 zero", "000000017", "000000000", "error: ISA13 at byte 0: the interchange control number must be 000000001 or more"),
     ("segment outside", "GE*1*4~", "GE*1*4~REF*IA*1~", "error: REF at byte 346: segment 'REF' outside of a set"),
+    ("TA1 late", "IEA*1", "TA1*000000016*250130*1200*A*000~IEA*1", "error: TA1 at byte 346: segment 'TA1' outside of a set"),
+    ("CTT negative", "CTT*2", "CTT*-2", "error: CTT01 at segment 9: CTT01 counts -2 lines; there are 2"),
+    ("BIG02 blank", "*INV-1001*", "*  *", "error: BIG02 at segment 2: Invoice Number holds nothing but spaces"),
+    ("GS06 zero", "*4*X*", "*0*X*", "error: GS06 at byte 106: the group control number must be 1 or more"),
+    ("GS06 negative", "*4*X*", "*-4*X*", "error: GS06 at byte 106: the group control number must be 1 or more"),
+    ("sender blank", "HARBORVALE     *01", "               *01", "error: ISA06 at byte 0: the interchange sender is blank"),
+    ("receiver blank", "*0812345678     *", "*               *", "error: ISA08 at byte 0: the interchange receiver is blank"),
 ]  # fmt: skip
 
 
@@ -71,6 +78,56 @@ WRONG: list[tuple[str, str, str, str]] = [
 def test_a_wrong_document_is_caught_in_exact_words(interchange: bytes, old: str, new: str, finding: str) -> None:
     assert old.encode() in interchange
     assert finding in errors(interchange.replace(old.encode(), new.encode()))
+
+
+def test_a_group_without_sets_is_caught(interchange: bytes) -> None:
+    start, end = interchange.index(b"ST*"), interchange.index(b"GE*")
+    empty = interchange[:start] + interchange[end:].replace(b"GE*1", b"GE*0")
+    assert errors(empty) == [f"error: GE at byte {start}: there is no set in this group"]
+
+
+def test_an_interchange_with_nothing_in_it_is_caught(interchange: bytes) -> None:
+    empty = interchange[:106] + b"IEA*0*000000017~"
+    assert errors(empty) == ["error: IEA at byte 106: there is neither a group nor a TA1 in this interchange"]
+
+
+@pytest.mark.parametrize("nothing", [b"", b" \r\n\n", b"\xef\xbb\xbf"], ids=["empty", "blanks", "byte order mark"])
+def test_an_input_without_an_interchange_is_caught(nothing: bytes) -> None:
+    (found,) = validate(nothing)
+    assert (found.severity, found.message) == ("error", "there is no interchange in the input")
+
+
+def test_an_interchange_number_used_twice_by_a_sender_is_caught(interchange: bytes) -> None:
+    twice = interchange + interchange
+    size = len(interchange)
+    assert errors(twice) == [
+        f"error: ISA13 at byte {size}: this sender used the control number before in the same input"
+    ]
+    test = interchange.replace(b"*P*>~", b"*T*>~")
+    other = interchange.replace(b"HARBORVALE     *01", b"HARBORVALE2    *01")
+    assert errors(interchange + test + other) == []
+
+
+@pytest.mark.parametrize("mark", ["*", ">", "~"])
+def test_a_repetition_separator_that_is_another_delimiter_is_caught(interchange: bytes, mark: str) -> None:
+    late = interchange.replace(b"*U*00401*", f"*{mark}*00501*".encode()).replace(b"*004010~", b"*005010~")
+    told = [(v.standard, v.element) for v in validate(late) if v.code == "MLC-X12-0560"]
+    assert told == [("I18/016", 11)] or mark == "*"  # then the header has an element too many, and is none
+
+
+def test_a_signed_allowance_is_a_warning(interchange: bytes) -> None:
+    signed = interchange.replace(b"CTT*2", b"SAC*A*I170***-100~CTT*2").replace(b"SE*10", b"SE*11")
+    told = [str(v) for v in validate(signed) if v.code == "MLC-X12-0564"]
+    assert told == [
+        "warning: SAC05 at segment 9: SAC05 says -100; the amount has no sign, SAC01 tells an allowance from a charge"
+    ]
+
+
+def test_a_point_at_the_end_of_a_number_is_a_warning(interchange: bytes) -> None:
+    pointed = interchange.replace(b"IT1*1*10*", b"IT1*1*10.*")
+    assert [str(v) for v in validate(pointed)] == [
+        "warning: IT102 at segment 5: Quantity Invoiced: the point at the end should be dropped"
+    ]
 
 
 def test_a_set_number_used_twice_in_a_group_is_caught(interchange: bytes) -> None:
