@@ -1,12 +1,10 @@
-"""The simulated company's records: tables with ordered indexes, and the edits a test or a write makes. No XML here."""
+"""The simulated company's records: its tables, how they hang together, and how a record is saved or taken away. No XML here."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -14,14 +12,13 @@ from pipeline import Clock
 from stages.ap.seed.world import (
     SeedBill,
     SeedContact,
-    SeedLine,
     SeedMaster,
     SeedPayment,
     SeedPurchase,
     SeedVendor,
     World,
 )
-from stages.intacct.simulator.model import Field, ObjectType
+from stages.intacct.simulator.model import ObjectType
 from stages.intacct.simulator.objects import OBJECTS, ROWS
 from stages.intacct.simulator.rows import (
     AuditRow,
@@ -37,63 +34,9 @@ from stages.intacct.simulator.rows import (
     TermRow,
     VendorRow,
 )
+from stages.intacct.simulator.tables import Table
 
-Span = tuple[Any, Any]
-"""A closed interval of values; None is open on that side."""
-
-_LAST = 1 << 62
 _FIRST_LINE = 500_001  # line records of both kinds count from here, apart from the records the seed gives
-
-
-class Table:
-    """Rows of one object by record number, with an ordered index per field, built when it is first asked for."""
-
-    def __init__(self, type: ObjectType) -> None:
-        self.type = type
-        self.rows: dict[int, Row] = {}
-        self._indexes: dict[str, tuple[list[tuple[Any, int]], list[Row]]] = {}
-
-    def put(self, row: Row) -> None:
-        self.rows[row.record] = row
-        self._indexes.clear()
-
-    def remove(self, record: int) -> None:
-        del self.rows[record]
-        self._indexes.clear()
-
-    def changed(self) -> None:
-        """A value of a row may have changed by way of another table."""
-        self._indexes.clear()
-
-    def narrowed(self, spans: dict[str, list[Span]]) -> list[Row]:
-        """A superset of the rows whose fields lie in the spans, by the most selective index. Nulls lie in no span."""
-        best: tuple[int, list[Row], list[tuple[int, int]]] | None = None
-        for name, intervals in spans.items():
-            keys, rows = self._index(self.type.fields[name])
-            slices = [_slice(keys, interval) for interval in intervals]
-            size = sum(end - start for start, end in slices)
-            if best is None or size < best[0]:
-                best = (size, rows, slices)
-        if best is None:
-            return list(self.rows.values())
-        return [row for start, end in best[2] for row in best[1][start:end]]
-
-    def _index(self, field: Field) -> tuple[list[tuple[Any, int]], list[Row]]:
-        found = self._indexes.get(field.id)
-        if found is None:
-            pairs = ((field.take(row), row) for row in self.rows.values())
-            entries = sorted(
-                ((value, row.record, row) for value, row in pairs if value is not None), key=lambda e: e[:2]
-            )
-            found = self._indexes[field.id] = ([(e[0], e[1]) for e in entries], [e[2] for e in entries])
-        return found
-
-
-def _slice(keys: list[tuple[Any, int]], span: Span) -> tuple[int, int]:
-    low, high = span
-    start = 0 if low is None else bisect_left(keys, (low, -1))
-    end = len(keys) if high is None else bisect_right(keys, (high, _LAST))
-    return start, max(start, end)
 
 
 class Books:
@@ -120,6 +63,8 @@ class Books:
         self._bills_of_vendor: dict[str, dict[int, BillRow]] = {}
         self._lines = _FIRST_LINE
         self._last_bill = 0  # a record number is never given twice
+        self._uncommitted: list[tuple[datetime, Callable[[], object]]] = []
+        self.unreadable: set[tuple[str, int]] = set()  # rows that fail whatever page they are on
         self._load()
 
     def _load(self) -> None:
@@ -129,13 +74,13 @@ class Books:
         for vendor in self.world.vendors:
             self.put_vendor(vendor)
         for purchase in self.world.purchases:
-            self._put_purchase(purchase)
+            self.put_purchase(purchase)
         for bill in self.world.bills:
             self.put_bill(bill)
         for payment in self.world.payments:
             self.put_payment(payment)
         for order in self.world.orders:
-            self._put_purchase(order)
+            self.put_purchase(order)
         for master in self.world.masters:
             self.put_master(master)
 
@@ -164,6 +109,10 @@ class Books:
     def contact(self, contact: SeedContact | None) -> ContactRow | None:
         return self._contacts.get(contact.name) if contact else None
 
+    def contact_named(self, name: str) -> SeedContact:
+        """KeyError when no vendor has a contact of that name."""
+        return self._contacts[name].contact
+
     def bill_of_purchase(self, id: str) -> BillRow | None:
         record = self._bill_of_purchase.get(id)
         return self.bill(record) if record is not None else None
@@ -189,9 +138,8 @@ class Books:
         self._put_term(vendor.terms)
         for contact in (vendor.contact, vendor.pay_to):
             if contact is not None:
-                self._put_contact(contact, vendor.id)
-        for name in ("APBILL", "APBILLITEM", "APPYMT", "PODOCUMENT"):
-            self.tables[name].changed()
+                self._put_contact(contact, vendor)
+        self._vendors_changed()
 
     def put_bill(self, bill: SeedBill) -> None:
         """Adds the bill with new line records, or replaces the one with its record."""
@@ -229,32 +177,74 @@ class Books:
         self._purchases_changed()
         return row.seed
 
-    def delete_bill(self, record: int) -> SeedBill:
-        """`drop_bill` by a user, which the audit history shows."""
-        bill = self.drop_bill(record)
+    def drop_vendor(self, id: str) -> None:
+        """Takes the vendor away; its contacts and bills stay. KeyError when there is none."""
+        self._drop_all(self.vendors.pop(id), ())
+        self._vendors_changed()
+
+    def drop_payment(self, record: int) -> None:
+        """Takes the payment and its details away. KeyError when there is none."""
+        row = self.tables["APPYMT"].rows[record]
+        assert isinstance(row, PaymentRow)
+        self._drop_all(row, row.details)
+
+    def put_contact(self, contact: SeedContact, modified: datetime) -> None:
+        """Saves a contact wherever vendors have it; their own time of change stays. KeyError when no vendor has it."""
+        for vendor in [each.seed for each in self.vendors.values()]:
+            held = {name: contact for name in ("contact", "pay_to") if _named(getattr(vendor, name)) == contact.name}
+            if held:
+                self.put_vendor(msgspec.structs.replace(vendor, **held))
+        row = self._contacts[contact.name]
+        row.modified = modified
+        self.tables["CONTACT"].changed()
+
+    def purchase(self, id: str) -> SeedPurchase:
+        """The purchasing document. KeyError when there is none."""
+        return self._purchases[id].seed
+
+    def put_purchase(self, purchase: SeedPurchase) -> None:
+        """Adds the document with new line records, or replaces the one of its id."""
+        known = self._purchases.get(purchase.id)
+        if known is not None:
+            self._drop_all(known, known.lines)
+        row = self._purchases[purchase.id] = PurchaseRow(self, purchase)
+        lines = (line for line in purchase.lines if not line.generated)  # tax and freight are subtotals there, no lines
+        row.lines = [PurchaseLineRow(row, self._next_line(), line) for line in lines]
+        self._put_all(row, row.lines)
+
+    def drop_purchase(self, id: str) -> None:
+        """Takes the document and its lines away; its bill stays. KeyError when there is none."""
+        row = self._purchases.pop(id)
+        self._drop_all(row, row.lines)
+
+    def note(self, object: str, key: str, mode: str, *, at: datetime, source: str) -> None:
+        """A row of the audit history."""
         number = len(self.tables["AUDITHISTORY"].rows) + 1
-        self._put(AuditRow(self, number, object="apbill", key=record, at=self.now(), user=self.world.user))
-        return bill
+        user = self.world.user
+        self._put(AuditRow(self, number, object=object, key=key, mode=mode, at=at, user=user, source=source))
 
-    def edit_purchase(self, id: str, lines: tuple[SeedLine, ...] | None, changes: dict[str, Any]) -> int:
-        """Saves the purchasing document anew: its bill is deleted and made again under a new record, which is returned."""
-        purchase = self._purchases[id]
-        modified = changes.pop("modified", self.now())
-        self._drop_all(purchase, purchase.lines)
-        new_lines = purchase.seed.lines if lines is None else lines
-        self._put_purchase(msgspec.structs.replace(purchase.seed, lines=new_lines, modified=modified))
-        old = self.bill_of_purchase(id)
-        if old is None:
-            raise KeyError(f"no bill was made from {id}")
-        if lines is not None:
-            changes = {"lines": lines, "total": sum((line.amount for line in lines), Decimal(0)), **changes}
-        record = self.next_record()
-        bill = msgspec.structs.replace(self.delete_bill(old.record), record=record, modified=modified, **changes)
-        self.put_bill(bill)
-        return record
+    def reserve(self) -> int:
+        """A record number for a bill, which no other will get."""
+        self._last_bill += 1
+        return self._last_bill
 
-    def next_record(self) -> int:
-        return self._last_bill + 1
+    # Commits
+
+    def commit(self, action: Callable[[], object], visible: datetime | None = None) -> None:
+        """Does it now, or when the books' time has reached ``visible``: a save that others see only after its commit."""
+        if visible is None or visible <= self.now():
+            action()
+        else:
+            self._uncommitted.append((visible, action))
+
+    def settle(self) -> None:
+        """What is due by now becomes visible, in order of time."""
+        now = self.now()
+        due = sorted((each for each in self._uncommitted if each[0] <= now), key=lambda each: each[0])
+        self._uncommitted = [each for each in self._uncommitted if each[0] > now]
+        for _, action in due:
+            with suppress(KeyError):  # deleted meanwhile: there is nothing left to save
+                action()
 
     # The tables
 
@@ -274,27 +264,32 @@ class Books:
         for each in (row, *lines):
             self.tables[ROWS[type(each)]].remove(each.record)
 
+    def _vendors_changed(self) -> None:
+        """Bills, payments and documents show their vendor's name, contacts their vendor's entity."""
+        for name in ("APBILL", "APBILLITEM", "APPYMT", "PODOCUMENT", "CONTACT"):
+            self.tables[name].changed()
+
     def _purchases_changed(self) -> None:
         """A purchasing document shows its bill's record, entity and state."""
         self.tables["PODOCUMENT"].changed()
         self.tables["PODOCUMENTENTRY"].changed()
-
-    def _put_purchase(self, purchase: SeedPurchase) -> None:
-        row = self._purchases[purchase.id] = PurchaseRow(self, purchase)
-        lines = (line for line in purchase.lines if not line.generated)  # tax and freight are subtotals there, no lines
-        row.lines = [PurchaseLineRow(row, self._next_line(), line) for line in lines]
-        self._put_all(row, row.lines)
 
     def _put_term(self, name: str) -> None:
         if name and name not in self._terms:
             self._terms[name] = TermRow(self, len(self._terms) + 1, name)
             self._put(self._terms[name])
 
-    def _put_contact(self, contact: SeedContact, vendor: str) -> None:
+    def _put_contact(self, contact: SeedContact, vendor: SeedVendor) -> None:
         known = self._contacts.get(contact.name)
-        row = ContactRow(self, known.record if known else len(self._contacts) + 1, contact, vendor)
-        self._contacts[contact.name] = row
-        self._put(row)
+        if known is not None and known.contact == contact:
+            return  # a vendor saved with the same contact does not save the contact
+        number = known.record if known else len(self._contacts) + 1
+        self._contacts[contact.name] = ContactRow(self, number, contact, vendor, vendor.modified)
+        self._put(self._contacts[contact.name])
+
+
+def _named(contact: SeedContact | None) -> str:
+    return contact.name if contact else ""
 
 
 def _without(type: ObjectType, hidden: Collection[str]) -> ObjectType:

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from stages.intacct.simulator.books import Span
 from stages.intacct.simulator.model import Getter, Kind
 from stages.intacct.simulator.rows import Row
+from stages.intacct.simulator.tables import Span
 
 Predicate = Callable[[Row], bool]
 Operator = Literal[

@@ -16,7 +16,7 @@ from stages.intacct.simulator.envelope import add, records
 from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused, schema_violation
 from stages.intacct.simulator.filters import compiled, spans
 from stages.intacct.simulator.model import Field, ObjectType, show
-from stages.intacct.simulator.query import DEFAULT_PAGE, arranged, read_query, run, visible
+from stages.intacct.simulator.query import DEFAULT_PAGE, arranged, check_readable, read_query, run, visible
 from stages.intacct.simulator.rows import Row
 from stages.intacct.simulator.sessions import Session
 from stages.intacct.simulator.statement import failed, read_statement
@@ -138,6 +138,7 @@ class Functions:
 
     def _legacy_page(self, key: str, found: ResultSet) -> Answer:
         rows = found.rows[found.at : found.at + found.size]
+        check_readable(rows, found.type, self._books)
         found.at += len(rows)
         remaining = len(found.rows) - found.at
         if not remaining:

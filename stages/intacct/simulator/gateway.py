@@ -111,6 +111,7 @@ class Gateway:
 
     def answer(self, body: bytes, *, path: str = PATH, base: str = "", failing: GatewayError | None = None) -> bytes:
         """The reply to a request that came to ``path`` of ``base``. With ``failing`` every function fails with that error."""
+        self.books.settle()
         control: Control | None = None
         try:
             root = read_document(body)

@@ -15,7 +15,7 @@ from lxml import etree
 
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, elements, flag, number, text
-from stages.intacct.simulator.errors import IDENTITY, NO_FIELD, NO_OBJECT, FunctionRefused, schema_violation
+from stages.intacct.simulator.errors import BUSINESS, IDENTITY, NO_FIELD, NO_OBJECT, FunctionRefused, schema_violation
 from stages.intacct.simulator.filters import OPERATORS, Comparison, Group, Node, Operator, Predicate, compiled, spans
 from stages.intacct.simulator.model import Getter, Kind, ObjectType, parse, show
 from stages.intacct.simulator.rows import Row
@@ -217,10 +217,17 @@ def run(query: Query, books: Books, location: str, rng: random.Random) -> Page:
         return _grouped(query, rows)
     rows = arranged(rows, query.order, rng)
     page = rows[query.offset : query.offset + query.size]
+    check_readable(page, query.type, books)
     gets = [each.get for each in query.columns]
     # Most values are texts already; not calling `show` for them is a third of a page's time.
     cells = [[value if type(value := get(row)) is str else show(value) for get in gets] for row in page]
     return Page(names=[each.element for each in query.columns], cells=cells, total=len(rows), offset=query.offset)
+
+
+def check_readable(rows: list[Row], type: ObjectType, books: Books) -> None:
+    """Raises `FunctionRefused` when one of the rows is spoilt: the gateway gives up the whole page."""
+    if books.unreadable and any((type.name, row.record) in books.unreadable for row in rows):
+        raise FunctionRefused(BUSINESS, "There was an error processing the request.")
 
 
 def _matching(query: Query, books: Books, location: str) -> list[Row]:

@@ -91,12 +91,18 @@ class MasterRow(Row):
 
 
 class ContactRow(Row):
-    __slots__ = ("contact", "vendor")
+    """A contact, by its name. ``vendor`` is the first one it was seen on; ``modified`` is its own time of change."""
 
-    def __init__(self, books: Books, record: int, contact: SeedContact, vendor: str) -> None:
+    __slots__ = ("contact", "created", "modified", "vendor")
+
+    def __init__(
+        self, books: Books, record: int, contact: SeedContact, vendor: SeedVendor, modified: datetime | None
+    ) -> None:
         super().__init__(books, record)
         self.contact = contact
-        self.vendor = vendor
+        self.vendor = vendor.id
+        self.created = vendor.created
+        self.modified = modified
 
     @property
     def entity(self) -> str:
@@ -274,10 +280,12 @@ class PurchaseLineRow(Row):
 
 
 class AuditRow(Row):
-    """A deletion: the only trace a deleted record leaves."""
+    """Something done to a record, which may be gone since. ``mode`` is C, M or D; ``source`` is ui, api, csv or system."""
 
-    __slots__ = ("at", "key", "object", "user")
+    __slots__ = ("at", "key", "mode", "object", "source", "user")
 
-    def __init__(self, books: Books, record: int, *, object: str, key: int, at: datetime, user: str) -> None:
+    def __init__(
+        self, books: Books, record: int, *, object: str, key: str, mode: str, at: datetime, user: str, source: str
+    ) -> None:
         super().__init__(books, record)
-        self.object, self.key, self.at, self.user = object, key, at, user
+        self.object, self.key, self.mode, self.at, self.user, self.source = object, key, mode, at, user, source

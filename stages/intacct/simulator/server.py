@@ -1,4 +1,4 @@
-"""The gateway on a loopback socket: HTTP's own rules, the fault plan, and the edits a test makes. The simulator's front."""
+"""The gateway on a loopback socket: HTTP's own rules and the fault plan. The simulator's front."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gzip
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -16,7 +15,8 @@ from aiohttp import web
 from lxml import etree
 
 from pipeline import Clock
-from stages.ap.seed.world import SeedBill, SeedLine, SeedMaster, SeedPayment, SeedVendor, World
+from stages.ap.seed.world import World
+from stages.intacct.simulator.edits import Edits
 from stages.intacct.simulator.errors import BUSINESS, GatewayError
 from stages.intacct.simulator.faults import Call, Fault, FaultKind, FaultPlan, bomb, external_entity, page
 from stages.intacct.simulator.gateway import PATH, SECOND_PATH, Behaviour, Counts, Gateway
@@ -42,7 +42,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
 
 
-class IntacctSimulator:
+class IntacctSimulator(Edits):
     """A Sage Intacct XML gateway for one world, on 127.0.0.1 while entered with ``async with``.
 
     It is a `pipeline.Simulation`. ``port`` 0 takes a free one. Equal worlds, seeds and requests give equal replies.
@@ -61,7 +61,7 @@ class IntacctSimulator:
     ) -> None:
         self.faults = FaultPlan(faults)
         self._behaviour = behaviour or Behaviour()
-        self._gateway = Gateway(world, clock, behaviour=self._behaviour, seed=seed)
+        super().__init__(Gateway(world, clock, behaviour=self._behaviour, seed=seed))
         self._clock = clock
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -123,59 +123,6 @@ class IntacctSimulator:
     def effects(self) -> Sequence[Mapping[str, Any]]:
         """What happened so far, oldest first: ``kind``, ``at`` and the facts of that kind. No secrets."""
         return tuple(self._gateway.effects.entries)
-
-    # What one can change
-
-    def bills(self) -> list[SeedBill]:
-        """The bills as they stand now, by record."""
-        return list(self._gateway.books.bills())
-
-    def add_bill(self, bill: SeedBill) -> None:
-        """Adds a bill as it is: a ``modified`` in the past is a commit that became visible late."""
-        self._gateway.books.put_bill(bill)
-        self._gateway.effects.add("bill added", record=bill.record)
-
-    def edit_bill(self, record: int, *, modified: datetime | None = None, **changes: Any) -> SeedBill:
-        """Saves the bill with changed attributes of `SeedBill` and a new time of change. KeyError when there is none."""
-        before = self._gateway.books.bill(record).seed
-        after = msgspec.structs.replace(before, modified=modified or self._gateway.books.now(), **changes)
-        self._gateway.books.put_bill(after)
-        self._gateway.effects.add("bill edited", record=record, fields=sorted(changes))
-        return after
-
-    def delete_bill(self, record: int) -> SeedBill:
-        """Deletes the bill; only the audit history keeps a trace."""
-        bill = self._gateway.books.delete_bill(record)
-        self._gateway.effects.add("bill deleted", record=record)
-        return bill
-
-    def edit_purchase(self, docid: str, *, lines: tuple[SeedLine, ...] | None = None, **changes: Any) -> int:
-        """Saves a purchasing document: its bill is deleted and made again under a new record, which is returned.
-
-        ``lines`` replace the lines of both; ``changes`` are attributes of the `SeedBill`. KeyError without such a document.
-        """
-        record = self._gateway.books.edit_purchase(docid, lines, changes)
-        self._gateway.effects.add("purchase edited", document=docid, record=record)
-        return record
-
-    def put_payment(self, payment: SeedPayment) -> None:
-        """Adds the payment, or saves it as it is now; its time of change is its own."""
-        self._gateway.books.put_payment(payment)
-        self._gateway.effects.add("payment saved", record=payment.record)
-
-    def put_master(self, master: SeedMaster) -> None:
-        """Adds the account or the dimension's value, or saves it as it is now."""
-        self._gateway.books.put_master(master)
-        self._gateway.effects.add("master saved", object=master.object, id=master.id)
-
-    def put_vendor(self, vendor: SeedVendor) -> None:
-        """Adds the vendor, or saves it as it is now."""
-        self._gateway.books.put_vendor(vendor)
-        self._gateway.effects.add("vendor saved", vendor=vendor.id)
-
-    def end_sessions(self) -> None:
-        """Ends every session at once."""
-        self._gateway.sessions.end_all()
 
     # One request
 

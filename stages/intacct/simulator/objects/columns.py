@@ -1,0 +1,112 @@
+"""How the objects' fields are written down: the builders the tables beside this file share, and the field groups that several have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from stages.intacct.simulator.model import Field, Getter, Kind
+from stages.intacct.simulator.rows import BillRow, ContactRow, PaymentRow, PurchaseRow, VendorRow
+
+Pairs = tuple[tuple[str, str], ...]
+
+STATUS: Pairs = (("active", "T"), ("inactive", "F"), ("active non-posting", "P"))
+FLAGS: Pairs = (("T", "T"), ("F", "F"))
+
+ZERO = Decimal(0)
+
+
+def field(id: str, kind: Kind, take: Getter, codes: Pairs = (), *, required: bool = False, writable: str = "") -> Field:
+    return Field(id=id, kind=kind, take=take, codes=codes, required=required, writable=writable)
+
+
+def fields(fields: Iterable[Field]) -> dict[str, Field]:
+    return {field.id: field for field in fields}
+
+
+def none(_: object) -> None:
+    return None
+
+
+def constant(value: object) -> Getter:
+    return lambda _: value
+
+
+RECORD = field("RECORDNO", "INTEGER", lambda r: r.record, required=True)
+
+
+def contact_group(prefix: str, get: Getter) -> list[Field]:
+    """The fields of a contact group. ``get`` gives the `SeedContact` of a row, or None."""
+
+    def text(name: str, attribute: str) -> Field:
+        return field(prefix + name, "TEXT", lambda r: getattr(get(r), attribute, "") or None)
+
+    def blank(name: str) -> Field:
+        return field(prefix + name, "TEXT", none)
+
+    def flag(name: str, value: bool) -> Field:
+        return field(prefix + name, "BOOLEAN", lambda r: value if get(r) else None)
+
+    status = field(prefix + "STATUS", "ENUM", lambda r: "active" if get(r) else None, STATUS)
+    return [
+        text("CONTACTNAME", "name"),
+        text("COMPANYNAME", "company"),
+        blank("PREFIX"),
+        text("FIRSTNAME", "first_name"),
+        blank("INITIAL"),
+        text("LASTNAME", "last_name"),
+        text("PRINTAS", "company"),
+        flag("TAXABLE", True),
+        blank("TAXGROUP"),
+        text("PHONE1", "phone"),
+        *(blank(name) for name in ("PHONE2", "CELLPHONE", "PAGER", "FAX")),
+        text("EMAIL1", "email"),
+        *(blank(name) for name in ("EMAIL2", "URL1", "URL2")),
+        flag("VISIBLE", True),
+        text("MAILADDRESS.ADDRESS1", "line1"),
+        text("MAILADDRESS.ADDRESS2", "line2"),
+        blank("MAILADDRESS.ADDRESS3"),
+        text("MAILADDRESS.CITY", "city"),
+        text("MAILADDRESS.STATE", "state"),
+        text("MAILADDRESS.ZIP", "postal_code"),
+        text("MAILADDRESS.COUNTRY", "country"),
+        text("MAILADDRESS.COUNTRYCODE", "country_code"),
+        blank("MAILADDRESS.LATITUDE"),
+        blank("MAILADDRESS.LONGITUDE"),
+        status,
+    ]
+
+
+def stamps(created: Getter, modified: Getter) -> list[Field]:
+    """The audit fields. The books show both times without a zone; see `Books.stamp`."""
+    return [
+        field("AUWHENCREATED", "TIMESTAMP", lambda r: r.books.created_stamp(created(r))),
+        field("WHENMODIFIED", "TIMESTAMP", lambda r: r.books.stamp(modified(r))),
+        field("CREATEDBY", "INTEGER", constant(1)),
+        field("MODIFIEDBY", "INTEGER", lambda r: 1 if modified(r) else None),
+    ]
+
+
+def _entity_name(row: VendorRow | ContactRow | BillRow | PurchaseRow | PaymentRow) -> str | None:
+    entity = row.books.entity(row.entity)
+    return entity.seed.name if entity else None
+
+
+ENTITY = [
+    field("MEGAENTITYID", "TEXT", lambda r: r.entity or None),
+    field("MEGAENTITYNAME", "TEXT", _entity_name),
+]
+
+
+def line_dimensions() -> list[Field]:
+    """What bill lines and purchase lines both carry of the company's dimensions."""
+    return [
+        field("DEPARTMENTID", "TEXT", lambda r: r.line.department or None),
+        field("LOCATIONID", "TEXT", lambda r: r.line.location or r.entity or None),
+        field("PROJECTID", "TEXT", none),
+        field("CLASSID", "TEXT", none),
+        field("CUSTOMERID", "TEXT", none),
+        field("EMPLOYEEID", "TEXT", none),
+        field("ITEMID", "TEXT", lambda r: r.line.item or None),
+        field("ITEMNAME", "TEXT", lambda r: r.line.item_name or None),
+    ]
