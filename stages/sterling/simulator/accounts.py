@@ -174,12 +174,15 @@ class Permissions(Collection):
         return {"permissionName": item, "permissionId": item, "permissionType": coded(kind, _PERMISSION_TYPES[kind])}
 
 
+VIRTUAL_ROOT = {"userName": Field(required=True), "mailboxPath": Field(required=True)}
+
+
 class UserVirtualRoots(Collection):
-    """Which mailbox a user sees as ``/``; read only here."""
+    """Which mailbox a user sees as ``/``; made and taken away, never changed."""
 
     name: ClassVar[str] = "uservirtualroots"
     kind: ClassVar[str] = "UserVirtualRoot"
-    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "delete"})
 
     def candidates(self, call: Call) -> Iterable[Account]:
         asked = call.query.get("userName")
@@ -194,3 +197,20 @@ class UserVirtualRoots(Collection):
 
     def view(self, item: Account, call: Call) -> dict[str, Any]:
         return {"userName": item.user, "mailboxPath": item.root}
+
+    def create(self, call: Call) -> str:
+        fields = read_fields(VIRTUAL_ROOT, call.fields(creating=True), creating=True)
+        account, path = self.hub.accounts.get(str(fields["userName"])), str(fields["mailboxPath"])
+        if account is None:
+            raise ApiError(400, f"API000464: The user account {fields['userName']} does not exist")
+        if path not in self.hub.paths:
+            raise ApiError(400, f"The mailbox {path} does not exist")
+        if account.root:
+            raise ApiError(400, f"A virtual root for the user {account.user} already exists")
+        account.root = path
+        self.hub.log("root.created", user=account.user, path=path)
+        return account.user
+
+    def remove(self, call: Call, item: Account) -> None:
+        item.root = ""
+        self.hub.log("root.deleted", user=item.user)

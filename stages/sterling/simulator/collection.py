@@ -16,7 +16,7 @@ from stages.sterling.simulator.wire import ApiError, ContainerError, Reply, read
 
 @dataclass(slots=True)
 class Call:
-    """One authenticated request to a collection. ``rest`` is what follows its name; the last three are a fault plan's wishes."""
+    """One authenticated request to a collection. ``rest`` is what follows its name; the last four are a fault plan's wishes."""
 
     method: str
     rest: tuple[str, ...]
@@ -27,6 +27,7 @@ class Call:
     created_by: datetime | None = None  # lists omit what is younger
     shift: int = 0
     repeat: int = 0
+    lacking: frozenset[str] = frozenset()  # parts of a new partner that the server fails to make
 
     def fields(self, *, creating: bool = False) -> dict[str, Any]:
         return read_body(self.raw, self.content_type, creating=creating)

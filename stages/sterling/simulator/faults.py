@@ -23,6 +23,7 @@ Kind = Literal[
     "hidden",  # message lists omit what is younger than ``seconds``
     "shifted",  # the window starts ``rows`` earlier (rows repeat); negative: later (rows are missed)
     "repeated",  # the first ``rows`` rows of a list appear twice
+    "partial",  # a new partner is made without its parts in ``lacking`` (user, mailbox, root), and the answer is 500
     "effect",  # nothing goes wrong; only ``on_effect`` is called
 ]
 
@@ -46,6 +47,7 @@ class Fault:
     seconds: float = 0.0
     status: int = 0
     rows: int = 1
+    lacking: frozenset[str] = frozenset()
     on_effect: Callable[[], Awaitable[None] | None] | None = None
     release: asyncio.Event = field(default_factory=asyncio.Event)
     reached: asyncio.Event = field(default_factory=asyncio.Event)

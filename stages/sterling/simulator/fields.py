@@ -10,7 +10,7 @@ import msgspec
 
 from stages.sterling.simulator.wire import ApiError
 
-Kind = Literal["text", "boolean", "integer", "enum", "object", "names"]
+Kind = Literal["text", "boolean", "integer", "enum", "object", "names", "texts"]
 _TRUTH = {True: True, False: False, "true": True, "false": False}
 
 
@@ -99,7 +99,22 @@ def _names(name: str, field: Field, value: Any) -> list[str]:
     return [item["name"] for item in value]
 
 
-_READERS = {"text": _text, "boolean": _boolean, "integer": _integer, "enum": _enum, "object": _object, "names": _names}
+def _texts(name: str, field: Field, value: Any) -> list[str]:
+    """A list of plain texts."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ApiError(400, f"The field '{name}' must be a list of texts")
+    return value
+
+
+_READERS = {
+    "text": _text,
+    "boolean": _boolean,
+    "integer": _integer,
+    "enum": _enum,
+    "object": _object,
+    "names": _names,
+    "texts": _texts,
+}
 
 
 def comma_list(value: str | None) -> list[str]:

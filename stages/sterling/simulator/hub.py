@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pipeline import Clock
@@ -75,6 +76,40 @@ class Message:
     until: datetime | None = None
 
 
+@dataclass(slots=True)
+class CodeList:
+    """One version of a code list. ``codes`` are by (sender code, receiver code), each with its description and texts."""
+
+    name: str
+    sender: str
+    receiver: str
+    version: int
+    comments: str
+    active: bool
+    default: bool
+    user: str
+    created: datetime
+    codes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}|{self.sender}|{self.receiver}|{self.version}"
+
+
+@dataclass(slots=True)
+class Rule:
+    """A routing rule. ``taken`` are the messages it was started for; a rule takes a message once."""
+
+    name: str
+    mailboxes: list[int]
+    pattern: str
+    automatic: bool
+    kind: str
+    action: str
+    run_as: str
+    taken: set[int] = field(default_factory=set)
+
+
 class Hub:
     """All state. ``effects`` lists what took effect, in order; ``watchers`` are called with each message that arrives."""
 
@@ -86,6 +121,9 @@ class Hub:
         self.communities: dict[str, dict[str, Any]] = {}
         self.partners: dict[str, dict[str, Any]] = {}
         self.channels: dict[str, dict[str, Any]] = {}
+        self.code_lists: dict[str, CodeList] = {}
+        self.rules: dict[str, Rule] = {}
+        self.considered: set[int] = set()  # messages that automatic evaluation has looked at: it never does so twice
         self.mailboxes: dict[int, Mailbox] = {}
         self.paths: dict[str, Mailbox] = {}
         self.documents: dict[str, StoredDocument] = {}
@@ -171,6 +209,36 @@ class Hub:
         self.paths[parent_of(mailbox.path)].children.pop(mailbox.id, None)
         self.permissions.pop(mailbox.permission, None)
         self.log("mailbox.deleted", path=mailbox.path, mailbox=mailbox.id)
+
+    # --- routing rules ----------------------------------------------------------------------------------------------
+
+    def evaluate_automatic(self) -> int:
+        """What the scheduled service does: each message that it has not considered yet is offered to every automatic rule, once."""
+        new = [message for message in self.messages.values() if message.id not in self.considered]
+        self.considered.update(message.id for message in new)
+        return sum(self.evaluate(rule, new) for rule in list(self.rules.values()) if rule.automatic)
+
+    def evaluate(self, rule: Rule, messages: Sequence[Message]) -> int:
+        """Starts the rule's process for each of the messages that it targets and has not taken yet; how many those were."""
+        targets = [
+            message
+            for message in messages
+            if message.mailbox.id in rule.mailboxes and message.id not in rule.taken and message.id in self.messages
+            if fnmatchcase(message.name, rule.pattern or "*")
+        ]
+        for message in targets:
+            self._start(rule, message)
+        return len(targets)
+
+    def _start(self, rule: Rule, message: Message) -> None:
+        """A process extracts the message it was started for: a counted one is used up by that."""
+        rule.taken.add(message.id)
+        self.log(
+            "process.started", rule=rule.name, action=rule.action, message=message.id, mailbox=message.mailbox.path
+        )
+        if message.count:
+            message.count -= 1
+            self._log_message("message.extracted", message)
 
     # --- documents and messages -------------------------------------------------------------------------------------
 

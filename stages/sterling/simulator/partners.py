@@ -11,7 +11,7 @@ from stages.sterling.simulator.conventions import coded
 from stages.sterling.simulator.fields import read_fields
 from stages.sterling.simulator.hub import Account
 from stages.sterling.simulator.partner_fields import CHANNEL, COMMUNITY, EMPTY_TEXTS, NEVER_READ, PARTNER
-from stages.sterling.simulator.wire import ApiError
+from stages.sterling.simulator.wire import ApiError, ContainerError
 
 
 class TradingPartners(Collection):
@@ -47,9 +47,11 @@ class TradingPartners(Collection):
         password = fields.pop("password", None)
         self._check_fields(fields)
         self._check_user(fields, password)
-        self._add_user(fields, password or "")
+        self._add_parts(fields, password or "", call.lacking)
         self.hub.partners[name] = fields
         self.hub.log("partner.created", partner=name, code=fields.get("code") or "", user=fields["username"])
+        if call.lacking:
+            raise ContainerError(500, "the partner was saved, what belongs to it was not")
         return name
 
     def update(self, call: Call, item: dict[str, Any]) -> None:
@@ -61,7 +63,8 @@ class TradingPartners(Collection):
         self._check_fields({**item, **fields})
         if password:
             check_password(password, self.switches)
-            self.hub.accounts[item["username"]].password = password
+            if item["username"] in self.hub.accounts:
+                self.hub.accounts[item["username"]].password = password
         changed = sorted(name for name, value in fields.items() if item.get(name) != value)
         item.update(fields)
         self.hub.log("partner.updated", partner=item["partnerName"], code=item.get("code") or "", changed=changed)
@@ -91,15 +94,18 @@ class TradingPartners(Collection):
         elif fields["authenticationType"] == "Local":
             raise ApiError(400, "API000175: Could not save user account: The field 'password' is required")
 
-    def _add_user(self, fields: Mapping[str, Any], password: str) -> None:
-        """The login user, its mailbox (kept when it is there already) and its virtual root."""
-        path = f"/{fields['partnerName']}"
+    def _add_parts(self, fields: Mapping[str, Any], password: str, lacking: frozenset[str]) -> None:
+        """The login user, its mailbox (kept when it is there already) and its virtual root, but for what is ``lacking``."""
+        path, user = f"/{fields['partnerName']}", str(fields["username"])
         names = {"givenName": fields["givenName"], "surname": fields["surname"], "email": fields["emailAddress"]}
-        user = str(fields["username"])
-        self.hub.add_account(Account(user, password, names, root=path))
+        if "user" not in lacking:
+            self.hub.add_account(Account(user, password, names, root="" if "root" in lacking else path))
+        if "mailbox" in lacking:
+            return
         mailbox = self.hub.paths.get(path) or self.hub.add_mailbox(path, str(fields["partnerName"]))
-        mailbox.users.append(user)
-        self.hub.grant(mailbox, [user], [])
+        if user in self.hub.accounts:
+            mailbox.users.append(user)
+            self.hub.grant(mailbox, [user], [])
 
 
 class Communities(Collection):

@@ -15,12 +15,14 @@ from pipeline import Clock
 from stages.ap.seed.world import World
 from stages.sterling.simulator import seeding
 from stages.sterling.simulator.accounts import Permissions, UserAccounts, UserGroups, UserVirtualRoots
+from stages.sterling.simulator.code_lists import CodeListCodes, CodeLists
 from stages.sterling.simulator.collection import Call, Collection
 from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.hub import Hub, Message
 from stages.sterling.simulator.mailboxes import MailboxContents, Mailboxes
 from stages.sterling.simulator.messages import Documents, MailboxMessages, MessageBatches
 from stages.sterling.simulator.partners import Communities, RoutingChannels, TradingPartners
+from stages.sterling.simulator.routing import RoutingRules
 from stages.sterling.simulator.signin import SignIn, unauthorized
 from stages.sterling.simulator.switches import Switches
 from stages.sterling.simulator.wire import (
@@ -40,6 +42,9 @@ COLLECTIONS: tuple[type[Collection], ...] = (
     TradingPartners,
     Communities,
     RoutingChannels,
+    RoutingRules,
+    CodeLists,
+    CodeListCodes,
     Mailboxes,
     MailboxContents,
     MailboxMessages,
@@ -109,6 +114,10 @@ class SterlingSimulator:
     def consume(self, message: int | str) -> None:
         """A routing rule takes a message away, as on a hub that processes what arrives. KeyError when it is gone."""
         self.hub.remove_message(self.hub.messages[int(message)], "message.consumed")
+
+    def evaluate_rules(self) -> int:
+        """The scheduled service runs once, as it does every minute where somebody has enabled its schedule; how often a process was started."""
+        return self.hub.evaluate_automatic()
 
     def watch(self, callback: Callable[[Message], None]) -> None:
         """Calls back, synchronously, with each message that arrives from now on."""
@@ -239,6 +248,8 @@ class SterlingSimulator:
                 call.shift = fault.rows
             elif fault.kind == "repeated":
                 call.repeat = fault.rows
+            elif fault.kind == "partial":
+                call.lacking = fault.lacking
 
     # --- faults -----------------------------------------------------------------------------------------------------
 

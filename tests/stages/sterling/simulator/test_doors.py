@@ -31,7 +31,7 @@ async def test_a_strict_server_knows_lower_case_only(serve, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/routingrules/", "/codelists/", "/nothing/", "/", "/mailboxes/101/actions/burn", "/mailboxes/101/parts"]
+    "path", ["/envelopes/", "/contracts/", "/nothing/", "/", "/mailboxes/101/actions/burn", "/mailboxes/101/parts"]
 )
 async def test_what_is_not_there_gets_the_containers_404_page(serve, path):
     async with serve() as call:

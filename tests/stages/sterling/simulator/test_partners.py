@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from stages.sterling.simulator import Fault
+
 REQUIRED = [
     "partnerName", "community", "username", "password", "authenticationType", "givenName", "surname", "emailAddress", "phone",
     "isInitiatingConsumer", "isInitiatingProducer", "isListeningConsumer", "isListeningProducer", "doesUseSSH",
@@ -294,3 +296,47 @@ async def test_two_thousand_partners_come_page_by_page(serve, partner):
             call.simulator.hub.partners[name] = partner(partnerName=name)
         pages = [(await call("GET", f"/tradingpartners/?_range={n}000-{n}999")).body for n in range(3)]
         assert [len(page) for page in pages] == [1000, 1000, 0]
+
+
+@pytest.mark.parametrize("lacking", ["user", "mailbox", "root"])
+async def test_a_creation_that_fails_in_the_middle_leaves_a_partner_that_lacks_something(serve, partner, lacking):
+    async with serve() as call:
+        call.simulator.faults.add(Fault(kind="partial", match="POST tradingpartners", lacking=frozenset({lacking})))
+        assert (await call("POST", "/tradingpartners/", partner())).status == 500
+        assert (await call("GET", "/tradingpartners/V00123")).status == 200
+        hub = call.simulator.hub
+        there = {"user": "v00123" in hub.accounts, "mailbox": "/V00123" in hub.paths}
+        there["root"] = there["user"] and bool(hub.accounts["v00123"].root)
+        assert [part for part, made in there.items() if not made] == (
+            [lacking, "root"] if lacking == "user" else [lacking]
+        )
+
+
+async def test_a_virtual_root_can_be_made_for_a_user_without_one(serve):
+    async with serve() as call:
+        body = {"userName": "apconnector", "mailboxPath": "/RIVERBEND"}
+        assert (await call("POST", "/uservirtualroots/", body)).id == "apconnector"
+        assert (await call("GET", "/uservirtualroots/apconnector")).body["mailboxPath"] == "/RIVERBEND"
+        assert "already exists" in (await call("POST", "/uservirtualroots/", body)).error
+        await call("DELETE", "/uservirtualroots/apconnector")
+        assert (await call("GET", "/uservirtualroots/apconnector")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"userName": "nobody", "mailboxPath": "/RIVERBEND"}, "API000464"),
+        ({"userName": "apconnector", "mailboxPath": "/NOWHERE"}, "does not exist"),
+        ({"userName": "apconnector"}, "mailboxPath"),
+    ],
+)
+async def test_a_virtual_root_that_breaks_a_rule_is_refused(serve, body, told):
+    async with serve() as call:
+        got = await call("POST", "/uservirtualroots/", body)
+        assert (got.status, told in got.error) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/tradingpartners/", "/communities/AP_VENDORS", "/mailboxes/?_range=0-9"])
+async def test_no_answer_carries_an_etag(serve, path):
+    async with serve() as call:
+        assert "ETag" not in (await call("GET", path)).headers
