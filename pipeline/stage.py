@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import msgspec
 
 from pipeline.clock import Clock, Ids
+from pipeline.errors import ConnectorError
 from pipeline.record import Answer, Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
 
 Verb = Literal["source", "map", "filter", "branch", "encode", "sink"]
@@ -135,11 +136,52 @@ class Context(msgspec.Struct):
     environment: Mapping[str, str] = {}
 
 
+CheckState = Literal["ok", "warning", "failed", "skipped"]
+
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """One line of `ml-connector doctor`: what was checked, how it is, and what was found.
+
+    A warning and a failure carry a ``problem`` in four parts. Use the constructors; ``found`` says what the problem does not.
+    """
+
+    name: str
+    state: CheckState
+    found: str = ""
+    problem: ConnectorError | None = None
+
+    @classmethod
+    def ok(cls, name: str, found: str = "") -> Diagnosis:
+        return cls(name, "ok", found)
+
+    @classmethod
+    def warning(cls, name: str, problem: ConnectorError, found: str = "") -> Diagnosis:
+        """It works, but somebody should know."""
+        return cls(name, "warning", found, problem)
+
+    @classmethod
+    def failed(cls, name: str, problem: ConnectorError, found: str = "") -> Diagnosis:
+        """A run would fail, or do less than it should."""
+        return cls(name, "failed", found, problem)
+
+    @classmethod
+    def skipped(cls, name: str, why: str) -> Diagnosis:
+        """It could not be checked, for this reason."""
+        return cls(name, "skipped", why)
+
+
+Tell = Callable[[Diagnosis], None]
+"""Reports one line of `doctor`; it is shown at once."""
+
+
 class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One stage an adapter offers. ``config`` is the type of its ``with`` settings, ``connection`` the type ``via`` must name.
 
     ``build(settings, context)`` returns the stage. ``lint(settings, folder, environment)`` returns findings of its own without any connection
     (see `pipeline.flow.findings.Finding`), so that `ml-connector check` can report the files a stage reads.
+    ``destinations(settings, folder, environment)`` lists every destination that the documents made here may go to.
+    ``diagnose(settings, context, destinations, tell)`` checks for `doctor` what the stage needs beyond its connection, changing nothing:
+    ``context.connection`` is the open client, ``destinations`` what the stages above it in the flow offer. What it raises is a failed line.
     """
 
     name: str
@@ -148,6 +190,8 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     config: type | None = None
     connection: str | None = None
     lint: Callable[[Any, Path, Mapping[str, str]], list[Any]] | None = None
+    destinations: Callable[[Any, Path, Mapping[str, str]], Sequence[Destination]] | None = None
+    diagnose: Callable[[Any, Context, Sequence[Destination], Tell], Awaitable[None]] | None = None
     doc: str = ""
     exactly_once: bool = (
         False  # for sinks: that it has ``find`` or ``answer``; any other is at-least-once, and `check` and `run` say so
@@ -158,12 +202,16 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One connection type. ``open(settings, context)`` is an async context manager that yields the client the stages get.
 
     ``check(client)`` signs in and looks around for `check --live`; it raises `ConnectorError` in four parts.
+    ``diagnose(settings, context, tell)`` does so step by step for `doctor`, and opens what it needs itself, so that it can say why
+    opening fails. It changes nothing on the far side, and returns whether what uses the connection can be checked over it. What it
+    raises is a failed line. Without it `doctor` opens and checks.
     """
 
     name: str
     config: type
     open: Callable[[Any, Context], AbstractAsyncContextManager[Any]]
     check: Callable[[Any], Awaitable[None]] | None = None
+    diagnose: Callable[[Any, Context, Tell], Awaitable[bool]] | None = None
     doc: str = ""
 
 

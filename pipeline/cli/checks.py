@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from pipeline.cli.output import counted, error_json, finding_json, print_error, print_findings, print_json, say, tell
-from pipeline.cli.shipped import find_flow, shipped_flows
+from pipeline.cli.shipped import find_flow, flows_here
 from pipeline.engine.build import check_connections
 from pipeline.engine.services import Services
 from pipeline.errors import ConnectorError
@@ -52,7 +52,7 @@ async def check(
     """Report everything that is wrong with flow files, at once, with file, line and column."""
     registry = load_registry()
     checked = Checked()
-    for path in [find_flow(text) for text in flows] if flows else _here():
+    for path in [find_flow(text) for text in flows] if flows else flows_here():
         await _check(path, registry, checked, live=live)
     if json:
         print_json(_as_json(checked))
@@ -98,11 +98,6 @@ def _as_json(checked: Checked) -> dict[str, Any]:
     ]
     ok = checked.exit_code == 0
     return {"schema": "mlc.check/1", "ok": ok, "flows": flows, "findings": findings, "live": live}
-
-
-def _here() -> list[Path]:
-    folder = Path("flows") if Path("flows").is_dir() else shipped_flows()
-    return sorted(folder.glob("*.yaml"))
 
 
 async def _sign_in(flow: Flow, registry: Registry) -> list[ConnectorError]:

@@ -32,3 +32,9 @@ def find_flow(text: str) -> Path:
         f"There is no flow {text!r}", why=f"neither {text} nor flows/{text}.yaml is a file, and the shipped flows are {', '.join(names)}",
         mend="name a flow file", code="MLC-CLI-0003",
     )  # fmt: skip
+
+
+def flows_here() -> list[Path]:
+    """The flow files in ``flows/`` here, or the shipped ones."""
+    folder = Path("flows") if Path("flows").is_dir() else shipped_flows()
+    return sorted(folder.glob("*.yaml"))

@@ -65,7 +65,7 @@ async def _connect(
             spec = registry.connection(connection.type)
             assert spec is not None, "a checked flow names known connections"
             settings = connect_settings(connection, spec, services.environment, flow.file.parent)
-            client = await stack.enter_async_context(spec.open(settings, _context(flow, connection.name, services)))
+            client = await stack.enter_async_context(spec.open(settings, context_for(flow, connection.name, services)))
             if spec.check is not None:
                 await _sign_in(spec.check, client, services, stopping)
             clients[connection.name] = client
@@ -80,7 +80,7 @@ async def build_stages(
     built = {}
     for stage in flow.stages:
         if stage.spec is not None:
-            context = _context(flow, stage.name, services, clients.get(stage.via or ""))
+            context = context_for(flow, stage.name, services, clients.get(stage.via or ""))
             component = stage.spec.build(stage.settings, context)
             built[stage.name] = await component if inspect.isawaitable(component) else component
             _check_sink(stage, built[stage.name])
@@ -113,7 +113,8 @@ async def _sign_in(
         raise ConnectError(error.what, owner=error.owner, **parts) from None
 
 
-def _context(flow: Flow, name: str, services: Services, client: Any = None) -> Context:
+def context_for(flow: Flow, name: str, services: Services, client: Any = None) -> Context:
+    """What a stage or connection of that name is built with."""
     return Context(
         stage=name,
         folder=flow.file.parent,

@@ -1,5 +1,6 @@
 """Durable state: the ledger, on SQLite, behind one narrow port. SQL lives here and nowhere else."""
 
+from pipeline.store.examine import Examination, examine
 from pipeline.store.ledger import DEFAULT_STORE, Ledger, open_ledger
 
-__all__ = ["DEFAULT_STORE", "Ledger", "open_ledger"]
+__all__ = ["DEFAULT_STORE", "Examination", "Ledger", "examine", "open_ledger"]

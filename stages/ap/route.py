@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline import ConfigError, Context, Excluded, Expression, Finding, Record
+from pipeline import ConfigError, Context, Destination, Excluded, Expression, Finding, Record
 from stages.ap.invoice_810 import invoice_plan
 from stages.ap.model import Bill, Payment
 from stages.ap.order_850 import order_plan
@@ -132,6 +132,12 @@ def build_route(settings: RouteSettings, context: Context) -> RouteStage:
 def lint_route(settings: RouteSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:
     """The findings about the partner files this stage reads, plans included."""
     return _load(partners_folder(settings.partners, folder, environment))[2]
+
+
+def route_destinations(settings: RouteSettings, folder: Path, environment: Mapping[str, str]) -> list[Destination]:
+    """The mailbox of every partner that asks for a document; none while the partner files have errors, which `lint_route` tells."""
+    partners, _ = load_partners(partners_folder(settings.partners, folder, environment))
+    return [Destination(each.code, each.mailbox) for each in partners.all if each.documents] if partners else []
 
 
 def _load(folder: Path) -> tuple[Partners | None, dict[str, tuple[Route, ...]], list[Finding]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline import StageSpec
 from stages.ap.partner import PartnerSettings, build_partner, lint_partner
-from stages.ap.route import RouteSettings, build_route, lint_route
+from stages.ap.route import RouteSettings, build_route, lint_route, route_destinations
 
 STAGES = (
     StageSpec(
@@ -13,6 +13,7 @@ STAGES = (
         build=build_route,
         config=RouteSettings,
         lint=lint_route,
+        destinations=route_destinations,
         doc="A bill becomes one draft for each document its vendor's partner asks for.",
     ),
     StageSpec(

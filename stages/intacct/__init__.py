@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pipeline import Adapter, ConnectionSpec, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.doctor import diagnose_connection
 from stages.intacct.masters import AccountsSettings, DimensionsSettings, accounts_source, dimensions_source
 from stages.intacct.orders import OrdersSettings, orders_source
 from stages.intacct.payments import PaymentsSettings, payments_source
@@ -95,6 +96,7 @@ ADAPTER = Adapter(
             config=IntacctConfig,
             open=open_intacct,
             check=_check,
+            diagnose=diagnose_connection,
             doc="One company, or one entity of it, behind the Sage Intacct XML gateway.",
         ),
     ),

@@ -272,6 +272,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     calls = [
         "run small_bills.yaml",
         "check small_bills.yaml",
+        "doctor small_bills.yaml",
         "docs --limit 1",
         "dead",
         "acks",

@@ -177,3 +177,6 @@ select case when acknowledgement = 'waiting' and acknowledge_by < ?1 then 'overd
 from documents where acknowledgement <> '' and (acknowledgement <> 'waiting' or status in ('sealed', 'delivered')) and (?2 = '' or partner = ?2 collate nocase) group by 1
 union all
 select status, count(*) from acknowledgements where status in ('duplicate', 'unmatched') and (?2 = '' or partner = ?2 collate nocase) group by 1;
+
+-- name: last_entry
+select max(at) from audit;
