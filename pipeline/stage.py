@@ -269,8 +269,9 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter exports as ``ADAPTER`` through the entry-point group ``ml_connector.adapters``.
 
     ``readable`` turns a delivered payload of this adapter's format into lines for people, ``lines`` cuts its text where the format
-    does, changing nothing else; both return None when it is not their format. ``explain(origins, name)`` picks from a plan's origins the
-    lines about one element of it.
+    does, changing nothing else; ``excerpt(payload, body)`` leaves of a delivered payload what one document's body became and what
+    holds it. All three return None when it is not their format. ``explain(origins, name)`` picks from a plan's origins the lines about
+    one element of it. ``read_from`` tells for records of an object (``Record.object``) which field each path of the body is read from.
     """
 
     name: str
@@ -280,4 +281,6 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[CommandSpec, ...] = ()
     readable: Callable[[bytes], list[str] | None] | None = None
     lines: Callable[[bytes], list[str] | None] | None = None
+    excerpt: Callable[[bytes, bytes], bytes | None] | None = None
     explain: Callable[[str, str], list[str]] | None = None
+    read_from: Mapping[str, Mapping[str, str]] = {}

@@ -5,6 +5,7 @@ Everything here was recorded when the document was encoded; nothing is worked ou
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +18,8 @@ from pipeline.errors import UsageError
 from pipeline.registry import load_registry
 from pipeline.store import open_ledger
 from pipeline.store.reports import Item
+
+_PATH = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)+")
 
 
 async def explain(
@@ -37,8 +40,9 @@ async def explain(
             mend=f"ml-connector explain {doc}  lists what it writes",
             code="MLC-CLI-0020",
         )
+    fields = _fields(str(item["object"]))
     if json:
-        origins = [_origin(line) for line in lines]
+        origins = [_origin(line, fields) for line in lines]
         print_json(
             {
                 "schema": "mlc.explain/1",
@@ -54,7 +58,8 @@ async def explain(
         "bold",
     )
     for line in lines:
-        tell(f"  {line}")
+        names = "; ".join(_read_from(line, fields))
+        tell(f"  {line}" + (f"  ({names})" if names else ""))
     for name, value in _provenance(item).items():
         say(f"  {name:<14} {value}")
     return 0
@@ -68,9 +73,20 @@ def _lines(origins: str, element: str) -> list[str]:
     return next((found for pick in picks if (found := pick(origins, element))), [])
 
 
-def _origin(line: str) -> dict[str, Any]:
+def _fields(object_name: str) -> dict[str, str]:
+    """Which field of the source system each path is read from, as far as an adapter tells."""
+    adapters = load_registry().adapters
+    return {path: name for adapter in adapters for path, name in adapter.read_from.get(object_name, {}).items()}
+
+
+def _read_from(line: str, fields: dict[str, str]) -> list[str]:
+    paths = _PATH.findall(line.partition(" <- ")[2])
+    return list(dict.fromkeys(fields[path] for path in paths if path in fields))
+
+
+def _origin(line: str, fields: dict[str, str]) -> dict[str, Any]:
     element, _, source = line.partition(" <- ")
-    return {"element": element, "source": source or None}
+    return {"element": element, "source": source or None, "read_from": _read_from(line, fields)}
 
 
 def _provenance(item: Item) -> dict[str, Any]:

@@ -128,7 +128,8 @@ async def _document(ledger: Ledger, id_: int, view: View) -> int:
     subjects = [f"{item['object']} {item['key']}", f"document {id_}"]
     subjects += [f"delivery {delivery['id']}"] if delivery else []
     history = await ledger.reports.timeline(subjects, item["flow"])
-    readable = _by_adapter("readable", payload)
+    own = _excerpt(payload, item["body"]) if delivery else payload
+    readable = _by_adapter("readable", own)
     item["delivery_state"] = delivery["state"] if delivery else None
     item["numbers"] = delivery["numbers"] if delivery else None
     if view.json:
@@ -143,9 +144,25 @@ async def _document(ledger: Ledger, id_: int, view: View) -> int:
     for line in readable or ["(no readable form of this payload)"]:
         tell(line)
     if not view.human:
-        tell("\nas sent:" if delivery else "\nrendered, not yet sealed:", "bold")
-        _tell_payload(payload)
+        tell(_heading(id_, whole=own == payload, sealed=delivery is not None), "bold")
+        _tell_payload(own)
     return 0
+
+
+def _heading(id_: int, *, whole: bool, sealed: bool) -> str:
+    if not sealed:
+        return "\nrendered, not yet sealed:"
+    return (
+        "\nas sent:"
+        if whole
+        else f"\nas sent, without the other documents of the delivery (show d-{id_} --raw has them):"
+    )
+
+
+def _excerpt(payload: bytes, body: bytes) -> bytes:
+    """One document's part of what was delivered, where an adapter can tell it; else all of it."""
+    picks = [adapter.excerpt for adapter in load_registry().adapters if adapter.excerpt is not None]
+    return next((part for pick in picks if (part := pick(payload, body)) is not None), payload)
 
 
 def _document_head(item: Item, delivery: Item | None) -> None:

@@ -11,6 +11,7 @@ from stages.intacct.doctor import diagnose_connection
 from stages.intacct.masters import AccountsSettings, DimensionsSettings, accounts_source, dimensions_source
 from stages.intacct.orders import OrdersSettings, orders_source
 from stages.intacct.payments import PaymentsSettings, payments_source
+from stages.intacct.protocol.provenance import READ_FROM
 from stages.intacct.protocol.query import Query
 from stages.intacct.query_source import QuerySettings, query_source
 from stages.intacct.sources import BillsSettings, VendorsSettings, bills_source, vendors_source
@@ -101,4 +102,5 @@ ADAPTER = Adapter(
         ),
     ),
     simulator=SimulatorSpec(name="intacct", start=_simulate),
+    read_from=READ_FROM,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pipeline import Adapter
 from stages.x12.acknowledgements import ACKNOWLEDGEMENTS, DECODE
 from stages.x12.commands import COMMANDS
+from stages.x12.excerpt import excerpt
 from stages.x12.plan import explain
 from stages.x12.show import readable, segment_lines
 from stages.x12.stages import ENCODE
@@ -18,5 +19,6 @@ ADAPTER = Adapter(
     commands=COMMANDS,
     readable=readable,
     lines=segment_lines,
+    excerpt=excerpt,
     explain=explain,
 )

@@ -43,3 +43,11 @@ def test_an_element_that_is_never_written_is_a_usage_error(ran: Any, call: Call)
 
 def test_what_is_no_document_is_a_usage_error(ran: Any, call: Call) -> None:
     assert [call("explain", name).code for name in ("x-1", "d-999", "nonsense")] == [2, 2, 2]
+
+
+def test_the_field_of_the_books_is_named_where_the_adapter_tells_it(ran: Any, call: Call) -> None:
+    plan(ran)
+    ran.sql("update documents set object = 'APBILL'")
+    assert "BIG02 <- bill.number  (APBILL.RECORDID)" in call("explain", "d-1", "BIG02").out
+    (origin,) = call("explain", "d-1", "IT103", "--json").json["origins"]
+    assert origin["read_from"] == ["PODOCUMENTENTRY.UNIT"]
