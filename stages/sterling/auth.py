@@ -71,6 +71,8 @@ def token_form(oauth: OAuth2) -> dict[str, str]:
     form = {"grant_type": "client_credentials"}
     if oauth.scope:
         form["scope"] = oauth.scope
+    if oauth.audience:
+        form["audience"] = oauth.audience
     if oauth.style == "body":
         form |= {"client_id": oauth.client_id, "client_secret": oauth.client_secret.reveal()}
     return form

@@ -18,14 +18,14 @@ import anyio
 import msgspec
 from yarl import URL
 
-from pipeline import Clock, ConfigError, Context, Secret, SessionError, StageError, TransientError
+from pipeline import Clock, ConfigError, Context, RefusedError, Secret, SessionError, StageError, TransientError
 from stages.sterling.auth import Token, Tokens, client_credentials, no_token, token_form, token_refused, tokens_refused
 from stages.sterling.config import SterlingConfig, Tls, checked
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
 from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
 from stages.sterling.protocol.errors import Call, NotFoundError, NotSentError, judge, odd_refusal, unreadable
-from stages.sterling.protocol.paging import Incomplete, Listing
+from stages.sterling.protocol.paging import Incomplete, Listing, smaller_window
 from stages.sterling.protocol.representations import row_key
 
 LARGEST_ANSWER = 32 * 1024 * 1024
@@ -57,6 +57,7 @@ class SterlingClient:
         self._token_lock = anyio.Lock()
         self._ready_lock = anyio.Lock()
         self._ready = False
+        self._window = config.window  # shrinks when the server refuses it
         # Names of trading partners by code, None until listed: the partner sink keeps it here for all its lanes.
         self.partners: dict[str, list[str]] | None = None
         self.partners_lock = anyio.Lock()
@@ -78,10 +79,18 @@ class SterlingClient:
         return self._parsed(answer, call)
 
     async def rows(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> list[Mapping[str, Any]]:
-        """All rows of a list, read to its proven end, each once. Raises `TransientError` when the end cannot be proved."""
-        listing = Listing(row_key, size=self.config.window, pages=self.config.page_cap)
+        """All rows of a list, read to its proven end, each once. Raises `TransientError` when the end cannot be proved.
+
+        A server that refuses the window is asked for smaller ones, and gets those from then on.
+        """
+        listing = Listing(row_key, size=self._window, pages=self.config.page_cap)
         while not listing.done:
-            page = await self.read(path, doing, {**(query or {}), "_range": listing.window})
+            listing.size = self._window
+            try:
+                page = await self.read(path, doing, {**(query or {}), "_range": listing.window})
+            except RefusedError as refused:
+                self._window = smaller_window(listing.size, refused, path)
+                continue
             try:
                 listing.take(page_rows(page))
             except (Incomplete, ValueError) as reason:

@@ -35,6 +35,7 @@ class OAuth2(_Settings, frozen=True, kw_only=True):
     client_id: str = ""
     client_secret: Secret = Secret("")
     scope: str = ""
+    audience: str = ""
     style: Literal["header", "body"] = "header"
 
 

@@ -7,8 +7,12 @@ proves nothing, since a server or gateway may cap pages below what was asked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from pipeline import ConfigError, RefusedError
+from stages.sterling.protocol.errors import NotOfferedError
 
 Row = Mapping[str, Any]
 
@@ -19,6 +23,32 @@ FAR = 1_000_000_000
 """A window no list reaches: a server that answers it with rows heeds no windows and gives the whole list each time."""
 
 
+SMALLEST_WINDOW = 2
+"""Rows: the anchor and one more."""
+
+_LIMIT = re.compile(r"(?:than|maximum|max|limit|most|exceed\w*|up to)\D{0,30}(\d{1,6})", re.IGNORECASE)
+
+
+def smaller_window(size: int, refused: RefusedError, path: str) -> int:
+    """The window to ask for after this one was refused: the largest that the server names, else half.
+
+    Servers word it differently, so that any refusal of a list is taken for one of its window, until the smallest is refused too.
+    Raises `ConfigError` then, and the refusal itself where the server has no such list.
+    """
+    if isinstance(refused, NotOfferedError):
+        raise refused
+    named = [int(number) for number in _LIMIT.findall(refused.why) if SMALLEST_WINDOW <= int(number) < size]
+    if size > SMALLEST_WINDOW:
+        return max(named, default=max(SMALLEST_WINDOW, size // 2))
+    raise ConfigError(
+        "Sterling refuses to list, however few rows it is asked for",
+        where=f"{path}, the connection's `window`",
+        why=refused.why,
+        mend="Mend what Sterling's text names; if it names a number of rows, set `window` to that.",
+        code="MLC-STL-0340",
+    )
+
+
 class Incomplete(Exception):
     """The list could not be read to a proven end. The reason is its text."""
 
@@ -26,12 +56,12 @@ class Incomplete(Exception):
 class Listing:
     """The state of one listing. Ask `window`, pass the rows to `take`, until `done`; then `rows` holds each row once.
 
-    ``key`` gives a row's identity, ``size`` is the rows of a window (at least 2), ``pages`` bounds the requests in all. Rows of
+    ``key`` gives a row's identity, ``size`` is the rows of a window (at least 2; it may be changed between two windows), ``pages`` bounds the requests in all. Rows of
     earlier passes stay in `rows`: a row that has been seen was there.
     """
 
     def __init__(self, key: Callable[[Row], str], *, size: int, pages: int) -> None:
-        self._key, self._size, self._pages_left = key, size, pages
+        self._key, self.size, self._pages_left = key, size, pages
         self._rows: dict[str, Row] = {}
         self._passes = 0
         self._vanished: set[str] | None = None
@@ -48,7 +78,7 @@ class Listing:
     def window(self) -> str:
         """The next ``_range``, zero-based and inclusive: ``0-999``, then ``999-1998``."""
         first = FAR if self._probing else self._start
-        return f"{first}-{first + self._size - 1}"
+        return f"{first}-{first + self.size - 1}"
 
     def take(self, rows: Sequence[Row]) -> None:
         """Take the rows of the window just asked for; an empty list stands for 404 too. Raises `Incomplete`."""

@@ -384,3 +384,41 @@ async def test_partner_whose_creation_was_not_answered_is_found(serve, client_of
 async def test_check_passes_for_the_connectors_account(serve, client_of):
     async with serve() as simulator, client_of(simulator) as client:
         await client.check()
+
+
+@pytest.mark.parametrize("rows", [999, 300, 7, 2])
+async def test_window_that_the_server_refuses_shrinks_by_itself(serve, client_of, rows):
+    async with serve(max_rows=rows) as simulator, client_of(simulator) as client:
+        names = [f"n{number}" for number in range(25)]
+        for name in names:
+            simulator.deposit(BOX, name, b"x")
+        listed = [row["name"] for row in await client.rows("mailboxmessages/", "list messages")]
+        refused = [line for line, status in simulator.requests if status == 400]
+        await client.rows("mailboxmessages/", "list messages")
+        assert listed == names
+        assert [line for line, status in simulator.requests if status == 400] == refused
+        assert len(refused) == 1  # the server names what it allows
+
+
+async def test_server_that_refuses_every_window_is_a_setting_to_mend_and_names_it(serve, client_of):
+    async with serve(max_rows=1) as simulator, client_of(simulator) as client:
+        with pytest.raises(ConfigError) as caught:
+            await client.rows("mailboxmessages/", "list messages")
+    assert (caught.value.code, "`window`" in caught.value.where) == ("MLC-STL-0340", True)
+    assert "more than 1 rows" in caught.value.why
+
+
+async def test_audience_is_sent_to_the_token_server(serve, client_of, world):
+    oauth = OAuth(client_id="c", client_secret="s-secret", audience="https://b2bi")
+    async with serve(oauth=oauth) as simulator:
+        env = simulator.environment
+        auth = Auth(
+            oauth2=OAuth2(
+                token_url=env["STERLING_TOKEN_URL"],
+                client_id="c",
+                client_secret=Secret("s-secret"),
+                audience="https://b2bi",
+            )
+        )
+        async with client_of(simulator, auth=auth) as client:
+            assert await client.read("mailboxes/", "list mailboxes", {"_range": "0-0"})

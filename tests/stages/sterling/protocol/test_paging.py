@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.sterling.protocol.paging import Incomplete, Listing
+from pipeline import ConfigError, RefusedError
+from stages.sterling.protocol.errors import NotOfferedError
+from stages.sterling.protocol.paging import Incomplete, Listing, smaller_window
 
 
 def read(
@@ -95,3 +97,31 @@ def test_server_that_answers_its_first_window_only_is_read_whole(count):
     while not reading.done:
         reading.take(rows if reading.window.startswith("0-") else [])
     assert len(reading.rows) == count
+
+
+def refusal(why):
+    return RefusedError("no", why=why)
+
+
+@pytest.mark.parametrize(
+    ("why", "size", "smaller"),
+    [
+        ("HTTP 400: The _range '0-999' asks for more than 200 rows", 1000, 200),
+        ("HTTP 400: maximum page size is 500", 1000, 500),
+        ("HTTP 400: java.lang.NullPointerException", 1000, 500),
+        ("HTTP 400: no more than 5000 rows", 1000, 500),
+        ("HTTP 400: no", 3, 2),
+    ],
+)
+def test_refused_window_becomes_what_the_server_names_or_half(why, size, smaller):
+    assert smaller_window(size, refusal(why), "things/") == smaller
+
+
+def test_refused_smallest_window_is_a_setting():
+    with pytest.raises(ConfigError, match="window"):
+        smaller_window(2, refusal("HTTP 400: no"), "things/")
+
+
+def test_list_that_is_not_offered_is_no_matter_of_its_window():
+    with pytest.raises(NotOfferedError):
+        smaller_window(1000, NotOfferedError("no"), "things/")
