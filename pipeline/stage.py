@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -19,6 +19,7 @@ from pipeline.clock import Clock, Ids
 from pipeline.errors import ConnectorError
 from pipeline.record import Answer, Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
 
+T = TypeVar("T")
 Verb = Literal["source", "map", "filter", "branch", "encode", "sink"]
 
 COMMIT_POINT = "commit point"
@@ -123,8 +124,28 @@ class Acknowledges(Protocol):
     def answer(self, record: Record) -> Answer: ...
 
 
+class Shared:
+    """What all flows of one process have in common, by type: a company's slots, its session. One process makes one and passes it on.
+
+    For the tasks of one event loop. Nothing in it is closed: what must be closed belongs to a connection.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[type, Any] = {}
+
+    def of(self, kind: type[T], make: Callable[[], T]) -> T:
+        """The process's only ``kind``, made when it is first asked for."""
+        if kind not in self._made:
+            self._made[kind] = make()
+        made: T = self._made[kind]
+        return made
+
+
 class Context(msgspec.Struct):
-    """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop."""
+    """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
+
+    ``note`` tells people something worth knowing that is no error; ``shared`` is what the flows of this process have in common.
+    """
 
     stage: str
     folder: Path
@@ -134,6 +155,8 @@ class Context(msgspec.Struct):
     offload: Callable[..., Awaitable[Any]]
     connection: Any = None
     environment: Mapping[str, str] = {}
+    shared: Shared = msgspec.field(default_factory=Shared)
+    note: Callable[[str], None] = lambda text: None
 
 
 CheckState = Literal["ok", "warning", "failed", "skipped"]

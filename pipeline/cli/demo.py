@@ -24,7 +24,7 @@ from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.errors import LockHeld, StoreError, UsageError
 from pipeline.registry import Registry, load_registry
-from pipeline.stage import Simulation, SimulatorOptions
+from pipeline.stage import Shared, Simulation, SimulatorOptions
 from pipeline.store import open_ledger
 
 DEMO_FLOWS = ("vendors", "bills", "acknowledgements")
@@ -66,11 +66,11 @@ async def demo(
 
 async def _run_flows(registry: Registry, environment: Mapping[str, str], *, quiet: bool) -> list[Summary]:
     """Runs the flows one after the other; problems are told as they come, summaries too unless ``quiet``."""
-    summaries = []
+    summaries, shared = [], Shared()
     async with open_ledger(environment["MLC_STORE"], SystemClock()) as ledger:
         for name in DEMO_FLOWS:
             flow = load_checked(shipped_flows() / f"{name}.yaml", registry, environment)
-            report = await execute(flow, registry, ledger, environment, RunRequest(), quiet=quiet)
+            report = await execute(flow, registry, ledger, environment, RunRequest(), quiet=quiet, shared=shared)
             summaries.append(await Summary.of(report, flow.file, ledger))
             print_problems(report)
             if not quiet:

@@ -21,6 +21,7 @@ from pipeline.errors import FlowError
 from pipeline.flow.load import load_flow
 from pipeline.flow.model import Flow
 from pipeline.registry import Registry
+from pipeline.stage import Shared
 from pipeline.store import DEFAULT_STORE, Ledger
 
 
@@ -50,11 +51,15 @@ async def execute(
     *,
     quiet: bool = False,
     first: Callable[[], Awaitable[None]] | None = None,
+    shared: Shared | None = None,
 ) -> RunReport:
-    """Runs the flow under signals: the first SIGTERM or SIGINT drains, the second one ends at once; nothing is lost by either."""
+    """Runs the flow under signals: the first SIGTERM or SIGINT drains, the second one ends at once; nothing is lost by either.
+
+    Flows that run in one process are given the same ``shared``.
+    """
     stopping = Stopping()
     with RunProgress(flow.name, SystemClock(), quiet=quiet) as progress:
-        services = Services.system(environment, progress)
+        services = Services.system(environment, progress, shared)
         # A plain task: a task group would wrap what the run raises (the lock is held) into a group.
         watching = asyncio.create_task(_watch_signals(stopping, progress))
         try:

@@ -26,6 +26,7 @@ class RunProgress:
         self._read = self._settled = self._delivered = 0
         self._last = clock.monotonic()
         self._bars: Progress | None = None
+        self._notes: set[str] = set()
 
     def __enter__(self) -> RunProgress:
         if not self._quiet and on_terminal():
@@ -59,7 +60,15 @@ class RunProgress:
             self._settled += detail
         elif event == "delivered":
             self._delivered += 1
+        elif event == "note":
+            self._note(detail)
         self._show()
+
+    def _note(self, text: str) -> None:
+        """Each text once a run, however many stages have it to say."""
+        if not self._quiet and text not in self._notes:
+            self._notes.add(text)
+            say(f"note  {text}")
 
     def _show(self) -> None:
         if self._bars is not None:

@@ -27,6 +27,7 @@ from pipeline.flow.duration import Duration
 from pipeline.flow.model import Flow
 from pipeline.record import Window
 from pipeline.registry import Registry, load_registry
+from pipeline.stage import Shared
 from pipeline.store import Ledger, open_ledger
 from pipeline.store.reports import Item
 
@@ -101,9 +102,9 @@ async def replay(
         if dry_run:
             return _finish_replay([], letters, plans, dry_run=True, as_json=json)
         flows = [await _flow_of(plan, registry, ledger, flow) for plan in plans]  # all of them, before anything moves
-        summaries = []
+        summaries, shared = [], Shared()
         for plan, loaded in zip(plans, flows, strict=True):
-            summaries.append(await _carry_out(plan, loaded, registry, ledger, wait_seconds))
+            summaries.append(await _carry_out(plan, loaded, registry, ledger, wait_seconds, shared))
             print_problems(summaries[-1].report)
             if not json:
                 summaries[-1].print()
@@ -153,10 +154,13 @@ async def _flow_of(plan: ReplayPlan, registry: Registry, ledger: Ledger, flow: s
     return loaded
 
 
-async def _carry_out(plan: ReplayPlan, flow: Flow, registry: Registry, ledger: Ledger, wait_seconds: float) -> Summary:
+async def _carry_out(
+    plan: ReplayPlan, flow: Flow, registry: Registry, ledger: Ledger, wait_seconds: float, shared: Shared
+) -> Summary:
     # Released only once the flow is ours: a lock held by another run must not leave letters half replayed.
     first = partial(release, plan, ledger, _actor())
-    report = await execute(flow, registry, ledger, os.environ, request_for(plan, wait_seconds), first=first)
+    request = request_for(plan, wait_seconds)
+    report = await execute(flow, registry, ledger, os.environ, request, first=first, shared=shared)
     missing = len(plan.keys) - report.totals.read
     if missing > 0 and report.problem is None:
         records = counted(len(plan.keys), "record")

@@ -124,6 +124,8 @@ def context_for(flow: Flow, name: str, services: Services, client: Any = None) -
         offload=services.offload,
         connection=client,
         environment=services.environment,
+        shared=services.shared,
+        note=partial(services.observe, "note"),
     )
 
 

@@ -11,10 +11,11 @@ import anyio.to_thread
 import msgspec
 
 from pipeline.clock import Clock, Ids, RandomIds, SystemClock, system_random
+from pipeline.stage import Shared
 
 T = TypeVar("T")
 Observer = Callable[[str, Any], None]
-"""Called with what happened (``read`` a page's record count, ``settled`` a page's record count, ``delivered`` a delivery)."""
+"""Called with what happened (``read`` a page's record count, ``settled`` a page's record count, ``delivered`` a delivery, ``note`` a text)."""
 
 
 def ignore(event: str, detail: Any) -> None:
@@ -40,6 +41,7 @@ class Services(msgspec.Struct):
     offload: Callable[..., Awaitable[Any]]
     environment: Mapping[str, str]
     observe: Observer = ignore
+    shared: Shared = msgspec.field(default_factory=Shared)
 
     @property
     def debug(self) -> bool:
@@ -47,9 +49,11 @@ class Services(msgspec.Struct):
         return bool(self.environment.get("MLC_DEBUG"))
 
     @classmethod
-    def system(cls, environment: Mapping[str, str], observe: Observer = ignore) -> Services:
-        """The real world."""
-        return cls(SystemClock(), RandomIds(), system_random(), in_thread, environment, observe)
+    def system(
+        cls, environment: Mapping[str, str], observe: Observer = ignore, shared: Shared | None = None
+    ) -> Services:
+        """The real world. A process that runs several flows gives all of them the same ``shared``."""
+        return cls(SystemClock(), RandomIds(), system_random(), in_thread, environment, observe, shared or Shared())
 
 
 class Stopping:

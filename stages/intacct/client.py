@@ -6,6 +6,7 @@ library leaves this file, nor any text that holds a password or a session id.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -60,10 +61,9 @@ class IntacctClient:
         self._sessions = sessions
         self._url = URL(config.url)
         self._gate = gate
+        self._skew = timedelta()  # what the server's clock is ahead of ours
         self._sender = requests.Sender(config.sender_id, config.sender_password)
-        self._key = SessionKey(
-            str(self._url), config.sender_id, config.company_id, config.client_id, config.location_id, config.user_id
-        )
+        self._key = session_key(config)
         self._login = requests.Login(
             user=config.user_id,
             company=config.company_id,
@@ -71,6 +71,10 @@ class IntacctClient:
             client=config.client_id,
             location=config.location_id,
         )
+
+    def server_now(self) -> datetime:
+        """The server's time, as its last reply told it; ours until it has told any."""
+        return self._clock.now() + self._skew
 
     async def sign_in(self) -> None:
         """Makes sure there is a session. Raises `ConfigError` when the gateway refuses us, `TransientError` when it is not there."""
@@ -172,7 +176,9 @@ class IntacctClient:
         authentication: requests.Login | Secret,
         place: Place,
     ) -> Answer:
-        retry_after = _retry_after(headers.get("Retry-After"), _http_date(headers.get("Date")) or self._clock.now())
+        if (served := _http_date(headers.get("Date"))) is not None:
+            self._skew = served - self._clock.now()
+        retry_after = _retry_after(headers.get("Retry-After"), served or self._clock.now())
         if status != 200 and not (content.strip() and b"<" in content[:_LONGEST_RETRY_AFTER_TEXT]):
             raise http_error(status, place, retry_after=retry_after)
         try:
@@ -261,14 +267,13 @@ class IntacctClient:
 
 
 @asynccontextmanager
-async def open_intacct(
-    config: IntacctConfig, context: Context, sessions: Sessions | None = None, gates: Gates | None = None
-) -> AsyncIterator[IntacctClient]:
+async def open_intacct(config: IntacctConfig, context: Context) -> AsyncIterator[IntacctClient]:
     """A client whose connections are closed on leaving. It signs in when first asked something.
 
-    ``sessions`` may be shared by clients of one event loop, so that they share sign-ins; and ``gates``, so that those of one
-    company share its slots.
+    The clients of one process share its sessions and its gates: those of one user sign in once, those of one company share its slots.
     """
+    sessions = context.shared.of(Sessions, lambda: Sessions(context.clock))
+    gates = context.shared.of(Gates, Gates)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout, sock_read=config.read_timeout)
     headers = {"Content-Type": "application/xml", "Accept-Encoding": "gzip", "User-Agent": "ml-connector"}
     async with aiohttp.ClientSession(
@@ -278,8 +283,27 @@ async def open_intacct(
         timeout=timeout,
         trust_env=False,
     ) as http:
-        gate = (gates or Gates()).of(CompanyKey(str(URL(config.url)), config.company_id), config.concurrency)
-        yield IntacctClient(config, context, http, sessions or Sessions(context.clock), gate)
+        gate = gates.of(company_key(config), config.concurrency)
+        yield IntacctClient(config, context, http, sessions, gate)
+
+
+def company_key(config: IntacctConfig) -> CompanyKey:
+    """Whose slots it uses: behind a console those of the client's company."""
+    return CompanyKey(str(URL(config.url)), config.client_id or config.company_id)
+
+
+def session_key(config: IntacctConfig) -> SessionKey:
+    """Whose session it is. A corrected password makes another, so that a refusal of the old one is forgotten."""
+    passwords = f"{config.sender_password.reveal()}\0{config.user_password.reveal()}"
+    return SessionKey(
+        root=str(URL(config.url)),
+        sender=config.sender_id,
+        company=config.company_id,
+        client=config.client_id,
+        entity=config.location_id,
+        user=config.user_id,
+        passwords=Secret(hashlib.sha256(passwords.encode()).hexdigest()),
+    )
 
 
 def _connection_error(error: BaseException, place: Place) -> StageError:

@@ -64,8 +64,9 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def company(self) -> str:
-        """What records carry as their company: the company, and the entity when the connection opens one."""
-        return f"{self.company_id}/{self.location_id}" if self.location_id else self.company_id
+        """What records carry as their company: the company (behind a console its client too), and the entity when the connection opens one."""
+        company = f"{self.company_id}|{self.client_id}" if self.client_id else self.company_id
+        return f"{company}/{self.location_id}" if self.location_id else company
 
 
 def _check_url(text: str) -> None:

@@ -51,6 +51,7 @@ class MastersSource:
         self, client: IntacctClient, masters: Sequence[Master], *, extra: Sequence[str] = (), page_size: int = 0
     ) -> None:
         self._client = client
+        self.scope = client.config.company
         self._masters = {master.wish.object: master for master in masters}
         self._readers = {
             name: Reader(client, master.wish, extra=extra, needed=(paging.STAMP,), page_size=page_size)

@@ -38,6 +38,7 @@ class OrdersSource:
 
     def __init__(self, client: IntacctClient, settings: OrdersSettings) -> None:
         self._client = client
+        self.scope = client.config.company
         self._orders = Reader(
             client, fields.ORDER, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
         )

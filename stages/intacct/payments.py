@@ -44,6 +44,7 @@ class PaymentsSource:
 
     def __init__(self, client: IntacctClient, settings: PaymentsSettings) -> None:
         self._client = client
+        self.scope = client.config.company
         self._payments = Reader(
             client, fields.PAYMENT, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
         )

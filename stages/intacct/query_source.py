@@ -46,6 +46,7 @@ class QuerySource:
 
     def __init__(self, client: IntacctClient, settings: QuerySettings) -> None:
         self._client = client
+        self.scope = client.config.company
         self._object = settings.object.upper()
         self._key, self._label, self._kind = settings.key.upper(), settings.label.upper(), settings.kind
         self._names = tuple(dict.fromkeys(name.upper() for name in (settings.key, *settings.fields)))

@@ -28,6 +28,7 @@ class SessionKey(msgspec.Struct, frozen=True):
     client: str
     entity: str
     user: str
+    passwords: Secret  # their digest: who signs in otherwise has a session of its own
 
 
 class Grant(msgspec.Struct, frozen=True):

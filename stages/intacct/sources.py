@@ -53,6 +53,7 @@ class VendorsSource:
 
     def __init__(self, client: IntacctClient, settings: VendorsSettings) -> None:
         self._client = client
+        self.scope = client.config.company
         self._reader = Reader(
             client, fields.VENDOR, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
         )
@@ -113,6 +114,7 @@ class BillsSource:
 
     def __init__(self, client: IntacctClient, settings: BillsSettings) -> None:
         self._client = client
+        self.scope = client.config.company
         self._bills = Reader(
             client, fields.BILL, extra=settings.fields, needed=(paging.STAMP, "MODULEKEY"), page_size=settings.page_size
         )

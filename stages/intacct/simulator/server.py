@@ -7,6 +7,7 @@ import gzip
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from email.utils import format_datetime
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -127,6 +128,12 @@ class IntacctSimulator(Edits):
     # One request
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        response = await self._admit(request)
+        if not response.prepared:
+            response.headers["Date"] = format_datetime(self._gateway.books.now(), usegmt=True)
+        return response
+
+    async def _admit(self, request: web.Request) -> web.StreamResponse:
         if self._gate is None:
             return await self._serve(request)
         if self._waiting >= self._behaviour.concurrency + self._behaviour.queue:

@@ -30,3 +30,11 @@ def test_both_settling_and_delivering_are_shown_and_the_cursor_comes_back(monkey
     assert "10 of 10 settled" in told
     assert "1 delivery made" in told
     assert told.rindex("\x1b[?25h") > told.rindex("\x1b[?25l")
+
+
+def test_a_note_is_told_once_and_not_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (False, True):
+        with RunProgress("bills", SystemClock(), quiet=quiet) as progress:
+            for _ in range(2):
+                progress("note", "contacts cannot be read")
+    assert capsys.readouterr().err.count("contacts cannot be read") == 1

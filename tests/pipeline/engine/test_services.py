@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Services, Stopping, in_thread, inline
-from pipeline.testing import ManualClock
+from pipeline.flow.model import Stage
+from pipeline.registry import Registry
+from pipeline.stage import Context, Shared, StageSpec
+from pipeline.testing import ListSource, ManualClock
 
 
 async def test_a_sleep_lasts_its_time_when_nobody_asks_to_stop() -> None:
@@ -59,6 +66,26 @@ async def test_both_ways_to_offload_give_the_result_and_the_error(offload: type)
     assert await offload(divmod, 7, 2) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         await offload(divmod, 7, 0)
+
+
+async def test_flows_that_are_given_the_same_shared_meet_in_it(inline_rig: Any) -> None:
+    seen: list[Shared] = []
+
+    def build(settings: Any, context: Context) -> ListSource:
+        seen.append(context.shared)
+        return ListSource([])
+
+    spec = StageSpec(name="test.source", verb="source", build=build)
+    flows = [
+        inline_rig.flow(Stage(name="source", verb="source", component="test.source", spec=spec, inputs=()), name=name)
+        for name in ("one", "two")
+    ]
+    services = inline_rig.services
+    async with inline_rig.ledger() as ledger:
+        for flow in flows:
+            await run_flow(flow, Registry([]), ledger, services, RunRequest(), Stopping())
+    assert seen == [services.shared] * 2
+    assert seen[0].of(dict, dict) is seen[1].of(dict, dict)
 
 
 def test_the_real_services_have_a_clock_and_ids() -> None:

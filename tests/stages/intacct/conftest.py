@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from lxml import etree
 
-from pipeline import Context, Secret
+from pipeline import Context, Secret, Shared
 from pipeline.testing.clock import ManualClock
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
@@ -277,6 +277,7 @@ def open_client(
 ) -> Callable[..., AbstractAsyncContextManager[IntacctClient]]:
     @asynccontextmanager
     async def opened(**settings: Any) -> AsyncIterator[IntacctClient]:
+        context.shared = Shared()  # each is a process of its own
         async with open_intacct(config_for(settings.pop("url", gateway.url), **settings), context) as client:
             context.connection = client
             yield client

@@ -53,6 +53,7 @@ def test_a_currency_is_a_code_or_unset(config_for: Callable[..., IntacctConfig],
 def test_the_company_of_records_names_the_entity(config_for: Callable[..., IntacctConfig]) -> None:
     assert config_for(URL).company == "acme"
     assert config_for(URL, location_id="WEST").company == "acme/WEST"
+    assert config_for(URL, client_id="child", location_id="WEST").company == "acme|child/WEST"
 
 
 def test_no_secret_shows_in_the_settings(config_for: Callable[..., IntacctConfig]) -> None:

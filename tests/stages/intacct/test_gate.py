@@ -12,7 +12,7 @@ import pytest
 from pipeline import Context, Secret, StageError, ThrottledError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import build_world
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.client import IntacctClient, company_key, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import PATIENCE, CompanyKey, Gate, Gates
 from stages.intacct.protocol.query import Query
@@ -150,9 +150,8 @@ def waves(context: Context) -> Callable[..., Any]:
                 user_password=Secret(world.user_password),
                 **settings,
             )
-            gates = Gates()
-            async with open_intacct(config, context, gates=gates) as client:
-                gate = gates.of(CompanyKey(config.url, config.company_id), config.concurrency)
+            async with open_intacct(config, context) as client:
+                gate = context.shared.of(Gates, Gates).of(company_key(config), config.concurrency)
                 waves = Waves(clock, simulator, client, gate)
                 await waves.run(1)  # the sign-in
                 await work(waves)

@@ -11,7 +11,7 @@ from pipeline import ConfigError, Secret, TransientError
 from pipeline.testing.clock import ManualClock
 from stages.intacct.session import Grant, SessionKey, Sessions, lifetime
 
-KEY = SessionKey("https://api.intacct.com", "acme-ws", "acme", "", "", "sync")
+KEY = SessionKey("https://api.intacct.com", "acme-ws", "acme", "", "", "sync", Secret("digest"))
 NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
@@ -46,7 +46,7 @@ async def test_many_that_wait_share_one_sign_in(clock: ManualClock) -> None:
     assert sign_in.count == 1
 
 
-@pytest.mark.parametrize("other", ["entity", "client", "user", "company", "sender", "root"])
+@pytest.mark.parametrize("other", ["entity", "client", "user", "company", "sender", "root", "passwords"])
 async def test_a_session_serves_only_its_own_key(clock: ManualClock, other: str) -> None:
     sessions, sign_in = Sessions(clock), SignIn()
     await sessions.current(KEY, sign_in)
