@@ -174,13 +174,15 @@ AnswerStatus = Literal["accepted", "accepted_with_errors", "partially_accepted",
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer says of one document. ``settles`` is False where it is kept, but is not the answer that is waited for.
 
-    ``reasons`` are sentences for people, empty when all is well.
+    ``proves`` is True when it could not have been said unless the document's delivery had arrived: it names numbers that only that
+    delivery carries. ``reasons`` are sentences for people, empty when all is well.
     """
 
     document: int
     status: AnswerStatus
     reasons: tuple[str, ...] = ()
     settles: bool = True
+    proves: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,7 +190,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     The ledger looks up the deliveries that used one of ``numbers`` (name, number) in ``scope``, or hold a document with one of the
     numbers in ``references``, and gives all their documents to ``match``, which must be pure: it runs inside the transaction.
-    No verdict: nothing matches; the answer is kept as unmatched. ``sender`` is for people.
+    No verdict: nothing matches; the answer is kept as unmatched, and is tried again when ``said`` holds what `StageSpec.reread` makes it
+    of again. ``sender`` is for people; ``sink`` is the engine's.
     """
 
     kind: str
@@ -198,3 +201,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[tuple[str, int], ...] = ()
     references: tuple[str, ...] = ()
     told: str = ""  # what it says, for people, where it matches nothing
+    said: bytes = b""  # the answer itself
+    sink: str = ""  # the component that made it

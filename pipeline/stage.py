@@ -205,6 +205,7 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``destinations(settings, folder, environment)`` lists every destination that the documents made here may go to.
     ``diagnose(settings, context, destinations, tell)`` checks for `doctor` what the stage needs beyond its connection, changing nothing:
     ``context.connection`` is the open client, ``destinations`` what the stages above it in the flow offer. What it raises is a failed line.
+    ``reread(said)`` is for sinks with ``answer``: the answer again from its ``said``, in any run; pure. None when it cannot be read.
     """
 
     name: str
@@ -215,6 +216,7 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     lint: Callable[[Any, Path, Mapping[str, str]], list[Any]] | None = None
     destinations: Callable[[Any, Path, Mapping[str, str]], Sequence[Destination]] | None = None
     diagnose: Callable[[Any, Context, Sequence[Destination], Tell], Awaitable[None]] | None = None
+    reread: Callable[[bytes], Answer | None] | None = None
     doc: str = ""
     exactly_once: bool = (
         False  # for sinks: that it has ``find`` or ``answer``; any other is at-least-once, and `check` and `run` say so

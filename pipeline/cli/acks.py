@@ -24,6 +24,8 @@ STATUSES = (
 async def acks(
     partner: Annotated[str, typer.Option("--partner", help="Only this partner.")] = "",
     status: Annotated[str, typer.Option("--status", help=f"Only one of {', '.join(STATUSES)}.")] = "",
+    set_code: Annotated[str, typer.Option("--set", help="Only documents of this set, such as 810.")] = "",
+    kind: Annotated[str, typer.Option("--by", help="Only what this answered: 997, 999, TA1, 824 or 855.")] = "",
     overdue: Annotated[bool, typer.Option("--overdue", help="Short for --status overdue.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
@@ -40,7 +42,9 @@ async def acks(
     clock = SystemClock()
     async with open_ledger(store_url(), clock) as ledger:
         now = stamp(clock.now())
-        items = await ledger.reports.acknowledgements(now, partner=partner, status=wanted, limit=limit)
+        items = await ledger.reports.acknowledgements(
+            now, partner=partner, status=wanted, set_code=set_code, kind=kind, limit=limit
+        )
         counts = await ledger.reports.acknowledgement_counts(now, partner=partner)
     counts = {name: counts.get(name, 0) for name in STATUSES}
     if json:

@@ -39,7 +39,7 @@ SHOWN_OF_EACH_CODE = 20
 async def status(json: Json = False) -> int:
     """One screen: the last run of each flow, what waits for the far side, what needs a person."""
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        counts = await ledger.reports.counts()
+        counts = await ledger.reports.counts(stamp(SystemClock().now()))
         latest = await ledger.reports.latest_runs()
         waiting = await ledger.reports.open_deliveries(WAITING_SHOWN)
     if json:
@@ -74,8 +74,11 @@ def _print_status(counts: Item, latest: list[Item], waiting: list[Item]) -> None
         f"{counted(counts['in_doubt'], 'delivery')} in doubt",
         f"{counted(counts['dead_letters'], 'exception')} open",
         f"{counted(counts['acknowledgements_waiting'], 'acknowledgement')} waited for",
+        f"{counts['acknowledgements_overdue']} of them overdue" if counts["acknowledgements_overdue"] else "",
     ]
     tell(joined(facts))
+    if counts["acknowledgements_overdue"]:
+        suggest("acks --overdue", "shows which partners have not answered in time")
     for run in latest:
         if run["status"] == "failed":
             suggest(f"show r-{run['id']}", f"says why {run['flow']} failed")

@@ -70,6 +70,7 @@ async def run(
     else:
         summary.print()
         summary.suggest()
+    summary.alarm()
     return report.exit_code
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from rich.text import Text
 
-from pipeline.cli.output import STYLES, counted, joined, money, suggest, sums, table, tell
+from pipeline.cli.output import STYLES, counted, joined, money, program, say, suggest, sums, table, tell
+from pipeline.clock import SystemClock
 from pipeline.engine.report import TERMS, RunReport
 from pipeline.store import Ledger
 from pipeline.store.reports import Reason, Totals
+from pipeline.store.rows import stamp
 
 WORDS = {"in_doubt": "in doubt", "in_flight": "in flight"}
 ENDS = {"delivered": "went out", "dead": "died", "held": "are held"}
@@ -21,16 +23,21 @@ EQUATION = "read = " + " + ".join(WORDS.get(term, term) for term in TERMS)
 class Summary:
     """A finished run and what only the ledger can add to its report."""
 
-    def __init__(self, report: RunReport, file: Path, reasons: Sequence[Reason], earlier: Mapping[str, int]) -> None:
+    def __init__(
+        self, report: RunReport, file: Path, reasons: Sequence[Reason], earlier: Mapping[str, int], overdue: int = 0
+    ) -> None:
         self.report = report
         self.file = file
         self.reasons = reasons
         self.earlier = earlier  # deliveries of earlier runs, by the state they are in now
+        self.overdue = overdue  # documents in this ledger whose partners have not answered in time
 
     @classmethod
     async def of(cls, report: RunReport, file: Path, ledger: Ledger) -> Summary:
         reasons = await ledger.reports.reasons(report.run)
-        return cls(report, file, reasons, await ledger.reports.delivery_states(report.earlier))
+        counts = await ledger.reports.counts(stamp(SystemClock().now()))
+        earlier = await ledger.reports.delivery_states(report.earlier)
+        return cls(report, file, reasons, earlier, counts["acknowledgements_overdue"])
 
     def print(self) -> None:
         """Counts and money by outcome, whether they tie, and why records went nowhere."""
@@ -53,6 +60,12 @@ class Summary:
         ended = [f"{self.earlier[state]} {word}" for state, word in ENDS.items() if self.earlier.get(state)]
         waits = f"{waiting} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
         return f"deliveries of earlier runs: {joined([*ended, waits])}"
+
+    def alarm(self) -> None:
+        """What must be seen whatever is printed."""
+        if self.overdue:
+            documents = counted(self.overdue, "document")
+            say(f"{documents} not acknowledged in time; ask the partners: {program()} acks --overdue", "yellow")
 
     def suggest(self) -> None:
         """The next useful commands, most useful last."""

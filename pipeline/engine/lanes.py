@@ -157,6 +157,8 @@ class Lanes:
             if self._stopping.requested:
                 return True
             delivery = await self._deliveries.begin_attempt(head.delivery, self._run)
+            if delivery is None:
+                return True
             self._tried[delivery.id] = self._tried.get(delivery.id, 0) + 1
             passed = False
 
@@ -211,6 +213,8 @@ class Lanes:
     async def _resolve(self, head: OpenDelivery) -> bool:
         """Asks the far side. True when the state moved on, False when the lane must be given up for this run."""
         delivery = head.delivery
+        if await self._deliveries.settle_answered(delivery.id):
+            return True
         if not isinstance(self._sink, Finds):
             problem = Problem(
                 "transient", "MLC-DLV-0003", "IT", "Sent again: this sink cannot say whether the first one arrived"

@@ -281,7 +281,7 @@ class AnswerNode(Node):
             except Exception as signal:  # noqa: BLE001  becomes this record's outcome
                 self.settle(record, signal)
                 continue
-            record.receipt.answer(record.row, answer)
+            record.receipt.answer(record.row, msgspec.structs.replace(answer, sink=self.stage.component))
 
 
 def state_document(record: Record) -> Document:

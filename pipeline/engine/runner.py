@@ -18,6 +18,7 @@ from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
 from pipeline.errors import ConnectorError, FlowError
 from pipeline.flow.model import Flow
+from pipeline.record import Answer
 from pipeline.registry import Registry
 from pipeline.store.ledger import Ledger
 from pipeline.store.reports import Totals
@@ -54,6 +55,7 @@ async def run_flow(
                 stages = await build_stages(flow, registry, services, stopping, stack)
                 graph = join(flow, stages, run, ledger, services, request, stopping)
                 await _run_graph(graph)
+                await _catch_up(registry, ledger, run)
         except Exception as error:
             if services.debug and not isinstance(error, ConnectorError):
                 raise
@@ -75,6 +77,17 @@ async def run_flow(
         )
         await ledger.finish_run(run, report.status, report.problem)
         return report
+
+
+async def _catch_up(registry: Registry, ledger: Ledger, run: int) -> None:
+    """What is in the ledger since this run may be what an earlier answer is about; and an answer may prove what was in doubt."""
+
+    def reread(component: str, said: bytes) -> Answer | None:
+        spec = registry.stage(component, "sink")
+        return spec.reread(said) if spec is not None and spec.reread is not None else None
+
+    await ledger.answers.match_again(run, reread)
+    await ledger.deliveries.settle_answered()
 
 
 async def _refuse_stranding(flow: Flow, ledger: Ledger) -> None:

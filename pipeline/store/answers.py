@@ -1,47 +1,76 @@
-"""How answers of partners become ledger rows: which documents each is about, and what it makes of them. Pure, part of a page's change.
+"""How answers of partners become ledger rows: which documents each is about, and what it makes of them.
 
 An answer is known by the record that said it and its place in that record, so that a record read again changes nothing. The worst
-answer about a document wins, in whatever order they come.
+answer about a document wins, in whatever order they come. One that matches nothing yet is kept as its sink wrote it and tried again
+by `Answers.match_again`: its message is not needed any more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
 import msgspec
 
+from pipeline.clock import Clock
 from pipeline.record import Answer, SentDocument, Verdict
-from pipeline.store.rows import Fate, PageCommit, moment
-from pipeline.store.transaction import Audit, Row
+from pipeline.store.driver import Driver
+from pipeline.store.rows import moment, stamp
+from pipeline.store.transaction import Audit, Change, Command, Heads, Row
+from pipeline.store.writer import Writer
 
 Asked = tuple[str, str, int | str]
 """(scope, name, number), or (scope, "", reference): what deliveries are looked up by."""
 
+Place = tuple[str, str, str, str, int]
+"""(flow, company, object, key) of the record that said it, and its place among that record's answers."""
+
+Reread = Callable[[str, bytes], Answer | None]
+"""(component of the sink, what it wrote) -> the answer; None when nobody can read it any more."""
+
+TRIED_AGAIN = timedelta(days=3)
+"""How long an answer that matches nothing is tried again. Whatever is sent later than that cannot be what it answers."""
+
+MOST_AT_ONCE = 500
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One answer, where it was said, and when it was received (as the ledger writes times)."""
+
+    place: Place
+    answer: Answer
+    at: str
+
 
 class AnswerWriter:
-    """Collects the rows of one page's answers: ask for `reads`, hand over what was `found`, `take` each fate, then `writes`."""
+    """Collects the rows of some answers: ask for `reads`, hand over what was `found`, `take` each answer, then `writes`."""
 
-    def __init__(self, page: PageCommit, now: str) -> None:
-        self._page, self._now = page, now
-        self._answers = [(fate, answer) for fate in page.fates for answer in fate.answers]
+    def __init__(self, told: Sequence[Told], run: int) -> None:
+        self._told, self._run = told, run
         self._sent: dict[Asked, list[SentDocument]] = {}
         self._partners: dict[int, str] = {}
-        self._known: dict[tuple[str, str, str, int], set[int | None]] = {}
+        self._known: dict[Place, set[int | None]] = {}
         self._rows: list[Row] = []
         self._matched: list[Row] = []
         self._statuses: list[Row] = []
 
     def reads(self) -> list[tuple[str, Row]]:
-        if not self._answers:
+        if not self._told:
             return []
-        numbers = {(a.scope, name, number) for _, a in self._answers for name, number in a.numbers}
-        references = {(a.scope, reference) for _, a in self._answers for reference in a.references}
-        records = {(f.record.company, f.record.object, f.record.key) for f, _ in self._answers}
+        answers = [one.answer for one in self._told]
+        numbers = {(a.scope, name, number) for a in answers for name, number in a.numbers}
+        references = {(a.scope, reference) for a in answers for reference in a.references}
+        records = {one.place[:4] for one in self._told}
         return [
             ("answered_by_number", (_json(sorted(numbers)),)),
             ("answered_by_reference", (_json(sorted(references)),)),
-            ("known_answers", (_json(sorted(records)), self._page.flow)),
+            ("known_answers", (_json(sorted(records)),)),
         ]
 
     def found(self, rows: list[list[Row]]) -> None:
+        """What the ledger holds now. A command may be built again, in a transaction of its own: it begins afresh here."""
+        for kept in (self._sent, self._partners, self._known, self._rows, self._matched, self._statuses):
+            kept.clear()
         if not rows:
             return
         by_number, by_reference, known = rows
@@ -54,42 +83,46 @@ class AnswerWriter:
             )  # fmt: skip
             self._sent.setdefault((scope, name, what), []).append(sent)
             self._partners[id_] = partner
-        for company, object_, key, place, document in known:
-            self._known.setdefault((company, object_, key, place), set()).add(document)
+        for *place, document in known:
+            self._known.setdefault(tuple(place), set()).add(document)
 
-    def take(self, fate: Fate, audit: list[Audit]) -> bool:
-        """Adds the rows of one record's answers; whether any of them is new."""
-        new = [self._take(fate, place, answer, audit) for place, answer in enumerate(fate.answers)]
-        return any(new)
-
-    def _take(self, fate: Fate, place: int, answer: Answer, audit: list[Audit]) -> bool:
-        record = fate.record
-        of = (self._page.flow, record.company, record.object, record.key, place)
-        known = self._known.setdefault((record.company, record.object, record.key, place), set())
+    def take(self, told: Told, audit: list[Audit]) -> bool:
+        """Adds the rows of one answer; whether it says anything that the ledger did not know."""
+        place, answer = told.place, told.answer
+        known = self._known.setdefault(place, set())
         verdicts = [verdict for verdict in answer.match(self._candidates(answer)) if verdict.document not in known]
         if not verdicts and not known:
             known.add(None)
-            self._rows.append((*of, None, answer.sender, answer.kind, "", self._page.run, self._now, answer.told))
-            subject = f"{record.object or record.kind} {record.key}"
-            audit.append(
-                Audit("acknowledgement", subject, f"{answer.kind} matches nothing: {answer.told}", self._page.run)
-            )
+            self._unmatched(told, audit)
             return True
         if verdicts and None in known:
-            self._matched.append(of)
+            self._matched.append(place)
         for verdict in verdicts:
             known.add(verdict.document)
-            self._verdict(of, answer, verdict, audit)
+            self._verdict(told, verdict, audit)
         return bool(verdicts)
 
-    def _verdict(self, of: Row, answer: Answer, verdict: Verdict, audit: list[Audit]) -> None:
-        run, detail = self._page.run, "; ".join(verdict.reasons)
+    def _unmatched(self, told: Told, audit: list[Audit]) -> None:
+        _, _, object_, key, _ = told.place
+        answer = told.answer
+        self._rows.append(
+            (*told.place, None, answer.sender, answer.kind, "", self._run, told.at, answer.told, answer.sink, answer.said, 0)
+        )  # fmt: skip
+        audit.append(
+            Audit("acknowledgement", f"{object_} {key}", f"{answer.kind} matches nothing yet: {answer.told}", self._run)
+        )
+
+    def _verdict(self, told: Told, verdict: Verdict, audit: list[Audit]) -> None:
+        answer, detail = told.answer, "; ".join(verdict.reasons)
         partner = self._partners[verdict.document]
-        self._rows.append((*of, verdict.document, partner, answer.kind, verdict.status, run, self._now, detail))
+        self._rows.append(
+            (*told.place, verdict.document, partner, answer.kind, verdict.status, self._run, told.at, detail, "", b"",
+             int(verdict.proves))
+        )  # fmt: skip
         if verdict.settles and verdict.status != "duplicate":
             self._statuses.append((verdict.status, verdict.document))
-        told = f"{answer.kind} says {verdict.status}{': ' + detail if detail else ''}"
-        audit.append(Audit("acknowledgement", f"document {verdict.document}", told, run))
+        said = f"{answer.kind} says {verdict.status}{': ' + detail if detail else ''}"
+        audit.append(Audit("acknowledgement", f"document {verdict.document}", said, self._run))
 
     def _candidates(self, answer: Answer) -> list[SentDocument]:
         """Each document once, in order of delivery and position."""
@@ -99,6 +132,40 @@ class AnswerWriter:
 
     def writes(self) -> list[tuple[str, list[Row]]]:
         return [("forget_unmatched", self._matched), ("insert_answer", self._rows), ("acknowledge", self._statuses)]
+
+
+class Answers:
+    """The ledger's verb for answers that came before what they answer could be found."""
+
+    def __init__(self, driver: Driver, writer: Writer, clock: Clock) -> None:
+        self._driver, self._writer, self._clock = driver, writer, clock
+
+    async def match_again(self, run: int, reread: Reread) -> int:
+        """Tries again each answer that matched nothing and came lately; how many match now."""
+        since = stamp(self._clock.now() - TRIED_AGAIN)
+        told = []
+        for *place, at, sink, said in await self._driver.fetch("unmatched_answers", (since,)):
+            answer = reread(sink, said)
+            if answer is not None:
+                told.append(Told((place[0], place[1], place[2], place[3], place[4]), answer, at))
+        matched = 0
+        for start in range(0, len(told), MOST_AT_ONCE):
+            made = await self._writer.submit(_again(told[start : start + MOST_AT_ONCE], run))
+            assert isinstance(made, int)
+            matched += made
+        return matched
+
+
+def _again(told: Sequence[Told], run: int) -> Command:
+    writer = AnswerWriter(told, run)
+
+    def build(rows: list[list[Row]], heads: Heads) -> Change:
+        writer.found(rows)
+        audit: list[Audit] = []
+        matched = sum(writer.take(one, audit) for one in told)
+        return Change(writer.writes(), audit, matched)
+
+    return Command(writer.reads(), build)
 
 
 def _json(value: object) -> str:

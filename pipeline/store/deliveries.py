@@ -84,15 +84,19 @@ class Deliveries:
             )
         )
 
-    async def begin_attempt(self, delivery: Delivery, run: int) -> Delivery:
-        """Records that an attempt starts, before any socket is touched. Returns the delivery with its new attempt number."""
+    async def begin_attempt(self, delivery: Delivery, run: int) -> Delivery | None:
+        """Records that an attempt starts, before any socket is touched. Returns the delivery with its new attempt number.
+
+        None when there is nothing left to attempt: an answer has proved meanwhile that it arrived.
+        """
         now, number = stamp(self._clock.now()), delivery.attempt + 1
         writes: list[tuple[str, list[Row]]] = [
             ("insert_attempt", [(delivery.id, number, run, now)]),
             ("delivery_sending", [(now, number, delivery.id)]),
         ]
-        await self._write(writes, Audit("attempt", f"delivery {delivery.id}", f"attempt {number} started", run))
-        return msgspec.structs.replace(delivery, attempt=number)
+        audit = Audit("attempt", f"delivery {delivery.id}", f"attempt {number} started", run)
+        begun = await self._unless_delivered(delivery.id, writes, audit)
+        return msgspec.structs.replace(delivery, attempt=number) if begun else None
 
     async def pass_commit_point(self, delivery: Delivery) -> None:
         """From here on this attempt may have taken effect on the far side."""
@@ -144,7 +148,10 @@ class Deliveries:
         absences: int = 0,
         ended: bool = True,
     ) -> None:
-        """It stays open: ``state`` is retry or in_doubt. ``ended`` says that an attempt ended just now."""
+        """It stays open: ``state`` is retry or in_doubt. ``ended`` says that an attempt ended just now.
+
+        Nothing for one that an answer has proved to have arrived meanwhile.
+        """
         now = stamp(self._clock.now())
         until = stamp(next_at) if next_at else None
         writes: list[tuple[str, list[Row]]] = [
@@ -152,7 +159,40 @@ class Deliveries:
         ]
         if ended:
             writes.append(("end_attempt", [(now, f"{state}: {problem.what}", delivery.id, delivery.attempt)]))
-        await self._write(writes, Audit("delivery", f"delivery {delivery.id}", f"{state}: {problem.what}"))
+        audit = Audit("delivery", f"delivery {delivery.id}", f"{state}: {problem.what}")
+        await self._unless_delivered(delivery.id, writes, audit)
+
+    async def settle_answered(self, delivery: int = 0) -> list[int]:
+        """Deliveries in doubt, or about to be sent again, that an answer proves to have arrived are delivered, with that as evidence.
+
+        All of them, or this one. One that is being sent is left to its run, which asks again before it sends twice.
+        """
+        now = stamp(self._clock.now())
+
+        def build(rows: list[list[Row]], heads: Heads) -> Change:
+            writes: list[tuple[str, list[Row]]] = [
+                ("delivery_state", []),
+                ("settle_documents", []),
+                ("close_dead_letters_of_delivery", []),
+            ]
+            audit = []
+            for id_, _, kind, key, object_, _, at in rows[0]:
+                evidence = Evidence(id=f"{object_} {key}", detail={"answer": kind, "received": at})
+                writes[0][1].append(("delivered", now, None, 0, msgspec.json.encode(evidence).decode(), None, id_))
+                writes[1][1].append(("delivered", now, id_))
+                writes[2][1].append(("resolved", now, id_))
+                audit.append(
+                    Audit(
+                        "delivery",
+                        f"delivery {id_}",
+                        f"delivered, by answer: the {kind} in {object_} {key} names its numbers",
+                    )
+                )
+            return Change(writes, audit, [row[0] for row in rows[0]])
+
+        settled = await self._writer.submit(Command([("answered_deliveries", (delivery,))], build))
+        assert isinstance(settled, list)
+        return settled
 
     async def ends(self, delivery: Delivery, state: str, problem: Problem, flow: str, sink: str, run: int) -> None:
         """It needs a person: ``state`` is dead or held. Opens one dead letter for the delivery."""
@@ -221,6 +261,14 @@ class Deliveries:
         # Two operators may replay the same exception at once: the second must not send again what the first one sent.
         question = ("document_for_a_person", (document,))
         await self._writer.submit(Command([question], lambda rows, heads: change if rows[0] else Change()))
+
+    async def _unless_delivered(self, delivery: int, writes: list[tuple[str, list[Row]]], audit: Audit) -> bool:
+        """Writes it, unless an answer has settled the delivery meanwhile; whether it did."""
+
+        def build(rows: list[list[Row]], heads: Heads) -> Change:
+            return Change() if rows[0][0][0] == "delivered" else Change(writes, [audit], True)
+
+        return bool(await self._writer.submit(Command([("state_of_delivery", (delivery,))], build)))
 
     async def _write(self, writes: list[tuple[str, list[Row]]], audit: Audit) -> None:
         await self._writer.submit(Command([], lambda rows, heads: Change(writes, [audit])))

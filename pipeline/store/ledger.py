@@ -20,6 +20,7 @@ import msgspec
 
 from pipeline.clock import Clock
 from pipeline.errors import ConnectorError, LockHeld, UsageError
+from pipeline.store.answers import Answers
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, migrate, prepare_file
 from pipeline.store.pages import page_command
@@ -80,7 +81,7 @@ async def open_ledger(
 
 
 class Ledger:
-    """One open ledger. ``deliveries`` and ``reports`` are its other two doors."""
+    """One open ledger. ``deliveries``, ``answers`` and ``reports`` are its other doors."""
 
     def __init__(self, driver: Driver, writer: Writer, clock: Clock, path: Path) -> None:
         self._driver = driver
@@ -88,6 +89,7 @@ class Ledger:
         self._clock = clock
         self.path = path
         self.deliveries = Deliveries(driver, writer, clock)
+        self.answers = Answers(driver, writer, clock)
         self.reports = Reports(driver)
 
     def _now(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.record import Record
-from pipeline.store.answers import AnswerWriter
+from pipeline.store.answers import AnswerWriter, Told
 from pipeline.store.rows import OUTCOMES, RANK, Fate, NewDocument, PageCommit, Problem, millionths
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 
@@ -16,7 +16,7 @@ def page_command(page: PageCommit, now: str) -> Command:
     reads: list[tuple[str, Row]] = (
         [("open_dead_letters", (msgspec.json.encode(keys).decode(), page.flow))] if keys else []
     )
-    answers = AnswerWriter(page, now)
+    answers = AnswerWriter([one for fate in page.fates for one in _told_by(fate, page.flow, now)], page.run)
     own = len(reads)
 
     def build(rows: list[list[Row]], heads: Heads) -> Change:
@@ -81,7 +81,7 @@ class _PageWriter:
     def _record(self, id_: int, fate: Fate) -> None:
         record, page = fate.record, self.page
         amount = millionths(record.amount)
-        if fate.answers and not self.answers.take(fate, self.audit) and fate.rank == RANK["delivered"]:
+        if fate.answers and not self._answers(fate) and fate.rank == RANK["delivered"]:
             fate.rank = RANK["unchanged"]
         if record.raw:
             self.received.append(
@@ -106,6 +106,11 @@ class _PageWriter:
         self.links.extend((id_, existing) for existing in fate.links)
         self._letters(fate, amount)
         self.audit.append(Audit("record", subject_of(record), _told(fate), page.run))
+
+    def _answers(self, fate: Fate) -> bool:
+        """Adds the rows of this record's answers; whether any of them is new."""
+        new = [self.answers.take(told, self.audit) for told in _told_by(fate, self.page.flow, self.now)]
+        return any(new)
 
     def _letters(self, fate: Fate, amount: int | None) -> None:
         """Opens a dead letter, counts a repeated one, or closes those that the record has outgrown."""
@@ -158,6 +163,15 @@ class _PageWriter:
         else:
             self.lanes.setdefault(new.sink, set()).add(new.lane)
         return id_
+
+
+def _told_by(fate: Fate, flow: str, now: str) -> list[Told]:
+    """What partners say in one record."""
+    record = fate.record
+    return [
+        Told((flow, record.company, record.object, record.key, place), answer, now)
+        for place, answer in enumerate(fate.answers)
+    ]
 
 
 def subject_of(record: Record) -> str:

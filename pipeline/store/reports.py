@@ -39,7 +39,15 @@ _LETTER = ("id", "state", "failure", "code", "owner", "what", "where", "why", "m
 _RECORD = ("id", "run", "flow", "company", "object", "key", "label", "digest", "currency", "amount", "rank", "reason")
 _OPEN = ("id", "flow", "sink", "lane", "state", "attempts", "next_at", "problem", "name", "sealed_at")
 _SEALED = ("id", "flow", "sink", "lane", "address", "state", "sealed_at", "name", "numbers", "documents")
-_COUNTS = ("stored", "dead_letters", "in_doubt", "in_flight", "acknowledgements_waiting", "delivered")
+_COUNTS = (
+    "stored",
+    "dead_letters",
+    "in_doubt",
+    "in_flight",
+    "acknowledgements_waiting",
+    "acknowledgements_overdue",
+    "delivered",
+)
 _ACKNOWLEDGEMENT = ("document", "partner", "set", "label", "kind", "status", "received_at", "acknowledge_by", "detail", "name",
                     "numbers", "position", "message")  # fmt: skip
 _AUDIT = ("at", "run", "kind", "subject", "detail")
@@ -238,11 +246,13 @@ class Reports:
     async def open_deliveries(self, limit: int = 100) -> list[Item]:
         return _items(_OPEN, await self._driver.fetch("open_deliveries", (limit,)))
 
-    async def acknowledgements(self, now: str, *, partner: str = "", status: str = "", limit: int = 200) -> list[Item]:
+    async def acknowledgements(
+        self, now: str, *, partner: str = "", status: str = "", set_code: str = "", kind: str = "", limit: int = 200
+    ) -> list[Item]:
         """Each document that an answer is or was waited for, newest first, with the answer that decided; beside it, the answers that
         said nothing new, and at the end those that match nothing. ``now`` decides what is overdue.
         """
-        values = (now, partner, status, limit)
+        values = (now, partner, status, limit, set_code, kind)
         return _items(_ACKNOWLEDGEMENT, await self._driver.fetch("acknowledgements", values))
 
     async def acknowledgement_counts(self, now: str, *, partner: str = "") -> dict[str, int]:
@@ -250,8 +260,9 @@ class Reports:
         rows = await self._driver.fetch("acknowledgement_counts", (now, partner))
         return {str(status): int(count) for status, count in rows}
 
-    async def counts(self) -> Item:
-        return dict(zip(_COUNTS, (await self._driver.fetch("counts"))[0], strict=True))
+    async def counts(self, now: str) -> Item:
+        """What is open. ``now`` decides which of the acknowledgements that are waited for are overdue."""
+        return dict(zip(_COUNTS, (await self._driver.fetch("counts", (now,)))[0], strict=True))
 
     async def verify_audit(self) -> str | None:
         """None when the audit chain holds; otherwise which link is broken."""

@@ -6,6 +6,7 @@ One record per answer goes from the first to the second; how an answer is matche
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -23,6 +24,7 @@ NOTHING_ANSWERED = "no acknowledgement"
 ANSWERS = ("997", "999", "824", "855")
 DUPLICATE_INTERCHANGE = "interchange note 025"
 MOST_FINDINGS = 5
+CLOCKS_APART = timedelta(days=1)
 
 _STATUSES: dict[Status, AnswerStatus] = {
     "received": "accepted", "accepted": "accepted", "accepted_with_errors": "accepted_with_errors", "unclear": "partially_accepted",
@@ -82,20 +84,32 @@ class Acknowledgements:
     """Implements `pipeline.stage.Acknowledges` for records whose body is a `Received`."""
 
     def answer(self, record: Record) -> Answer:
-        received = record.body
-        if not isinstance(received, Received):
+        if not isinstance(record.body, Received):
             raise _wrong_body("x12.acknowledgements", "takes what x12.decode makes", record)
-        us, them = ":".join(received.receiver), ":".join(received.sender)
-        said = received.answer
-        return Answer(
-            kind=kind(received),
-            scope=f"{us}|{them}|{received.usage}",
-            sender=them,
-            numbers=tuple(_numbers(said)),
-            references=tuple(_references(said)),
-            told=_told(said),
-            match=lambda sent: _verdicts(received, sent),
-        )
+        return _answer(record.body)
+
+
+def _answer(received: Received) -> Answer:
+    us, them = ":".join(received.receiver), ":".join(received.sender)
+    said = received.answer
+    return Answer(
+        kind=kind(received),
+        scope=f"{us}|{them}|{received.usage}",
+        sender=them,
+        numbers=tuple(_numbers(said)),
+        references=tuple(_references(said)),
+        told=_told(said),
+        match=lambda sent: _verdicts(received, sent),
+        said=msgspec.json.encode(received),
+    )
+
+
+def reread(said: bytes) -> Answer | None:
+    """The answer whose ``said`` this is; None for one that another version of this program wrote in another form."""
+    try:
+        return _answer(msgspec.json.decode(said, type=Received))
+    except msgspec.DecodeError:
+        return None
 
 
 def kind(received: Received) -> str:
@@ -144,10 +158,27 @@ def _told(said: object) -> str:
 
 
 def _verdicts(received: Received, documents: Sequence[SentDocument]) -> list[Verdict]:
-    return [_verdict(matched) for matched in match([received], _sent(received, documents)).matched]
+    sealed = {document.id: document.sealed for document in documents}
+    found = match([received], _sent(received, documents)).matched
+    return [_verdict(one, _proves(received, one, sealed[int(one.document)])) for one in found]
 
 
-def _verdict(matched: Matched) -> Verdict:
+def _proves(received: Received, matched: Matched, sealed: datetime) -> bool:
+    """Whether only who has the document's interchange can have said this: it names its numbers and was written since.
+
+    Numbers come again, after a wrap or in a ledger that was begun anew. So a TA1 must name our ISA date, and a 997 or 999 must not be
+    older than a day, which is what partners' clocks and time zones make of "since". An 824 or 855 may go by a reference alone.
+    """
+    if isinstance(received.answer, InterchangeAnswer):
+        return received.answer.date == f"{sealed:%y%m%d}"
+    try:
+        written = datetime.strptime(received.sent, "%y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return matched.by in ("997", "999") and written >= sealed - CLOCKS_APART
+
+
+def _verdict(matched: Matched, proves: bool) -> Verdict:
     """A TA1 is about the envelope: it can refuse, but what it accepts is still to be answered. One that refuses a repetition proves receipt."""
     status = _STATUSES[matched.status]
     settles = matched.by != "TA1" or status == "rejected"
@@ -155,7 +186,9 @@ def _verdict(matched: Matched) -> Verdict:
         status, settles = "duplicate", False
     elif matched.by == "TA1" and status == "accepted" and matched.reasons:
         status = "accepted_with_errors"
-    return Verdict(document=int(matched.document), status=status, reasons=matched.reasons, settles=settles)
+    return Verdict(
+        document=int(matched.document), status=status, reasons=matched.reasons, settles=settles, proves=proves
+    )
 
 
 def _sent(received: Received, documents: Sequence[SentDocument]) -> list[Sent]:
@@ -206,6 +239,7 @@ ACKNOWLEDGEMENTS = StageSpec(
     verb="sink",
     build=_build_acknowledgements,
     config=NoSettings,
+    reread=reread,
     exactly_once=True,
     doc="Matches answers with the documents that were sent and keeps both in the ledger; nothing leaves.",
 )

@@ -49,7 +49,7 @@ class SetAnswer(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[SegmentNote, ...] = ()
 
 
-class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A 997 or 999: the answer for one group. ``number`` is the answered GS06; ``status`` element 715; ``codes`` 716."""
 
     form: Form = "997"
@@ -64,7 +64,7 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[SetAnswer, ...] = ()
 
 
-class InterchangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class InterchangeAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A TA1. ``number``, ``date`` and ``time`` are ISA13, ISA09 and ISA10 of what is answered; ``status`` I17, ``note`` I18."""
 
     number: str
@@ -83,7 +83,7 @@ class Complaint(msgspec.Struct, frozen=True):
     value: str = ""
 
 
-class DocumentAdvice(msgspec.Struct, frozen=True, kw_only=True):
+class DocumentAdvice(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One OTI of an 824: what the receiver's application made of a document. ``status`` is element 110 (TA, TE, TR ...)."""
 
     status: str
@@ -107,7 +107,7 @@ class LineAnswer(msgspec.Struct, frozen=True):
     date: str = ""
 
 
-class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """An 855: what the seller made of an order. ``status`` is BAK02 (AD, AC, RJ ...), ``order`` our order's number."""
 
     status: str

@@ -100,9 +100,14 @@ async def test_late_answers_are_overdue_first_and_settled_when_they_come(rigs: A
         rig.edit(("within: 24h", "within: 1ms"), name="partners/_default.yaml")
         for file in (rig.flows / "partners").glob("*.yaml"):
             file.write_text(file.read_text().replace("within: 4h", "within: 1ms").replace("within: 2h", "within: 1ms"))
-        await rig.run()
+        told = await rig.run()
         overdue = await acks(rig, "--overdue")
         assert overdue["counts"]["overdue"] > 0
+        assert f"{overdue['counts']['overdue']} documents not acknowledged in time" in told.err
+        status = (await rig.command("status", "--json")).json
+        assert status["counts"]["acknowledgements_overdue"] == overdue["counts"]["overdue"]
+        of_sets = [len((await acks(rig, "--overdue", "--set", code))["items"]) for code in ("810", "850", "997")]
+        assert (sum(of_sets), of_sets[2]) == (len(overdue["items"]), 0)
         assert {item["status"] for item in overdue["items"]} == {"overdue"}
         code = next(
             code
@@ -115,6 +120,8 @@ async def test_late_answers_are_overdue_first_and_settled_when_they_come(rigs: A
         await read_answers(rig)
         mine = await acks(rig, "--partner", code.lower())
         assert {item["status"] for item in mine["items"]} == {"accepted"}
+        assert (await acks(rig, "--partner", code, "--by", "997"))["items"] == mine["items"]
+        assert (await acks(rig, "--partner", code, "--by", "824"))["items"] == []
 
 
 async def test_a_killed_run_leaves_nothing_unread_and_nothing_twice(rigs: Any) -> None:
@@ -130,6 +137,50 @@ async def test_a_killed_run_leaves_nothing_unread_and_nothing_twice(rigs: Any) -
         rig.sterling.faults.clear()
         await read_answers(rig)
         assert statuses(await acks(rig)) == expected(rig, partners.behaviour)
+        assert await rig.audit() is None
+
+
+async def test_answers_that_came_before_the_ledger_knew_the_documents_are_matched_when_it_does(rigs: Any) -> None:
+    """The ledger was put back to a backup and sends with its old numbers: the answers are here already."""
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        partners.behaviour |= dict.fromkeys(partners.behaviour, "errors")
+        await rig.run(MLC_STORE=rig.other_store("lost"))
+        early = await rig.command("run", str(rig.flows / "acknowledgements.yaml"), "--json")
+        assert early.json["delivered"] == len(partners.answered) > 0
+        counts = (await acks(rig))["counts"]
+        assert counts["unmatched"] == sum(counts.values()) >= len(partners.answered)
+        partners.behaviour |= dict.fromkeys(partners.behaviour, "never")
+        rig.sterling.requests.clear()
+        await rig.run()
+        assert not [line for line, _ in rig.sterling.requests if "getpayload" in line]
+        found = await acks(rig)
+        sent = rig.rows("select count(*) from documents where status = 'delivered'")[0][0]
+        assert {name: count for name, count in found["counts"].items() if count} == {"accepted_with_errors": sent}
+        assert await rig.audit() is None
+
+
+async def test_an_answer_settles_what_was_in_doubt_without_asking_the_far_side(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        partners.behaviour |= dict.fromkeys(partners.behaviour, "accept")
+        lost = Fault(kind="reset", match="POST messagebatches", times=None, after=True)
+        rig.sterling.faults.add(lost)
+        rig.sterling.faults.add(Fault(kind="unavailable", match="GET mailboxmessages*", times=None, skip=1))
+        doubtful = await rig.run("--wait", "100ms")
+        assert (doubtful.code, doubtful.json["delivered"]) == (5, 0)
+        assert doubtful.json["in_doubt"] > 0
+        rig.sterling.faults.clear()
+        for message in list(rig.sterling.hub.messages.values()):  # the partners take what they have read
+            if message.name.startswith("mlc_"):
+                rig.sterling.consume(message.id)
+        arrived = len(rig.far.arrivals())
+        await read_answers(rig)
+        states = dict(rig.rows("select state, count(*) from deliveries group by state"))
+        assert states["delivered"] == arrived
+        assert "in_doubt" not in states
+        answered = rig.rows("select distinct status, acknowledgement from documents where delivery is not null")
+        assert answered == [("delivered", "accepted")]
+        assert (await rig.run()).json["balanced"]
+        assert rig.rows("select count(*), count(distinct name) from deliveries")[0] == (len(rig.far.arrivals()),) * 2
         assert await rig.audit() is None
 
 

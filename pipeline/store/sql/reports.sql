@@ -139,7 +139,9 @@ where state in ('sealed', 'sending', 'retry', 'in_doubt') order by id limit ?;
 -- name: counts
 select (select count(*) from documents where status = 'stored'), (select count(*) from dead_letters where state = 'open'),
     (select count(*) from deliveries where state = 'in_doubt'), (select count(*) from deliveries where state in ('sealed', 'sending', 'retry')),
-    (select count(*) from documents where acknowledgement = 'waiting'), (select count(*) from documents where status = 'delivered');
+    (select count(*) from documents where acknowledgement = 'waiting'),
+    (select count(*) from documents where acknowledgement = 'waiting' and acknowledge_by < ?),
+    (select count(*) from documents where status = 'delivered');
 
 -- name: audit_rows
 select id, at, run, kind, subject, detail from audit where id > ? order by id limit ?;
@@ -169,7 +171,7 @@ with told as (
     from acknowledgements a left join documents d on d.id = a.document left join deliveries v on v.id = d.delivery
     where a.status in ('duplicate', 'unmatched'))
 select document, partner, set_code, label, kind, status, received_at, acknowledge_by, detail, name, numbers, position, message from told
-where (?2 = '' or partner = ?2 collate nocase) and (?3 = '' or status = ?3)
+where (?2 = '' or partner = ?2 collate nocase) and (?3 = '' or status = ?3) and (?5 = '' or set_code = ?5) and (?6 = '' or kind = ?6)
 order by document is null, document desc, answer desc limit ?4;
 
 -- name: acknowledgement_counts

@@ -112,10 +112,11 @@ insert into received (flow, company, object, key, digest, label, at, payload) va
 delete from acknowledgements where flow = ? and company = ? and object = ? and key = ? and place = ? and document is null;
 
 -- name: insert_answer
-insert into acknowledgements (flow, company, object, key, place, document, partner, kind, verdict, status, run, received_at, detail)
+insert into acknowledgements (flow, company, object, key, place, document, partner, kind, verdict, status, run, received_at, detail, sink,
+    said, proves)
 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, case when ?6 is null then 'unmatched'
     when exists (select 1 from acknowledgements where document = ?6 and kind = ?8 and verdict = ?9) then 'duplicate' else ?9 end,
-    ?10, ?11, ?12) on conflict do nothing;
+    ?10, ?11, ?12, ?13, ?14, ?15) on conflict do nothing;
 
 -- name: acknowledge
 update documents set acknowledgement = ?1 where id = ?2 and case acknowledgement when 'accepted' then 1 when 'accepted_with_errors' then 2

@@ -344,7 +344,7 @@ class Story:
         driver = InlineDriver(self.rig.file)
         ledger = Ledger(driver, Writer(driver, self.rig.clock), self.rig.clock, self.rig.file)
         try:
-            counts = await ledger.reports.counts()
+            counts = await ledger.reports.counts("")
             assert (counts["stored"], counts["in_doubt"], counts["in_flight"]) == (0, 0, 0)
             open_keys = await _needing_a_person(ledger)
             for key, (_, _, kind, text) in self.books.bills.items():

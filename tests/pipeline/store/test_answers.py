@@ -6,22 +6,29 @@ import itertools
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline.record import Answer, Counter, Record, SentDocument, Verdict
-from pipeline.store.rows import RANK, Fate, stamp
+from pipeline.store.rows import RANK, Fate, Problem, stamp
 
 SCOPE = "US:P:P"
 
 
 def answer(
-    status: Any = "accepted", *, number: int | None = 1, reference: str = "", kind: str = "997", settles: bool = True
+    status: Any = "accepted",
+    *,
+    number: int | None = 1,
+    reference: str = "",
+    kind: str = "997",
+    settles: bool = True,
+    proves: bool = False,
 ) -> Answer:
     """One that says the same of every document found."""
     return Answer(
         kind=kind, scope=SCOPE, sender="ZZ:P", told="said so",
         numbers=(("ISA13", number),) if number is not None else (), references=(reference,) if reference else (),
-        match=lambda sent: [Verdict(document=one.id, status=status, settles=settles) for one in sent],
+        match=lambda sent: [Verdict(document=one.id, status=status, settles=settles, proves=proves) for one in sent],
     )  # fmt: skip
 
 
@@ -100,8 +107,6 @@ async def test_numbers_between_the_first_and_the_last_of_a_counter_are_found(inl
 async def test_a_number_counts_only_within_its_scope_and_name(
     inline_store: Any, sealing: Any, change: Any, matches: bool
 ) -> None:
-    import msgspec
-
     async with inline_store.open() as ledger:
         await sent(inline_store, ledger, sealing, "1")
         await take(inline_store, ledger, message("m", msgspec.structs.replace(answer(), **change)))
@@ -163,6 +168,104 @@ async def test_what_matches_nothing_is_kept_and_matched_once_it_can_be(store: An
         again = message("m", answer())
         await take(store, ledger, again)
         assert (again.rank, await statuses(ledger)) == (RANK["delivered"], [(1, "997", "accepted")])
+
+
+def again(*answers: Answer) -> Any:
+    """What reads `said` again: the place of the answer."""
+    return lambda sink, said: answers[int(said)] if sink == "kept" else None
+
+
+async def test_what_matches_nothing_is_matched_later_without_its_message(store: Any, sealing: Any) -> None:
+    early = [answer("rejected", number=1), answer(number=7), answer(reference="INV-2", number=None, kind="855")]
+    kept = [msgspec.structs.replace(one, said=b"%d" % n, sink="kept") for n, one in enumerate(early)]
+    async with store.open() as ledger:
+        await take(store, ledger, message("m", *kept))
+        assert await ledger.answers.match_again(await store.run(ledger), again(*kept)) == 0
+        await sent(store, ledger, sealing, "1", "2")
+        await store.clock.advance(3600)
+        assert await ledger.answers.match_again(await store.run(ledger), again(*kept)) == 2
+        assert await ledger.answers.match_again(await store.run(ledger), again(*kept)) == 0
+        found = await ledger.reports.acknowledgements("")
+        assert {(i["document"], i["status"]) for i in found} == {(1, "rejected"), (2, "rejected"), (None, "unmatched")}
+        assert {i["received_at"] for i in found if i["document"]} == {stamp(store.clock.now() - timedelta(hours=1))}
+        assert "997 says rejected" in [row["detail"] for row in await ledger.reports.timeline(["document 1"])]
+
+
+async def test_an_answer_is_not_tried_for_ever_and_one_that_nobody_can_read_is_left(inline_store: Any) -> None:
+    calls: list[bytes] = []
+    async with inline_store.open() as ledger:
+        await take(inline_store, ledger, message("m", msgspec.structs.replace(answer(), said=b"0", sink="kept")))
+        run = await inline_store.run(ledger)
+        for _ in range(2):
+            assert await ledger.answers.match_again(run, lambda sink, said: calls.append(said)) == 0
+            await inline_store.clock.advance(4 * 86400)
+    assert calls == [b"0"]
+
+
+# --- answers that prove an arrival ---------------------------------------------------------------------------------------
+
+
+async def attempted(store: Any, ledger: Any, sealing: Any, state: str, *, passed: bool = True) -> Any:
+    """One delivery, document 1, whose attempt ended in this state."""
+    run, queue = await store.stored(ledger, "1", acknowledgement="997", acknowledge_within=3600.0)
+    await ledger.deliveries.seal(sealing(run, queue))
+    delivery = (await ledger.deliveries.head("bills", "sink", "P")).delivery
+    delivery = await ledger.deliveries.begin_attempt(delivery, run)
+    if passed:
+        await ledger.deliveries.pass_commit_point(delivery)
+    if state != "sending":
+        await ledger.deliveries.waits(delivery, state, Problem("transient", "T-1", "IT", "no answer"), next_at=None)
+    return delivery
+
+
+@pytest.mark.parametrize(
+    ("state", "passed", "proves", "settled"),
+    [
+        ("in_doubt", True, True, True),
+        ("retry", True, True, True),  # it was thought absent
+        ("retry", False, True, False),  # nothing was ever sent, whatever the answer says
+        ("sending", True, True, False),  # its run may still be at it
+        ("in_doubt", True, False, False),
+    ],
+)
+async def test_an_answer_that_proves_the_arrival_ends_the_doubt(
+    store: Any, sealing: Any, state: str, passed: bool, proves: bool, settled: bool
+) -> None:
+    async with store.open() as ledger:
+        delivery = await attempted(store, ledger, sealing, state, passed=passed)
+        await take(store, ledger, message("m", answer(proves=proves)))
+        assert await ledger.deliveries.settle_answered() == ([delivery.id] if settled else [])
+        item = await ledger.reports.delivery(delivery.id)
+        assert item["state"] == ("delivered" if settled else state)
+        if settled:
+            document = await ledger.reports.document(1)
+            assert (document["status"], document["acknowledgement"]) == ("delivered", "accepted")
+            assert document["acknowledge_by"] is not None
+            assert '"message m"' in item["evidence"]
+            assert await ledger.deliveries.head("bills", "sink", "P") is None
+
+
+async def test_what_was_settled_by_an_answer_is_neither_sent_again_nor_opened_again(store: Any, sealing: Any) -> None:
+    async with store.open() as ledger:
+        delivery = await attempted(store, ledger, sealing, "in_doubt")
+        await take(store, ledger, message("m", answer(proves=True)))
+        await ledger.deliveries.settle_answered(delivery.id)
+        problem = Problem("transient", "T-2", "IT", "looked for and not found")
+        await ledger.deliveries.waits(delivery, "retry", problem, next_at=None)
+        assert await ledger.deliveries.begin_attempt(delivery, 1) is None
+        assert (await ledger.reports.delivery(delivery.id))["state"] == "delivered"
+        assert "T-2" not in str(await ledger.reports.timeline([f"delivery {delivery.id}"]))
+
+
+async def test_an_answer_from_before_the_sending_proves_nothing(inline_store: Any, sealing: Any) -> None:
+    """Numbers can come again, in a ledger that was begun anew: what came earlier was about something else."""
+    async with inline_store.open() as ledger:
+        early = msgspec.structs.replace(answer(proves=True), said=b"0", sink="kept")
+        await take(inline_store, ledger, message("m", early))
+        await inline_store.clock.advance(60)
+        delivery = await attempted(inline_store, ledger, sealing, "in_doubt")
+        assert await ledger.answers.match_again(await inline_store.run(ledger), again(early)) == 1
+        assert await ledger.deliveries.settle_answered(delivery.id) == []
 
 
 async def test_an_answer_that_does_not_settle_leaves_the_document_waiting(inline_store: Any, sealing: Any) -> None:

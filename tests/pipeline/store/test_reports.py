@@ -169,10 +169,10 @@ async def test_counts_tell_what_is_open_now(store: Any, sealing: Any) -> None:
         for lane, state in (("P", "in_doubt"), ("Q", "retry"), ("R", "delivered"), ("S", "stored"), ("T", "dead")):
             run, _ = await store.stored(ledger, lane, partner=lane)
             await drive(store, ledger, sealing, run, lane, state)
-        counts = await ledger.reports.counts()
+        counts = await ledger.reports.counts("")
         open_ = await ledger.reports.open_deliveries()
     assert counts == {
-        "stored": 1, "dead_letters": 1, "in_doubt": 1, "in_flight": 1, "acknowledgements_waiting": 0, "delivered": 1,
+        "stored": 1, "dead_letters": 1, "in_doubt": 1, "in_flight": 1, "acknowledgements_waiting": 0, "acknowledgements_overdue": 0, "delivered": 1,
     }  # fmt: skip
     assert sorted((item["lane"], item["state"]) for item in open_) == [("P", "in_doubt"), ("Q", "retry")]
 

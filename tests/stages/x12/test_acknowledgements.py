@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import DataError, Excluded, Record, SentDocument, Stored
-from stages.x12.acknowledgements import Acknowledgements, decode
+from stages.x12.acknowledgements import Acknowledgements, decode, reread
 from stages.x12.envelope import pack, places
 from stages.x12.guide import Guide
 from stages.x12.reader import read
@@ -158,6 +158,57 @@ def test_824_and_855_find_documents_by_number_or_reference(body: str, said: list
     asked = Acknowledgements().answer(record)
     assert [(v.document, v.status) for v in asked.match(sent)] == said
     assert asked.references or asked.numbers
+
+
+EVERY_KIND = {
+    "997": ALL_WELL,
+    "999": whole(f997("AK1*IN*17", *E, "AK9*E*2*2*2").replace("997", "999").replace("AK5", "IK5")),
+    "TA1": f"{ISA}TA1*000000009*250131*1200*R*023~IEA*0*000000801~".encode(),
+    "824": whole("ST*824*0001~BGN*11*1*20250131~OTI*TR*IV*88121*****17*0002*810~TED*006*bad~SE*5*0001~"),
+    "855": whole("ST*855*0001~BAK*00*RJ*4711*20250131~SE*3*0001~"),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_an_answer_read_again_from_what_was_kept_of_it_says_the_same(kind: str) -> None:
+    (record,) = decode(message(EVERY_KIND[kind]))
+    first = Acknowledgements().answer(record)
+    again = reread(first.said)
+    assert again is not None
+    sent = [document(1, 1), document(2, 2), document(3, 3, set="850", reference="4711")]
+    assert (again.kind, list(again.match(sent))) == (kind, list(first.match(sent)))
+    assert first.match(sent)
+    told = [(a.scope, a.numbers, a.references, a.told, a.said) for a in (first, again)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("said", [b"", b"{}", b"[1]", b'{"answer":{"type":"Later"}}'])
+def test_what_another_version_kept_in_another_form_is_not_read(said: bytes) -> None:
+    assert reread(said) is None
+
+
+PROOFS = [
+    ("997", "250131", "1305", True),
+    ("997", "250130", "1300", True),  # a partner behind in time, or whose clock is
+    ("997", "250130", "1100", False),  # an answer to an earlier use of the number
+    ("997", "      ", "1100", False),
+    ("TA1", "250201", "1305", True),  # it names the date of our ISA
+    ("TA1 of another day", "250201", "1305", False),
+    ("824", "250131", "1305", False),
+]
+
+
+@pytest.mark.parametrize(("kind", "date", "time", "proves"), PROOFS)
+def test_only_what_names_the_numbers_and_was_written_since_proves_that_it_arrived(
+    kind: str, date: str, time: str, proves: bool
+) -> None:
+    payload = EVERY_KIND[kind[:3]].replace(b"*250131*1305*U", f"*{date}*{time}*U".encode())
+    if kind.endswith("day"):
+        payload = payload.replace(b"*250131*1200*R", b"*250130*1200*R")
+    (record,) = decode(message(payload))
+    said = Acknowledgements().answer(record).match([document(1, 1), document(2, 2)])
+    assert said
+    assert {verdict.proves for verdict in said} == {proves}
 
 
 SETS = st.lists(
