@@ -158,6 +158,14 @@ def test_a_999_follows_a_convention_where_what_it_answers_does(corpus: dict[str,
     assert [v for v in validate(followed) if v.severity == "error"] == []
 
 
+def test_a_group_that_breaks_off_within_a_set_is_rejected_for_its_missing_trailer(corpus: dict[str, bytes]) -> None:
+    payload = corpus["810.edi"]
+    broken = payload[: payload.index(b"SE*")]
+    (answer,) = group_answers(examine([broken]))[0]
+    assert (answer.status, answer.codes) == ("R", ("3",))
+    assert [(one.status, one.codes) for one in answer.sets] == [("R", ("2",))]
+
+
 def test_an_acknowledgement_is_never_answered(corpus: dict[str, bytes]) -> None:
     assert group_answers(examine([corpus["997.edi"]])) == [[]]
     assert group_answers(examine([corpus["ta1.edi"]])) == [[]]

@@ -80,6 +80,17 @@ def test_a_wrong_document_is_caught_in_exact_words(interchange: bytes, old: str,
     assert finding in errors(interchange.replace(old.encode(), new.encode()))
 
 
+def test_what_is_outside_belongs_to_nothing_that_was_closed(interchange: bytes) -> None:
+    (found,) = validate(interchange.replace(b"IEA*1", b"REF*IA*1~IEA*1"))
+    assert (found.interchange, found.group, found.set, found.position) == (1, 0, 0, 0)
+
+
+def test_a_set_that_a_group_interrupts_is_not_closed(interchange: bytes) -> None:
+    start = interchange.index(b"GS*")
+    loose = interchange[:start] + b"ST*810*0009~BIG*20250131*X~" + interchange[start:]
+    assert "error: ST at segment 1: SE is missing: a group begins before this ST is closed" in errors(loose)
+
+
 def test_a_group_without_sets_is_caught(interchange: bytes) -> None:
     start, end = interchange.index(b"ST*"), interchange.index(b"GE*")
     empty = interchange[:start] + interchange[end:].replace(b"GE*1", b"GE*0")
