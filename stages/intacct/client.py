@@ -1,7 +1,7 @@
 """The client of the XML gateway: the only file of this adapter that opens connections.
 
-It asks, it never writes. Each call is one POST under one deadline, as many at a time as the company's gate lets through. No exception of the HTTP
-library leaves this file, nor any text that holds a password or a session id.
+Each call is one POST under one deadline, as many at a time as the company's gate lets through. The sources only ask; `IntacctClient.execute`
+is the one door to what changes something. No exception of the HTTP library leaves this file, nor any text that holds a password or a session id.
 """
 
 from __future__ import annotations
@@ -24,7 +24,19 @@ from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import CompanyKey, Gate, Gates
 from stages.intacct.protocol import requests
 from stages.intacct.protocol.endpoint import accept_endpoint
-from stages.intacct.protocol.faults import UNKNOWN_FAULT, Form, Place, fault_error, http_error, scrub, unreadable_error
+from stages.intacct.protocol.faults import (
+    UNKNOWN_FAULT,
+    Form,
+    HttpRefused,
+    Place,
+    fault_error,
+    http_error,
+    is_repeat,
+    lost_reply,
+    scrub,
+    unexpected_repeat,
+    unreadable_error,
+)
 from stages.intacct.protocol.query import Query
 from stages.intacct.protocol.responses import Data, Definition, Outcome, Reply, Unreadable, read_reply
 from stages.intacct.session import Grant, Session, SessionKey, Sessions, lifetime, moment
@@ -38,6 +50,17 @@ class ReplyTooLarge(ConfigError):
     """A reply went past ``max_bytes``; a smaller page may fit."""
 
 
+class NotReached(TransientError):
+    """No connection could be made: nothing was sent."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of a function that changes something. ``repeated``: an earlier attempt had done it, and its data are lost."""
+
+    data: Data = Data()
+    repeated: bool = False
+
+
 class Answer(msgspec.Struct, frozen=True):
     """A readable reply, the scrubbing done. ``life`` is how long the session lasts from now, None when it does not say."""
 
@@ -48,12 +71,16 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class IntacctClient:
-    """Reads one company. Made by `open_intacct`; usable from many tasks of its event loop."""
+    """Reads one company. Made by `open_intacct`; usable from many tasks of its event loop.
+
+    ``used`` counts what Sage counts, the transactions of this client's calls; one whose reply was lost counts, since it may have been done.
+    """
 
     def __init__(
         self, config: IntacctConfig, context: Context, http: aiohttp.ClientSession, sessions: Sessions, gate: Gate
     ) -> None:
         self.config = config
+        self.used = 0
         self._clock: Clock = context.clock
         self._ids: Ids = context.ids
         self._offload: Callable[..., Awaitable[Any]] = context.offload
@@ -95,16 +122,35 @@ class IntacctClient:
             )  # fmt: skip
         return outcome.data.definition
 
-    async def _ask(self, function: etree._Element, about: str) -> Outcome:
-        """One function under a session. A refused session executed nothing: sign in once, repeat once."""
+    async def execute(self, function: etree._Element, control_id: str, *, attempted: bool = False) -> Done:
+        """Does a function that changes something, once, however often it is asked for under this control id.
+
+        ``control_id`` is made from what is to be done, so that it is the same in every attempt and names nothing else. ``attempted`` says
+        that the outcome of an earlier attempt is not known: only then does the gateway's refusal of a repeat mean that it is done.
+        Raises `OutcomeUnknown` when the reply was lost, what the fault means when it was refused, `ConfigError` for a repeat of
+        what we had not attempted, and as `query`. A transient error that is no `OutcomeUnknown` did nothing.
+        """
+        about = f"{function.tag} {control_id[:60]}"
+        outcome = await self._ask(function, about, once=control_id)
+        if outcome.ok:
+            return Done(outcome.data)
+        if not attempted:
+            raise unexpected_repeat(outcome, self._place(about, "session"))
+        return Done(repeated=True)
+
+    async def _ask(self, function: etree._Element, about: str, once: str | None = None) -> Outcome:
+        """One function under a session. A refused session executed nothing: sign in once, repeat once.
+
+        ``once`` is the control id of a function that must not be done twice; its outcome may be the refusal of a repeat.
+        """
         session = await self._sessions.current(self._key, self._grant)
         try:
-            return await self._under(session, function, about)
+            return await self._under(session, function, about, once)
         except SessionError:
             self._sessions.drop(self._key, session.generation)
         session = await self._sessions.current(self._key, self._grant)
         try:
-            return await self._under(session, function, about)
+            return await self._under(session, function, about, once)
         except SessionError as error:
             self._sessions.drop(self._key, session.generation)
             refusal = TransientError(
@@ -114,9 +160,9 @@ class IntacctClient:
             )  # fmt: skip
         raise refusal
 
-    async def _under(self, session: Session, function: etree._Element, about: str) -> Outcome:
+    async def _under(self, session: Session, function: etree._Element, about: str, once: str | None) -> Outcome:
         place = self._place(about, "session", URL(session.endpoint).host)
-        _, outcome = await self._call(URL(session.endpoint), session, function, place)
+        _, outcome = await self._call(URL(session.endpoint), session, function, place, once)
         return outcome
 
     async def _grant(self) -> Grant:
@@ -149,24 +195,50 @@ class IntacctClient:
         return str(url)
 
     async def _call(
-        self, url: URL, session: Session | None, function: etree._Element, place: Place
+        self, url: URL, session: Session | None, function: etree._Element, place: Place, once: str | None = None
     ) -> tuple[Answer, Outcome]:
         """One function, under the session or, without one, the login. The gate learns whether there was a slot for it."""
         authentication = self._login if session is None else session.id
-        body = requests.envelope(self._sender, self._ids.new(), authentication, function)
-        async with self._gate.turn() as turn:
-            exchanged = await self._exchange(url, body, place)
+        cost = requests.transactions(function)
+        body = requests.envelope(self._sender, self._ids.new(), authentication, function, once=once)
+        turn = -1
         try:
+            async with self._gate.turn() as turn:
+                exchanged = await self._exchange(url, body, place)
             answer = await self._read_answer(*exchanged, authentication, place)
+            if answer.status >= 500 or not (answer.reply.failed or answer.reply.outcomes):
+                self._raise_incomplete(answer, place)
+        except ThrottledError:
+            self._gate.throttled(turn)
+            raise
+        except (NotReached, HttpRefused):
+            raise
+        except StageError as error:
+            self.used += cost  # it may have been done
+            if once is None:
+                raise
+            lost = lost_reply(error)
+        else:
+            return answer, self._settled(answer, session, place, turn, cost, once)
+        raise lost
+
+    def _settled(
+        self, answer: Answer, session: Session | None, place: Place, turn: int, cost: int, once: str | None
+    ) -> Outcome:
+        """The outcome that a whole reply tells: what it refuses was not done."""
+        try:
             self._raise_level(answer, place)
             if session is not None:
                 self._sessions.extend(self._key, session.generation, answer.life)
-            outcome = self._outcome(answer, place)
+            outcome = answer.reply.outcomes[0]
+            if not outcome.ok and not (once is not None and is_repeat(outcome, once)):
+                raise fault_error("function", outcome.faults, place, retry_after=answer.retry_after)
         except ThrottledError:
             self._gate.throttled(turn)
             raise
         self._gate.succeeded()
-        return answer, outcome
+        self.used += cost * outcome.ok
+        return outcome
 
     async def _read_answer(
         self,
@@ -242,6 +314,14 @@ class IntacctClient:
                 )  # fmt: skip
         return bytes(content)
 
+    def _raise_incomplete(self, answer: Answer, place: Place) -> None:
+        """A reply that does not tell what was done: a failure of the gateway itself, or no result."""
+        self._raise_level(answer, place)
+        raise TransientError(
+            "Intacct's reply holds no result", where=f"{place.function} at {place.host}", why="the reply is incomplete",
+            mend="nothing to do: it is tried again", code="MLC-INTACCT-0205",
+        )  # fmt: skip
+
     def _raise_level(self, answer: Answer, place: Place) -> None:
         if answer.reply.failed is None:
             return
@@ -249,18 +329,6 @@ class IntacctClient:
         if answer.status >= 500 and error.code == UNKNOWN_FAULT:
             error = http_error(answer.status, place, retry_after=answer.retry_after, detail=error.why)
         raise error
-
-    def _outcome(self, answer: Answer, place: Place) -> Outcome:
-        """The one function's outcome. Anything but success is a failure, ``aborted`` too."""
-        if not answer.reply.outcomes:
-            raise TransientError(
-                "Intacct's reply holds no result", where=f"{place.function} at {place.host}", why="the reply is incomplete",
-                mend="nothing to do: it is tried again", code="MLC-INTACCT-0205",
-            )  # fmt: skip
-        outcome = answer.reply.outcomes[0]
-        if not outcome.ok:
-            raise fault_error("function", outcome.faults, place, retry_after=answer.retry_after)
-        return outcome
 
     def _place(self, about: str, form: Form, host: str | None = None) -> Place:
         return Place(host or self._url.host or "", self.config.company, about, form)
@@ -316,21 +384,22 @@ def _connection_error(error: BaseException, place: Place) -> StageError:
             why="it is not signed for that host by an authority this machine knows",
             mend="check the connection's `url`, and whether a proxy replaces certificates on the way",
         )  # fmt: skip
+    kind: type[TransientError] = TransientError
     what, why = "the connection to Intacct broke off", "the network or the gateway closed it"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        what, why = "Intacct cannot be found", "its host name has no address from here"
+        kind, what, why = NotReached, "Intacct cannot be found", "its host name has no address from here"
     elif isinstance(error, aiohttp.ConnectionTimeoutError):
-        what, why = "Intacct cannot be reached", "connecting took longer than connect_timeout"
+        kind, what, why = NotReached, "Intacct cannot be reached", "connecting took longer than connect_timeout"
     elif isinstance(error, TimeoutError):
         what, why = "Intacct did not answer in time", "the answer took longer than the connection's timeouts"
     elif isinstance(error, aiohttp.ClientConnectorError):
-        what, why = "Intacct cannot be reached", "the connection was refused or has no way through"
+        kind, what, why = NotReached, "Intacct cannot be reached", "the connection was refused or has no way through"
     elif isinstance(error, aiohttp.InvalidURL):
         return ConfigError(
             "the gateway's address cannot be used", where=where, why="it is not an address a connection can be made to",
             mend="correct the connection's `url` (INTACCT_URL)", code="MLC-INTACCT-0116",
         )  # fmt: skip
-    return TransientError(
+    return kind(
         what, where=where, why=why, code="MLC-INTACCT-0208",
         mend="it is tried again; when it stays, check the connection's `url` (INTACCT_URL), the network and the firewall",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TypeVar
 import anyio
 import msgspec
 
-from pipeline import ConfigError, StageError, TransientError
+from pipeline import ConfigError, RefusedError, StageError, TransientError
 from stages.intacct.client import IntacctClient, ReplyTooLarge
 from stages.intacct.protocol.faults import PageSizeRefused, UnknownField, named_page_size
 from stages.intacct.protocol.fields import Selection, Wish, refused_fields, select
@@ -122,7 +122,7 @@ class Reader:
         """Not every user may call `lookup`. Without it the whole wish is asked for; what is really wrong shows there again."""
         try:
             definition = await self._client.lookup(self._wish.object)
-        except ConfigError:
+        except (ConfigError, RefusedError):
             definition = None
         return select(self._wish, definition, self._extra, self._needed)
 

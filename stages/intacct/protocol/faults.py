@@ -12,11 +12,19 @@ from typing import Literal
 
 import msgspec
 
-from pipeline import ConfigError, PermissionDenied, SessionError, StageError, ThrottledError, TransientError
-from stages.intacct.protocol.responses import Fault, Level, Unreadable
+from pipeline import (
+    ConfigError,
+    PermissionDenied,
+    RefusedError,
+    SessionError,
+    StageError,
+    ThrottledError,
+    TransientError,
+)
+from stages.intacct.protocol.responses import Fault, Level, Outcome, Unreadable
 
 Form = Literal["login", "session"]
-Owner = Literal["IT", "developer"]
+Owner = Literal["AP", "IT", "developer"]
 
 
 class UnknownField(ConfigError):
@@ -29,6 +37,22 @@ class UnknownObject(ConfigError):
 
 class PageSizeRefused(ConfigError):
     """The gateway takes no page of the size that was asked for; `named_page_size` finds the one it names."""
+
+
+class UnreadableRows(ConfigError):
+    """A page holds a row the gateway cannot read (seen in AUDITHISTORY); a smaller page may step over it."""
+
+
+class HttpRefused(ConfigError):
+    """Something in front of the application refused the request: nothing was done."""
+
+
+class AlreadyThere(RefusedError):
+    """A record with that key exists. Whoever wanted to make it may find that it is the one that was wanted."""
+
+
+class OutcomeUnknown(TransientError):
+    """The reply to a function that changes something was lost: it may have been done, or may still be. Ask again with the same control id."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -97,6 +121,17 @@ _RULES = (
         mend="nothing to do: it is tried again",
     ),
     Rule(
+        code="MLC-INTACCT-0110",
+        error=ConfigError,
+        levels=("control",),
+        number=r"XL03000006",
+        text=r"\bpolicy\b",
+        owner="developer",
+        what="Intacct refuses the form of our request",
+        why="it takes the request for an asynchronous one, whose transport policy it does not know; ours name none",
+        mend="report it with the text above: something between the connector and Intacct may change requests",
+    ),
+    Rule(
         code="MLC-INTACCT-0101",
         error=ConfigError,
         levels=("control",),
@@ -152,6 +187,16 @@ _RULES = (
         mend="an Intacct administrator adds the sender id under Company > Setup > Web Services authorizations",
     ),
     Rule(
+        code="MLC-INTACCT-0109",
+        error=ConfigError,
+        levels=("authentication",),
+        text=r"\block(ed)?[ -]?(out)?\b|\b(user|account|login|sign-?in)\b.*\b(disabled|suspended|inactive|deactivated)\b|password.*expired",
+        form="login",
+        what="the Intacct user may not sign in",
+        why="it is locked, inactive, or its password has expired",
+        mend="an Intacct administrator unlocks the user, or sets it active with a password that does not expire",
+    ),
+    Rule(
         code="MLC-INTACCT-0106",
         error=ConfigError,
         levels=("authentication",),
@@ -187,6 +232,55 @@ _RULES = (
         what="the Intacct user lacks a right",
         why="the role of the API user does not include this object",
         mend="an Intacct administrator grants the API user's role read rights to the object named above",
+    ),
+    Rule(
+        code="MLC-INTACCT-0134",
+        error=UnreadableRows,
+        levels=("function",),
+        text=r"there was an error processing the request",
+        what="Intacct cannot read a row of the page",
+        why="a damaged row fails the whole page it is on",
+        mend="ask Sage with the support id above; smaller pages may step over it",
+    ),
+    Rule(
+        code="MLC-INTACCT-0140",
+        error=AlreadyThere,
+        levels=("function",),
+        number=r"BL34000061|PL05000104",
+        owner="AP",
+        what="Intacct has a record with that key",
+        why="it was made before, by this program or by someone else",
+        mend="compare the record in the books with the one that was to be made",
+    ),
+    Rule(
+        code="MLC-INTACCT-0141",
+        error=RefusedError,
+        levels=("function",),
+        number=r"BL03000018|PL01000127",
+        owner="AP",
+        what="Intacct misses a value",
+        why="a field that this company requires is empty",
+        mend="fill in what the text names, then replay",
+    ),
+    Rule(
+        code="MLC-INTACCT-0142",
+        error=RefusedError,
+        levels=("function",),
+        number=r"BL03002129",
+        owner="AP",
+        what="Intacct does not allow that in the record's state",
+        why="a record that is posted, paid, reversed or in approval can no longer be changed so",
+        mend="look the record up in Intacct, then replay or close this item",
+    ),
+    Rule(
+        code="MLC-INTACCT-0143",
+        error=RefusedError,
+        levels=("function",),
+        number=r"DL02000001",
+        owner="AP",
+        what="Intacct refuses the record",
+        why="its data are wrong, or name something that is not there",
+        mend="mend what the text names, then replay",
     ),
     Rule(
         code="MLC-INTACCT-0132",
@@ -226,13 +320,62 @@ _RULES = (
         mend="take that field out of the stage's `fields`",
     ),
     Rule(
+        code="MLC-INTACCT-0135",
+        error=ConfigError,
+        levels=("function",),
+        text=r"top[- ]level.*(session|entity|definition)|entity[- ]level.*(session|only)",
+        what="Intacct wants a session of an entity",
+        why="what the function is about belongs to entities, and the connection signs in at the top level",
+        mend="set the connection's `location_id` (INTACCT_LOCATION_ID) to the entity",
+    ),
+    Rule(
         code="MLC-INTACCT-0203",
         error=TransientError,
         levels=("function",),
         number=r"BL01001973",
+        text=r"^\s*BL01001973$",  # nothing but the number
         what="Intacct reports a general failure",
         why="the gateway gives no cause; alone, it often passes",
         mend="nothing to do: it is tried again; when it stays, ask Sage with the support id above",
+    ),
+    Rule(
+        code="MLC-INTACCT-0144",
+        error=RefusedError,
+        levels=("function",),
+        number=r"BL01001973",
+        owner="AP",
+        what="Intacct could not do it",
+        why="the books refuse it",
+        mend="mend what the text names, then replay",
+    ),
+    Rule(
+        code="MLC-INTACCT-0136",
+        error=ConfigError,
+        levels=("function",),
+        number=r"Query Failed",
+        owner="developer",
+        what="Intacct could not run the query",
+        why="the gateway gives no cause that this connector knows",
+        mend="report it with the text above",
+    ),
+    Rule(
+        code="MLC-INTACCT-0110",
+        error=ConfigError,
+        number=r"XL03000003|GW-001[45]",
+        owner="developer",
+        what="Intacct refuses the form of our request",
+        why="the request is not what the gateway's schema allows",
+        mend="report it with the text above: this is a fault of the connector or of something between it and Intacct",
+    ),
+    Rule(
+        code="MLC-INTACCT-0145",
+        error=RefusedError,
+        levels=("function",),
+        number=r"XL03000009",
+        owner="developer",
+        what="Intacct undid the function",
+        why="another function of its transaction failed, and says so itself",
+        mend="mend what the other one names",
     ),
 )
 
@@ -255,18 +398,29 @@ def named_page_size(text: str, refused: int) -> int | None:
     return max((number for number in numbers if 0 < number < refused), default=None)
 
 
+REPEATED = r"control\s?id|unique\s?id|\balready\b.*\b(processed|executed|completed|submitted)\b|duplicate (function|request|transaction)"
+"""How a gateway may say that a function with this control id was done before; neither its number nor its words are published."""
+_ROLLED_BACK = re.compile(r"(?i)rolled back|not executed: the transaction")
 _TELLING = 8  # this many first characters of a secret are as bad as all
 _QUOTED_SESSION = re.compile(r"(?i)\b(invalid session(?: id)?[ :=]+)\S+")
 
 
 def fault_error(level: Level, faults: Iterable[Fault], place: Place, *, retry_after: float | None = None) -> StageError:
-    """The error these faults mean. The cause often stands beside a general companion: the first fault with a row of its own decides."""
+    """The error these faults mean. The cause often stands beside a general companion: the first row that fits any of the others decides."""
     faults = tuple(faults)
+    causes = [fault for fault in faults if not _is_companion(fault)]
     for rule in _RULES:
-        for fault in faults or (Fault(),):
+        for fault in causes or faults or (Fault(),):
             if _fits(rule, level, fault, place.form):
                 return _build(rule, faults, place, retry_after)
     return _build(_OTHERWISE, faults, place, retry_after)
+
+
+def _is_companion(fault: Fault) -> bool:
+    """A fault that only repeats that something failed, or that a transaction was undone because of it."""
+    if fault.number == "BL01001973":
+        return not fault.text and not fault.correction
+    return fault.number == "XL03000009" and _ROLLED_BACK.search(fault.text) is not None
 
 
 def _fits(rule: Rule, level: Level, fault: Fault, form: Form) -> bool:
@@ -302,6 +456,39 @@ def _where(place: Place, faults: tuple[Fault, ...] = ()) -> str:
     return f"{place.function} at {place.host}, company {place.company}{f', support id {supports}' if supports else ''}"
 
 
+def is_repeat(outcome: Outcome, control_id: str, pattern: str = REPEATED) -> bool:
+    """Whether a function sent with ``uniqueid`` was refused because one with its control id had been completed.
+
+    ``pattern`` matches the number or the text of that refusal; a result that names the control id, or has neither status nor
+    error (a shape that has been seen), is one too. A fault that has a meaning of its own is not.
+    """
+    if outcome.ok:
+        return False
+    if not outcome.faults:
+        return not outcome.status
+    texts = [f"{fault.number} {fault.text} {fault.correction}" for fault in outcome.faults]
+    return all(control_id in text or re.search(pattern, text, re.IGNORECASE) is not None for text in texts)
+
+
+def lost_reply(error: StageError) -> OutcomeUnknown:
+    """What a failure means for a function that changes something, when it may have been done nevertheless."""
+    return OutcomeUnknown(
+        "it is not known whether Intacct did it", where=error.where, why=f"{error.what}: {error.why}",
+        mend="nothing to do: it is asked again under the same control id, which is never done twice", owner=error.owner,
+        code="MLC-INTACCT-0210", retry_after=error.retry_after if isinstance(error, TransientError) else None,
+    )  # fmt: skip
+
+
+def unexpected_repeat(outcome: Outcome, place: Place) -> ConfigError:
+    """The gateway has done a function with this control id, and we had not asked: two things share the id."""
+    said = "; ".join(_said(fault) for fault in outcome.faults)
+    return ConfigError(
+        "Intacct has seen this control id before", where=_where(place, outcome.faults), why=f"no earlier attempt of ours used it{f'. Intacct says: {said}' if said else ''}",
+        mend="find out what was done under it; after the ledger was restored from a backup, give new things new ids",
+        owner="developer", code="MLC-INTACCT-0146",
+    )  # fmt: skip
+
+
 def scrub(faults: Iterable[Fault], secrets: Iterable[str]) -> tuple[Fault, ...]:
     """The faults without anything secret: the gateway quotes the session id it refuses, whole or shortened, and could quote more."""
     patterns = [re.compile(rf"{re.escape(secret[:_TELLING])}\S*") for secret in secrets if len(secret) > 2]
@@ -333,7 +520,7 @@ def http_error(status: int, place: Place, *, retry_after: float | None = None, d
         why = "it redirects, and a redirect is never followed: it could lead the passwords elsewhere"
     else:
         why = detail or "the address is not the gateway's, or something in front of it refuses us"
-    return ConfigError(
+    return HttpRefused(
         "the Intacct gateway refuses the request", where=where, why=why, code="MLC-INTACCT-0111",
         mend="correct the connection's `url` (INTACCT_URL); usually https://api.intacct.com/ia/xml/xmlgw.phtml",
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Requests as XML, always built as a tree. The element order of each part is the gateway's schema order.
 
-Every request built here only reads, so ``uniqueid`` is always false: absent it would be true, and the repeat of a read be refused.
+``uniqueid`` is false for all that reads: absent it would be true, and the repeat of a read be refused. What changes something is sent with
+true and a control id of its own: then the gateway refuses to do it twice.
 """
 
 from __future__ import annotations
@@ -34,22 +35,32 @@ class Sender(msgspec.Struct, frozen=True):
     password: Secret
 
 
-def envelope(sender: Sender, control_id: str, authentication: Login | Secret, function: etree._Element) -> bytes:
-    """A whole request with one function. ``control_id`` is fresh per attempt; a `Secret` as authentication is a session id."""
-    if not 1 <= len(control_id) <= _LONGEST_CONTROL_ID:
+def envelope(
+    sender: Sender,
+    control_id: str,
+    authentication: Login | Secret,
+    function: etree._Element,
+    *,
+    once: str | None = None,
+) -> bytes:
+    """A whole request with one function. ``control_id`` is fresh per attempt; a `Secret` as authentication is a session id.
+
+    ``once`` is the control id of a function that must not be done twice, the same in every attempt; None for what reads.
+    """
+    if not all(1 <= len(id_) <= _LONGEST_CONTROL_ID for id_ in (control_id, control_id if once is None else once)):
         raise ValueError("a control id has 1 to 256 characters")
     request = etree.Element("request")
     control = etree.SubElement(request, "control")
     _text(control, "senderid", sender.id)
     _text(control, "password", sender.password.reveal())
     _text(control, "controlid", control_id)
-    _text(control, "uniqueid", "false")
+    _text(control, "uniqueid", "false" if once is None else "true")
     _text(control, "dtdversion", "3.0")
     _text(control, "includewhitespace", "false")
     operation = etree.SubElement(request, "operation", transaction="false")
     _authenticate(etree.SubElement(operation, "authentication"), authentication)
     content = etree.SubElement(operation, "content")
-    etree.SubElement(content, "function", controlid=control_id).append(function)
+    etree.SubElement(content, "function", controlid=control_id if once is None else once).append(function)
     return etree.tostring(request, xml_declaration=True, encoding="UTF-8")
 
 
@@ -99,6 +110,19 @@ def query(question: Query) -> etree._Element:
     _text(function, "pagesize", str(question.page_size))
     _text(function, "offset", "0")
     return function
+
+
+def transactions(function: etree._Element) -> int:
+    """What Sage counts for a function: each page of a list is one, so is each record that is made, changed or deleted; the rest is free.
+
+    Lines count with their header. A function that is older than these (``create_bill``) makes one record.
+    """
+    name = str(function.tag)
+    if name in ("create", "update"):
+        return max(1, len(function))
+    if name == "delete":
+        return len((function.findtext("keys") or "").split(","))
+    return int(name in ("query", "readByQuery", "readMore") or name.startswith(("create_", "update_", "delete_")))
 
 
 def _filter(node: Filter) -> etree._Element:

@@ -240,7 +240,8 @@ def add_refusal(operation: etree._Element, user: str, company: str, description2
 
 def add_result(operation: etree._Element, result: Result) -> None:
     element = etree.SubElement(operation, "result")
-    add(element, "status", result.status)
+    if result.status:
+        add(element, "status", result.status)
     add(element, "function", result.function)
     add(element, "controlid", result.controlid)
     if result.data is not None:

@@ -57,6 +57,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
     duplicate: str = IDENTITY  # the errorno of a refused controlid, which is not published
+    bare_duplicate: bool = False  # the refusal has neither status nor error, a shape that has been seen
     skip_after_failure: bool = True  # in a transaction: functions after the culprit are left out of the reply
     concurrency: int = 0  # requests in work at once; 0: any number
     queue: int = 20  # how many more may wait before GW-0010
@@ -235,6 +236,9 @@ class Gateway:
                     correction=visit.failing.correction,
                 )
             if visit.control.unique and (identity in self._completed or identity in done):
+                if self.behaviour.bare_duplicate:
+                    self.effects.add("function refused", function=function.name, errorno="", text="")
+                    return Result(status="", function=function.name, controlid=function.controlid), None
                 raise FunctionRefused(
                     self.behaviour.duplicate, f"A function with the controlid {function.controlid} was completed before"
                 )

@@ -14,10 +14,18 @@ import anyio
 import pytest
 from aiohttp import web
 
-from pipeline import ConfigError, ConnectorError, PermissionDenied, StageError, ThrottledError, TransientError
+from pipeline import (
+    ConfigError,
+    ConnectorError,
+    PermissionDenied,
+    RefusedError,
+    StageError,
+    ThrottledError,
+    TransientError,
+)
 from pipeline.testing.clock import ManualClock
 from stages.intacct.client import IntacctClient, ReplyTooLarge
-from stages.intacct.protocol.faults import UnknownField
+from stages.intacct.protocol.faults import HttpRefused, UnknownField
 from stages.intacct.protocol.query import Query
 
 Open = Callable[..., AbstractAsyncContextManager[IntacctClient]]
@@ -133,10 +141,10 @@ async def test_an_endpoint_elsewhere_ends_the_sign_in(gateway: Any, open_client:
         (503, {"Retry-After": "3"}, TransientError, 3.0),
         (500, {}, TransientError, None),
         (524, {}, TransientError, None),
-        (302, {"Location": "https://evil.com/"}, ConfigError, None),
-        (401, {}, ConfigError, None),
-        (403, {}, ConfigError, None),
-        (404, {}, ConfigError, None),
+        (302, {"Location": "https://evil.com/"}, HttpRefused, None),
+        (401, {}, HttpRefused, None),
+        (403, {}, HttpRefused, None),
+        (404, {}, HttpRefused, None),
     ],
 )
 async def test_a_status_is_an_error_of_ours(
@@ -189,7 +197,7 @@ async def test_a_control_failure_is_read_whatever_the_status(
         ("X", "You do not have permission for API operation", "failure", PermissionDenied),
         ("X", "The Service is Temporarily Off-line", "failure", TransientError),
         ("X", "API rate limit exceeded", "failure", ThrottledError),
-        ("XL03000009", "", "aborted", ConfigError),
+        ("XL03000009", "", "aborted", RefusedError),
     ],
 )
 async def test_a_function_failure_inside_http_200_is_an_error(
