@@ -60,9 +60,14 @@ def err() -> Console:
     return _console(_Err, sys.stderr)
 
 
-def on_terminal() -> bool:
+def watched() -> bool:
     """Whether a person sees stderr as it happens."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stderr.isatty()
+
+
+def on_terminal() -> bool:
+    """Whether stderr is a terminal that can be written over."""
+    return watched() and os.environ.get("TERM") != "dumb"
 
 
 def say(text: str, style: str = "") -> None:
@@ -125,8 +130,9 @@ def program() -> str:
 
 
 def suggest(command: str, comment: str = "", *, lead: str = "next:") -> None:
-    """The next useful command, on stderr."""
-    say(joined([f"{lead}  {program()} {command}", comment], "     "))
+    """The next useful command, on stderr, where somebody reads along: a log or a script has no use for it."""
+    if watched():
+        say(joined([f"{lead}  {program()} {command}", comment], "     "))
 
 
 # --- tables --------------------------------------------------------------------------------------------------------------

@@ -88,6 +88,12 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sits before the terminal: hints are for people."""
+    monkeypatch.setattr("pipeline.cli.output.watched", lambda: True)
+
+
+@pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., Outcome]) -> Desk:
     """Nothing has run yet."""
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ml-connector"))

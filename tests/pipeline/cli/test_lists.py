@@ -105,6 +105,7 @@ def test_a_filter_that_matches_no_document_says_how_many_there_are(ran: Any) -> 
     assert f"No document matches; this ledger has {there}." in ran.call("docs", "--partner", "nobody").out
 
 
+@pytest.mark.usefixtures("watched")
 def test_status_says_why_the_last_run_failed_and_where_to_look(desk: Any) -> None:
     desk.bills.write_text("no JSON\n")
     assert desk.run().code != 0

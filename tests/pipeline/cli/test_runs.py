@@ -43,6 +43,7 @@ def test_what_of_earlier_runs_still_waits_is_told() -> None:
     assert summary.earlier_text() == "deliveries of earlier runs: 3 went out, 1 waits"
 
 
+@pytest.mark.usefixtures("watched")
 def test_a_stopped_run_is_resumed_with_its_own_file(capsys: pytest.CaptureFixture[str]) -> None:
     """The shipped flow of the same name is another one."""
     report = RunReport(run=2, flow="bills", totals=Totals(), read_here=Totals(), seconds=0.0, signal=signal.SIGTERM)

@@ -12,6 +12,7 @@ def problem_of(desk: Any) -> str:
     return str(what)
 
 
+@pytest.mark.usefixtures("watched")
 def test_a_failed_run_says_why_and_what_to_do(desk: Any) -> None:
     desk.bills.write_text("no JSON\n")
     desk.run()
@@ -99,6 +100,7 @@ def test_what_has_no_payload_says_so(ran: Any, what: str) -> None:
     assert ran.call("show", what, "--raw").code == 2
 
 
+@pytest.mark.usefixtures("watched")
 def test_a_control_number_of_several_partners_is_a_table(ran: Any) -> None:
     ran.sql("""update deliveries set numbers = '{"ISA13": 7}'""")
     (there,) = ran.sql("select count(*) from deliveries")[0]
@@ -132,3 +134,9 @@ def test_what_is_not_there_is_said_in_four_parts(ran: Any, text: str) -> None:
     told = ran.call("show", text)
     assert told.code == 2
     assert f"Nothing here is called {text}" in told.err
+
+
+def test_hints_are_for_people_only(desk: Any) -> None:
+    desk.bills.write_text("no JSON\n")
+    desk.run()
+    assert desk.call("show", "r-1").err == ""
