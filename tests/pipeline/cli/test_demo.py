@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ import pytest
 from pipeline.cli import demo
 from pipeline.engine.report import RunReport
 from pipeline.store.reports import Totals
+
+NUMBERS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight", 9: "Nine"}
 
 
 @contextmanager
@@ -95,3 +98,18 @@ def test_failures_are_counted_and_not_all_called_planted(capsys: pytest.CaptureF
     assert "3 records need a person" in told
     assert "planted" not in told
     assert "see why:  . '/some where/demo.env' && ml-connector dead" in told
+
+
+def test_the_readme_shows_what_the_demo_prints(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    shown = readme.partition("```text\nbills, run")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    told = call("demo", "--once")
+    assert f"bills, run{shown}" in told.out
+    dead, held = (re.search(rf"^{word} +(\d+)", shown, re.MULTILINE) for word in ("dead", "held"))
+    assert dead is not None
+    assert held is not None
+    planted = NUMBERS[int(dead[1]) + int(held[1])]
+    assert f"{planted} bills are planted to fail" in readme
