@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -29,8 +30,8 @@ def store_url(environment: Mapping[str, str] = os.environ) -> str:
     return environment.get("MLC_STORE") or DEFAULT_STORE
 
 
-def load_checked(path: Path, registry: Registry, environment: Mapping[str, str]) -> Flow:
-    """The flow, ready to run. Raises `FlowError` with every finding; says what is worth knowing about a good one."""
+def load_checked(path: Path, registry: Registry, environment: Mapping[str, str], *, notes: bool = True) -> Flow:
+    """The flow, ready to run. Raises `FlowError` with every finding; ``notes`` are what is worth knowing about a good one."""
     flow, findings = load_flow(path, registry, environment, live=True)
     if flow is None:
         errors = tuple(finding for finding in findings if finding.severity == "error")
@@ -38,7 +39,7 @@ def load_checked(path: Path, registry: Registry, environment: Mapping[str, str])
             f"The flow cannot run: {counted(len(errors), 'finding')}", errors, where=str(path),
             mend=f"mend them, then:  ml-connector check {path}", code="MLC-FLOW-0000",
         )  # fmt: skip
-    print_findings([finding for finding in findings if finding.severity == "note"])
+    print_findings([finding for finding in findings if notes and finding.severity == "note"])
     return flow
 
 
@@ -52,27 +53,37 @@ async def execute(
     quiet: bool = False,
     first: Callable[[], Awaitable[None]] | None = None,
     shared: Shared | None = None,
+    stopping: Stopping | None = None,
 ) -> RunReport:
     """Runs the flow under signals: the first SIGTERM or SIGINT drains, the second one ends at once; nothing is lost by either.
 
-    Flows that run in one process are given the same ``shared``.
+    Flows that run in one process are given the same ``shared``. With ``stopping`` somebody else watches the signals.
     """
-    stopping = Stopping()
     with RunProgress(flow.name, SystemClock(), quiet=quiet) as progress:
         services = Services.system(environment, progress, shared)
-        # A plain task: a task group would wrap what the run raises (the lock is held) into a group.
-        watching = asyncio.create_task(_watch_signals(stopping, progress))
-        try:
+        if stopping is not None:
             return await run_flow(flow, registry, ledger, services, request, stopping, first=first)
-        finally:
-            watching.cancel()
+        stopping = Stopping()
+        async with watching(stopping, progress.stop):
+            return await run_flow(flow, registry, ledger, services, request, stopping, first=first)
 
 
-async def _watch_signals(stopping: Stopping, progress: RunProgress) -> None:
+@asynccontextmanager
+async def watching(stopping: Stopping, leave: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+    """Turns SIGTERM and SIGINT into a request to stop for as long as the block lasts; a second one ends the process, after ``leave``."""
+    # A plain task: a task group would wrap what the block raises (the lock is held) into a group.
+    task = asyncio.create_task(_watch_signals(stopping, leave))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _watch_signals(stopping: Stopping, leave: Callable[[], None]) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             if stopping.requested:
-                progress.stop()  # an exit like this runs nothing else that would give the terminal its cursor back
+                leave()  # an exit like this runs nothing else that would give the terminal its cursor back
                 say("stopped at once; everything committed is kept, run the same command to go on")
                 os._exit(128 + number)
             stopping.request(number)

@@ -16,12 +16,14 @@ import typer
 from pipeline.cli.execute import execute, load_checked, store_url
 from pipeline.cli.forms import KINDS, split_id
 from pipeline.cli.output import counted, joined, print_error, print_json, say
+from pipeline.cli.repeating import cadence, run_repeatedly
 from pipeline.cli.shipped import find_flow
 from pipeline.cli.summary import Summary
 from pipeline.clock import SystemClock
 from pipeline.engine.replay import ReplayPlan, plan_replay, release, request_for
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
+from pipeline.engine.services import Stopping
 from pipeline.errors import ConnectorError, UsageError
 from pipeline.flow.duration import Duration
 from pipeline.flow.model import Flow
@@ -52,26 +54,52 @@ async def run(
             "--verbose", metavar="", help="Also show how full each stage's queue was, and what waited for it."
         ),
     ] = False,
+    every: Annotated[
+        str | None, typer.Option(help="Run again and again, so long after each beginning, e.g. 2m; until a signal.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--repeat", metavar="", help="The same, as often as the flow's `schedule` says.")
+    ] = False,
     json: Json = False,
 ) -> int:
-    """Run a flow once, from where it left off."""
+    """Run a flow once, from where it left off; or again and again."""
     request = RunRequest(window=parse_window(since, until), wait_seconds=parse_wait(wait))
     registry = load_registry()
-    loaded = load_checked(find_flow(flow), registry, os.environ)
-    async with open_ledger(store_url(), SystemClock()) as ledger:
-        report = await execute(loaded, registry, ledger, os.environ, request)
-        summary = await Summary.of(report, loaded.file, ledger)
-    print_problems(report)
+    file = find_flow(flow)
+
+    async def once(stopping: Stopping | None) -> RunReport:
+        loaded = load_checked(file, registry, os.environ, notes=stopping is None)
+        async with open_ledger(store_url(), SystemClock()) as ledger:
+            report = await execute(loaded, registry, ledger, os.environ, request, stopping=stopping)
+            summary = await Summary.of(report, loaded.file, ledger)
+        print_problems(report)
+        _tell(summary, verbose=verbose, as_json=json, quiet=stopping is not None)
+        return report
+
+    if every is None and not again:
+        return (await once(None)).exit_code
+    if not request.window.live:
+        raise UsageError(
+            "A window cannot be read again and again",
+            why="--since and --until name what is to be read; --every and --repeat go on from where the last run left off",
+            mend="leave out one or the other",
+            code="MLC-CLI-0001",
+        )
+    return await run_repeatedly(once, cadence(load_checked(file, registry, os.environ), every))
+
+
+def _tell(summary: Summary, *, verbose: bool, as_json: bool, quiet: bool) -> None:
+    """What a run came to. One of many that had nothing to do is not worth a line."""
+    report = summary.report
     if verbose:
         say_edges(report)
-    if json:
+    if as_json:
         print_json(report.as_json())
         _say_earlier(summary)
-    else:
+    elif not quiet or report.totals.read or report.status != "clean" or summary.earlier:
         summary.print()
         summary.suggest()
     summary.alarm()
-    return report.exit_code
 
 
 def say_edges(report: RunReport) -> None:

@@ -68,6 +68,7 @@ async def run_flow(
             totals=await ledger.reports.totals(run),
             read_here=_read_here(graph),
             seconds=services.clock.monotonic() - began,
+            began=bool(graph.nodes),
             problem=problem or next((reader.problem for reader in graph.readers if reader.problem), None),
             stopped=[error for lanes in graph.lanes for error in lanes.stopped],
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),

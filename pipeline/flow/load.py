@@ -1,6 +1,6 @@
 """From a flow file to a `Flow`, or to everything that is wrong with it at once.
 
-The keys of a flow file: ``flow`` (its name), ``version`` (of the form, 1), ``about``, ``connections``, ``defaults`` and ``stages``;
+The keys of a flow file: ``flow`` (its name), ``version`` (of the form, 1), ``about``, ``schedule``, ``connections``, ``defaults`` and ``stages``;
 the form of a stage is in `pipeline.flow.stages`. Keys and verbs that are not built yet are unknown keys.
 """
 
@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.errors import FlowError
 from pipeline.flow import codes
 from pipeline.flow.convert import convert, did_you_mean, show
 from pipeline.flow.custom import CustomStages
+from pipeline.flow.duration import Duration
 from pipeline.flow.findings import Finding
 from pipeline.flow.graph import Node, connect
 from pipeline.flow.model import Connection, Flow, Stage
@@ -26,7 +29,13 @@ from pipeline.registry import Registry
 FORM_VERSION = 1
 MAX_STAGES = 500
 
-_KEYS = ("flow", "version", "about", "connections", "defaults", "stages")
+_KEYS = ("flow", "version", "about", "schedule", "connections", "defaults", "stages")
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """The form of ``schedule`` in a file: how long after the beginning of a run the next one begins."""
+
+    every: Duration
 
 
 def load_flow(
@@ -70,6 +79,7 @@ class _Loading:
         self._keys(data)
         name, about = self._name(data), self._text(data, "about")
         self._version(data)
+        every = self._every(data)
         connections = self._connections(data.get("connections"))
         stages = self._stages(data, connections)
         return Flow(
@@ -80,6 +90,7 @@ class _Loading:
             digest=self._digest(),
             connections=tuple(connections.values()),
             stages=stages,
+            every=every,
         )
 
     def _keys(self, data: dict[str, Any]) -> None:
@@ -115,6 +126,15 @@ class _Loading:
         if version != FORM_VERSION or isinstance(version, bool):
             message = f"this program reads version {FORM_VERSION} of the form, got {show(version)}"
             self.report.error(codes.WRONG_VALUE, "$.version", message)
+
+    def _every(self, data: dict[str, Any]) -> float | None:
+        if "schedule" not in data:
+            return None
+        value, problems = convert(data["schedule"], Schedule, "$.schedule")
+        self.report.problems(problems)
+        if value is not None and value.every <= 0:
+            self.report.error(codes.WRONG_VALUE, "$.schedule.every", "a flow cannot run again after no time")
+        return float(value.every) if value is not None else None
 
     # --- connections ---
 

@@ -82,6 +82,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     connections: tuple[Connection, ...]
     stages: tuple[Stage, ...]
+    every: float | None = None  # seconds from one beginning to the next, where it is run again and again
 
     def readers(self, stage: str, port: str = MAIN) -> tuple[Stage, ...]:
         """The stages that read this output."""

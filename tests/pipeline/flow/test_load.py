@@ -144,7 +144,7 @@ def test_two_stages_may_read_one(load: Load) -> None:
 BROKEN = """\
 flow: bills
 version: 1
-schedule: { cron: x }
+errors: [ x ]
 connections:
   books: { type: books, url: http://x, auth: { user: u, password: hunter2, page: 3 }, pge: 3 }
   other: { type: bokos }
@@ -210,8 +210,8 @@ CASES = [
     ("flow: 7" + stages(SOURCE, SINK)[7:], 'flow.yaml:1:7: MLC-FLOW-0012 $.flow: expected a text, got the number 7; quote it: "7"'),
     ("flow: a b" + stages(SOURCE, SINK)[7:], "flow.yaml:1:7: MLC-FLOW-0012 $.flow: `a b` cannot be the name of a flow; letters, digits, `_` and `-`, starting with a letter"),
     ("version: 2\n" + stages(SOURCE, SINK), "flow.yaml:1:10: MLC-FLOW-0012 $.version: this program reads version 1 of the form, got the number 2"),
-    ("errors: []\n" + stages(SOURCE, SINK), "flow.yaml:1:1: MLC-FLOW-0010 $.errors: `errors` is not a key of this version; known here: flow, version, about, connections, defaults, stages"),
-    ("tests: []\n" + stages(SOURCE, SINK), "flow.yaml:1:1: MLC-FLOW-0010 $.tests: `tests` is not a key of this version; known here: flow, version, about, connections, defaults, stages"),
+    ("errors: []\n" + stages(SOURCE, SINK), "flow.yaml:1:1: MLC-FLOW-0010 $.errors: `errors` is not a key of this version; known here: flow, version, about, schedule, connections, defaults, stages"),
+    ("tests: []\n" + stages(SOURCE, SINK), "flow.yaml:1:1: MLC-FLOW-0010 $.tests: `tests` is not a key of this version; known here: flow, version, about, schedule, connections, defaults, stages"),
     ("abuot: x\n" + stages(SOURCE, SINK), "flow.yaml:1:1: MLC-FLOW-0010 $.abuot: `abuot` is not a key of this version; did you mean `about`?"),
     ("defaults: { queue: 2000000 }\n" + stages(SOURCE, SINK), "flow.yaml:1:20: MLC-FLOW-0012 $.defaults.queue: expected a whole number <= 1000000, got the number 2000000"),
     ("defaults: { times: 3 }\n" + stages(SOURCE, SINK), "flow.yaml:1:13: MLC-FLOW-0010 $.defaults.times: unknown key `times`; it belongs under `retry`"),
@@ -282,6 +282,11 @@ CASES = [
     (stages(SOURCE, SINK, "x: { sink: lists.gone }"), "flow.yaml:5:5: MLC-FLOW-0046 $.stages[2].x: the stage above is the sink `gone`, which puts nothing out; say with `from` what this stage reads"),
     (stages(SOURCE, SINK, "x: { sink: lists.gone, from: gone }"), "flow.yaml:5:34: MLC-FLOW-0046 $.stages[2].x.from: `gone` is a sink, which puts nothing out"),
     (stages(SOURCE, "b: { branch: { p: a.x == 1 } }", SINK, "x: { sink: lists.gone, from: b.p }"), "flow.yaml:5:5: MLC-FLOW-0049 $.stages[2].gone: the stage above is the branch `b`, so this stage must say with `from` what it reads; one of b.p"),
+    # schedule
+    ("flow: f\nschedule: { every: soon }\n" + stages(SOURCE, SINK).partition("\n")[2], "flow.yaml:2:20: MLC-FLOW-0012 $.schedule.every: 'soon' is not a duration; write a number and a unit: 500ms, 30s, 5m, 24h, 2d"),
+    ("flow: f\nschedule: { every: 0s }\n" + stages(SOURCE, SINK).partition("\n")[2], "flow.yaml:2:20: MLC-FLOW-0012 $.schedule.every: a flow cannot run again after no time"),
+    ("flow: f\nschedule: 5m\n" + stages(SOURCE, SINK).partition("\n")[2], "flow.yaml:2:11: MLC-FLOW-0012 $.schedule: expected a mapping with the keys every, got the text '5m'"),
+    ("flow: f\nschedule: { every: 5m, cron: x }\n" + stages(SOURCE, SINK).partition("\n")[2], "flow.yaml:2:24: MLC-FLOW-0010 $.schedule.cron: unknown key `cron`; known here: every"),
     # expressions
     (stages(SOURCE, 'x: { filter: "a.x ==" }', SINK), "flow.yaml:4:25: MLC-FLOW-0050 $.stages[1].x.filter: this is not an expression: invalid syntax"),
     (stages(SOURCE, "x: { filter: a.x == open(1) }", SINK), "flow.yaml:4:25: MLC-FLOW-0050 $.stages[1].x.filter: open is no function here; there are len, lower, upper, startswith, endswith, abs, round, date, coalesce"),
