@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from pipeline.cli.execute import watching
-from pipeline.cli.output import print_error, say
+from pipeline.cli.output import err, print_error, say
 from pipeline.clock import Clock, SystemClock, system_random
 from pipeline.engine.cadence import repeat
 from pipeline.engine.report import EXIT_CODES, RunReport
@@ -61,7 +61,7 @@ async def run_repeatedly(once: Once, every: float, clock: Clock | None = None) -
         ended = report.exit_code
         return _goes_on(report)
 
-    async with watching(stopping):
+    async with watching(stopping, _give_the_terminal_back):
         await repeat(again, every, clock, system_random(), stopping)
     if not stopping.signal or ended == EXIT_CODES["out_of_balance"]:
         return ended
@@ -81,3 +81,8 @@ def _goes_on(report: RunReport) -> bool:
         case ConfigError():
             return report.began
     return True
+
+
+def _give_the_terminal_back() -> None:
+    """A run's progress hides the cursor."""
+    err().show_cursor()

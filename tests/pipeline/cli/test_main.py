@@ -90,11 +90,10 @@ async def test_the_second_signal_gives_the_terminal_back_before_it_ends(monkeypa
     monkeypatch.setattr(progress, "stop", lambda: happened.append("progress stopped"))
     monkeypatch.setattr(execute.os, "_exit", end)
     stopping = Stopping()
-    watching = asyncio.create_task(execute._watch_signals(stopping, progress))
-    await asyncio.sleep(0)
-    os.kill(os.getpid(), signal.SIGTERM)
-    await stopping.wait()
-    os.kill(os.getpid(), signal.SIGTERM)
-    await ended.wait()
-    watching.cancel()
+    async with execute.watching(stopping, progress.stop):
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopping.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await ended.wait()
     assert happened == ["progress stopped", "exit 143"]
