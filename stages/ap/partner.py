@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,9 @@ class TradingPartner(msgspec.Struct, frozen=True, kw_only=True):
     ``code`` identifies it: the partner file's code, or the vendor id where no file names the vendor. ``name`` is the
     key on the far side, ``code`` reduced to ``A-Z a-z 0-9 _``; it never follows the vendor's display name, so renaming
     a vendor renames nothing. ``vendors`` are all vendor ids it stands for, in the order of the partner file.
-    ``country`` is the two-letter code. ``time_zone`` is a signed code such as ``-05``.
+    ``country`` is the two-letter code. ``time_zone`` is a signed code such as ``-05``. ``mailboxes`` are those it needs besides its own:
+    where it is sent to, then where it answers. ``formerly`` are codes under which it may be there. Mailboxes and the interchange's
+    ids are known of partners with a file only.
     """
 
     code: str
@@ -41,6 +44,11 @@ class TradingPartner(msgspec.Struct, frozen=True, kw_only=True):
     postal_code: str = ""
     country: str = ""
     time_zone: str = ""
+    mailboxes: tuple[str, ...] = ()
+    formerly: tuple[str, ...] = ()
+    isa_qualifier: str = ""
+    isa_id: str = ""
+    gs: str = ""
 
 
 class PartnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +100,7 @@ class PartnerStage:
 def trading_partner(vendor: Vendor, partner: Partner | None, settings: PartnerSettings) -> TradingPartner:
     """The trading partner of a vendor, with the partner file's word where there is one. Pure."""
     code = partner.code if partner else vendor.id
-    wanted = _known(settings.defaults) | _from_books(vendor.contact)
+    wanted: dict[str, Any] = _known(settings.defaults) | _from_books(vendor.contact)
     wanted |= {"community": settings.community} if settings.community else {}
     wanted |= _known(partner.trading_partner) if partner else {}
     return TradingPartner(
@@ -100,8 +108,22 @@ def trading_partner(vendor: Vendor, partner: Partner | None, settings: PartnerSe
         name=far_name(code),
         vendors=partner.vendors if partner else (vendor.id,),
         display_name=partner.name if partner else vendor.name.strip(),
-        **wanted,
+        **wanted | (_from_file(partner) if partner else {}),
     )
+
+
+def _from_file(partner: Partner) -> dict[str, Any]:
+    answers = partner.acknowledgement.mailbox or (partner.acknowledgement.expect != "none" and partner.answers_mailbox)
+    mailboxes = (partner.mailbox, answers) if answers else (partner.mailbox,)
+    # Before a vendor got its file it was a trading partner of its own, under its own id.
+    former = (*partner.trading_partner.formerly, *partner.vendors)
+    return {
+        "mailboxes": tuple(dict.fromkeys(mailboxes)),
+        "formerly": tuple(code for code in dict.fromkeys(former) if code != partner.code),
+        "isa_qualifier": partner.identity.isa.qualifier,
+        "isa_id": partner.identity.isa.id,
+        "gs": partner.identity.gs,
+    }
 
 
 def _known(settings: Defaults) -> dict[str, str]:

@@ -118,10 +118,14 @@ class Defaults(_Form, frozen=True):
 
 
 class Overrides(Defaults, frozen=True):
-    """What the partner's own file says of its trading partner: it wins over the books. ``opt_out`` makes none at all."""
+    """What the partner's own file says of its trading partner: it wins over the books. ``opt_out`` makes none at all.
+
+    ``formerly`` are codes it had before: one that is there under such a code is taken over, not made again.
+    """
 
     community: str = ""
     opt_out: bool = False
+    formerly: tuple[Text, ...] = ()
 
 
 class Partner(_Form, frozen=True):

@@ -58,9 +58,6 @@ class SterlingClient:
         self._ready_lock = anyio.Lock()
         self._ready = False
         self._window = config.window  # shrinks when the server refuses it
-        # Names of trading partners by code, None until listed: the partner sink keeps it here for all its lanes.
-        self.partners: dict[str, list[str]] | None = None
-        self.partners_lock = anyio.Lock()
 
     async def ready(self) -> None:
         """Check once, before the first delivery, that the account is no administrator. Cheap afterwards."""

@@ -120,18 +120,59 @@ class SterlingConfig(_Settings, frozen=True, kw_only=True):
         return self.account or (self.auth.basic.user if self.scheme == "basic" else "")
 
 
+class RuleSettings(_Settings, frozen=True, kw_only=True):
+    """A routing rule for the mailbox of each partner that has a file; none when ``action`` is empty. ``name`` and ``pattern`` are templates.
+
+    ``run_as`` empty: the connection's own account.
+    """
+
+    name: str = "AP_OUT_{name}"
+    action: str = ""
+    action_type: Literal["bp", "contract"] = "bp"
+    pattern: str = ""
+    run_as: str = ""
+    evaluation: Literal["automatic", "manual"] = "automatic"
+
+
+class CodeListName(_Settings, frozen=True, kw_only=True):
+    """Names a code list; none when ``list`` is empty. ``version`` 0 is the default one."""
+
+    list: str = ""
+    sender: str = ""
+    receiver: str = ""
+    version: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class CodesSettings(CodeListName, frozen=True, kw_only=True):
+    """Entries in a code list for each partner that has a file. All texts are templates; one that holds ``{vendor}`` makes an entry a vendor.
+
+    ``texts`` are text1 to text9, by name.
+    """
+
+    sender_code: str = "{vendor}"
+    receiver_code: str = "{code}"
+    description: str = "{display_name}"
+    texts: dict[str, str] = {}
+
+
 class PartnerSettings(_Settings, frozen=True, kw_only=True):
-    """``with`` of ``sterling.partners``. ``community`` must exist in Sterling; a partner file's own community wins.
+    """``with`` of ``sterling.partners``. ``community`` must exist in Sterling, unless ``create_community`` makes it; a partner file's own wins.
 
     ``email``, ``phone`` and ``postal_code`` stand in where the books hold none and a new partner must have one; an existing
     partner never gets them. ``create`` holds further members for new partners, such as an SFTP profile; they win over ours.
+    ``mailboxes`` makes the mailboxes that partner files name and Sterling lacks, for the partner's login user, our own account and ``groups``.
     """
 
     community: str = ""
+    create_community: bool = False
     email: str = "unknown@partner.invalid"
     phone: str = "0000000000"
     postal_code: str = "00000"
     create: dict[str, Any] = {}
+    mailboxes: bool = True
+    groups: tuple[str, ...] = ()
+    rule: RuleSettings = RuleSettings()
+    codes: CodesSettings = CodesSettings()
 
 
 class MailboxSettings(_Settings, frozen=True, kw_only=True):
@@ -174,7 +215,32 @@ def checked_partners(settings: PartnerSettings) -> PartnerSettings:
         raise _wrong(
             "A new partner's member cannot be set", f"create.{wrong[0]}", "Remove it; it is made here.", "0107"
         )
+    rule, codes = settings.rule, settings.codes
+    templates = {"rule.name": rule.name, "rule.pattern": rule.pattern, "codes.sender_code": codes.sender_code}
+    templates |= {"codes.receiver_code": codes.receiver_code, "codes.description": codes.description}
+    templates |= {f"codes.texts.{name}": text for name, text in codes.texts.items()}
+    for setting, text in templates.items():
+        _check_template(setting, text, per_vendor=setting.startswith("codes."))
+    unknown = sorted(name for name in codes.texts if not re.fullmatch("text[1-9]", name))
+    if unknown:
+        raise _wrong("A code has no such text", f"codes.texts.{unknown[0]}", "Use text1 to text9.", "0108")
     return settings
+
+
+PLACEHOLDERS = ("code", "name", "display_name", "mailbox", "answers", "user", "isa_qualifier", "isa_id", "gs", "vendor")
+"""What templates may hold in braces; ``vendor`` in those of codes only."""
+
+
+def _check_template(setting: str, text: str, *, per_vendor: bool) -> None:
+    known = PLACEHOLDERS if per_vendor else PLACEHOLDERS[:-1]
+    unknown = [name for name in re.findall(r"\{([^}]*)\}", text) if name not in known]
+    if unknown:
+        raise _wrong(
+            f"A template names {unknown[0]!r}, which nothing stands for",
+            setting,
+            f"Use {', '.join('{' + name + '}' for name in known)}.",
+            "0108",
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -1,20 +1,21 @@
 """Stage ``sterling.partners``: makes a trading partner equal to its wanted state, and touches nothing else of it.
 
 Partners are matched by their ``code``, whatever their name: people create and rename partners by hand too. Creating one is a
-single call that takes effect; updating reads, merges and writes. Nothing is written when nothing differs.
+sequence of marked steps (community, partner, mailboxes, routing rule, codes), each found by looking, so that whoever comes after a
+failure goes on with it. Updating reads, merges and writes. Nothing is written when nothing differs.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from pipeline import (
     COMMIT_POINT,
-    ConfigError,
     DataError,
     Delivery,
     Destination,
@@ -31,11 +32,16 @@ from pipeline import (
 from stages.ap.partner import TradingPartner
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import PartnerSettings
+from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import addresses, partner
 from stages.sterling.protocol.errors import ExistsError, NotFoundError
 from stages.sterling.protocol.representations import text_of
+from stages.sterling.provision import Provision, Step, no_community
 
 Row = Mapping[str, Any]
+
+CREATING = "creating"
+"""The mark that says: the partner of this delivery, if it is there, may be a half-made one of ours."""
 
 
 class PartnerSink:
@@ -51,74 +57,79 @@ class PartnerSink:
         self._client = client
         self._settings = settings
         self._secrets = partner.secrets_of(settings.create)
-        self._ids = ids
+        self._directory = Directory(client)
+        self._provision = Provision(client, settings, self._directory, ids)
         self.settle_seconds = float(client.config.settle)
 
     def destination(self, document: Document) -> Destination:
         return Destination(lane=document.partner or _decode(document.body).code)
 
     async def send(self, delivery: Delivery, mark: Mark) -> Evidence:
-        """Create, update or leave the partner. The detail of the evidence says which (``action``) and what changed."""
+        """Create, update or leave the partner, then make what it lacks. The detail of the evidence says which (``action``) and what."""
         wanted = _decode(delivery.payload)
         await self._client.ready()
+        writer = _Writer(self._client, self._directory, mark)
         row = await self._present(wanted)
-        if row is not None:
-            return await self._update(wanted, row, delivery, mark)
-        try:
-            return await self._create(wanted, delivery, mark)
-        except ExistsError as error:
-            row = await self._read_owner(wanted, error)
-        return await self._update(wanted, row, delivery, mark)
+        if row is None:
+            try:
+                row, detail = await self._create(wanted, writer), {"action": "created"}
+            except ExistsError as error:
+                row = await self._read_owner(wanted, error)
+                detail = await self._update(wanted, row, writer)
+        else:
+            detail = await self._update(wanted, row, writer)
+        made = await self._complete(wanted, row, delivery, writer)
+        return _evidence(row, delivery, **_told(detail, made))
 
     async def find(self, delivery: Delivery) -> list[Evidence]:
-        """The partners of that code whose state is the wanted one. One that differs is no match: sending again mends it."""
+        """The partners of that code whose state is the wanted one and which lack nothing. Any other is no match: sending again mends it."""
         wanted = _decode(delivery.payload)
         try:
             await self._client.ready()
-            self._client.partners = None
-            rows = [await self._read(name) for name in await self._names_of(wanted.code)]
+            self._directory.renew()
+            listed = (await self._directory.partners()).get(wanted.code, [])
+            rows = [await self._read(partner.name_of(row)) for row in listed]
+            equal = [row for row in rows if row is not None and not partner.differences(wanted, row)]
+            whole = [row for row in equal if not await self._lacks(wanted, row, delivery)]
         except StageError as error:
             raise Undetermined(f"Trading partner {wanted.code} could not be looked up: {error}") from None
-        equal = [row for row in rows if row is not None and not partner.differences(wanted, row)]
-        return [_evidence(row, delivery, action="found") for row in equal]
+        return [_evidence(row, delivery, action="found") for row in whole]
 
     # Looking.
 
     async def _present(self, wanted: TradingPartner) -> Row | None:
-        """The partner of that code as it is now, or None. Looks twice when the index proves stale."""
+        """The partner of that code, or of one it had before, as it is now; None when there is none. Looks twice when the list proves stale.
+
+        A listed row that tells all we keep, and tells it as it is wanted, need not be read by itself.
+        """
         for _ in range(2):
-            names = await self._names_of(wanted.code)
-            if len(names) > 1:
-                raise _ambiguous(wanted, names)
-            if not names:
+            listed = await self._listed(wanted)
+            if listed is None:
                 return await self._by_name(wanted)
-            row = await self._read(names[0])
-            if row is not None and text_of(row.get("code")) == wanted.code:
+            if not partner.differences(wanted, listed):
+                return listed
+            row = await self._read(partner.name_of(listed))
+            if row is not None and text_of(row.get("code")) == listed["code"]:
                 return row
-            self._client.partners = None
+            self._directory.renew()
         raise TransientError(
             f"Trading partner {wanted.code} changes while it is read",
-            where=f"trading partner {names[0]}",
+            where="tradingpartners",
             why="The list of partners and the partner itself do not agree.",
             mend="It is tried again later.",
             code="MLC-STL-0320",
         )
 
-    async def _names_of(self, code: str) -> list[str]:
-        """Names of the partners with that code, from one bulk listing kept for all lanes. `_client.partners = None` renews it."""
-        async with self._client.partners_lock:
-            if self._client.partners is None:
-                self._client.partners = await self._listed()
-            return list(self._client.partners.get(code, ()))
-
-    async def _listed(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
-        path = addresses.collection(partner.COLLECTION)
-        for row in await self._client.rows(path, "list trading partners"):
-            name, code = text_of(row.get("partnerName")) or text_of(row.get("_id")), text_of(row.get("code"))
-            if code:
-                index.setdefault(code, []).append(name)
-        return index
+    async def _listed(self, wanted: TradingPartner) -> dict[str, str] | None:
+        """The one listed under the code; else the first under a code it had before, to be taken over."""
+        partners = await self._directory.partners()
+        for code in (wanted.code, *wanted.formerly):
+            rows = partners.get(code, [])
+            if len(rows) > 1:
+                raise _ambiguous(code, [partner.name_of(row) for row in rows])
+            if rows:
+                return rows[0]
+        return None
 
     async def _read(self, name: str) -> Row | None:
         row = await self._client.read(addresses.item(partner.COLLECTION, name), f"read trading partner {name}")
@@ -135,7 +146,7 @@ class PartnerSink:
 
     async def _read_owner(self, wanted: TradingPartner, error: ExistsError) -> Row:
         """After "already exists": ours from a lost answer, or another's partner or login user of that name."""
-        self._client.partners = None
+        self._directory.renew()
         row = await self._present(wanted)
         if row is not None:
             return row
@@ -148,14 +159,21 @@ class PartnerSink:
             code="MLC-STL-0322",
         )
 
+    async def _lacks(self, wanted: TradingPartner, row: Row, delivery: Delivery) -> list[Step]:
+        steps = self._provision.steps(wanted, row, half_made=CREATING in delivery.marks)
+        return [step async for step in steps]
+
     # Writing.
 
-    async def _create(self, wanted: TradingPartner, delivery: Delivery, mark: Mark) -> Evidence:
+    async def _create(self, wanted: TradingPartner, writer: _Writer) -> Row:
+        """Community, then partner: one call that makes its login user, mailbox and virtual root too. The row as it was asked for."""
         community = wanted.community or self._settings.community
         if not community:
-            raise _community(wanted, "no community is set", "")
-        # Upper, lower, digit and sign first: what password policies usually ask for; the strength is in the ids.
-        password = Secret(f"Mlc-1{self._ids.new()}{self._ids.new()}")
+            raise no_community("no community is set", "Every trading partner belongs to one.")
+        step = await self._provision.community(community)
+        if step is not None:
+            await writer.carry_out(step)
+        password = self._provision.password()
         body = partner.creation(
             wanted,
             community=community,
@@ -167,47 +185,87 @@ class PartnerSink:
             },
             extra=self._settings.create,
         )
-        await mark(COMMIT_POINT)
+        await writer.mark(CREATING, wanted.name)
+        secrets = (*self._secrets, password)
+        step = Step(part="trading partner", name=wanted.name, collection=partner.COLLECTION, body=body, secrets=secrets)
         try:
-            name = await self._client.create(
-                addresses.collection(partner.COLLECTION),
-                msgspec.json.encode(body),
-                f"create trading partner {wanted.name}",
-                secrets=(*self._secrets, password),
-            )
+            name = await writer.create(step)
         except (NotFoundError, RefusedError) as error:
             if not re.search("communit", error.why, re.IGNORECASE):
                 raise
-            refusal = _community(wanted, f"Sterling does not accept community {community}", error.why)
+            refusal = no_community(f"Sterling does not accept community {community}", error.why)
         else:
-            await mark("created", name)
-            self._remember(wanted.code, name)
-            return Evidence(id=name, name=delivery.name, detail={"action": "created"})
+            row = {**{member: value for member, value in body.items() if member != "password"}, "partnerName": name}
+            await self._directory.took_partner(row)
+            return row
         raise refusal
 
-    def _remember(self, code: str, name: str) -> None:
-        if self._client.partners is not None:
-            self._client.partners.setdefault(code, []).append(name)
-
-    async def _update(self, wanted: TradingPartner, row: Row, delivery: Delivery, mark: Mark) -> Evidence:
+    async def _update(self, wanted: TradingPartner, row: Row, writer: _Writer) -> dict[str, str]:
+        """Writes the changed members over the others as they are. What was done, for the evidence."""
         changes = partner.differences(wanted, row)
         if not changes:
-            return _evidence(row, delivery, action="untouched")
-        name = _name(row)
-        await mark(COMMIT_POINT)
+            return {"action": "untouched"}
+        name = partner.name_of(row)
+        path = addresses.item(partner.COLLECTION, name)
+        await writer.update(f"trading partner {name}", path, partner.update(changes, row), self._secrets)
+        action = "taken over" if "code" in changes else "updated"
+        return {"action": action, "fields": ", ".join(sorted(changes))}
+
+    async def _complete(self, wanted: TradingPartner, row: Row, delivery: Delivery, writer: _Writer) -> list[Step]:
+        """Makes what is missing, step by step. What an answered creation made is known to be there."""
+        made = []
+        async with aclosing(self._provision.steps(wanted, row, half_made=CREATING in delivery.marks)) as steps:
+            async for step in steps:
+                await writer.carry_out(step)
+                made.append(step)
+        return made
+
+
+class _Writer:
+    """The writes of one attempt: its commit point is passed before the first of them, and each finished step is marked."""
+
+    def __init__(self, client: SterlingClient, directory: Directory, mark: Mark) -> None:
+        self._client = client
+        self._directory = directory
+        self.mark = mark
+        self._committed = False
+
+    async def _commit(self) -> None:
+        if not self._committed:
+            await self.mark(COMMIT_POINT)
+            self._committed = True
+
+    async def create(self, step: Step) -> str:
+        """The id of what was made."""
+        await self._commit()
+        path = addresses.collection(step.collection)
+        body = msgspec.json.encode(step.body)
+        key = await self._client.create(path, body, f"create {step}", secrets=step.secrets)
+        await self.mark(f"made {step}", key)
+        return key
+
+    async def update(self, name: str, path: str, body: Mapping[str, Any], secrets: tuple[Secret, ...]) -> None:
+        """Raises `TransientError` when it is no longer there."""
+        await self._commit()
         try:
-            said = await self._client.update(
-                addresses.item(partner.COLLECTION, name),
-                partner.update(changes, row),
-                f"update trading partner {name}",
-                secrets=self._secrets,
-            )
+            said = await self._client.update(path, body, f"update {name}", secrets=secrets)
         except NotFoundError:
             said = {"rowsAffected": 0}
         if isinstance(said, Mapping) and said.get("rowsAffected") == 0:
-            self._client.partners = None
+            self._directory.renew()
             raise _gone(name)
-        return _evidence(row, delivery, action="updated", fields=", ".join(sorted(changes)))
+
+    async def carry_out(self, step: Step) -> None:
+        """Makes what was found missing. "Already exists" is as good: a list need not show all there is."""
+        if step.key:
+            await self.update(str(step), addresses.item(step.collection, step.key), step.body, step.secrets)
+            await self.mark(f"changed {step}")
+            return
+        try:
+            key = await self.create(step)
+        except ExistsError:
+            key = ""
+        await self._directory.took(step.part, step.name, key)
 
 
 def _decode(payload: bytes) -> TradingPartner:
@@ -225,17 +283,21 @@ def _decode(payload: bytes) -> TradingPartner:
     )
 
 
-def _name(row: Row) -> str:
-    return text_of(row.get("partnerName")) or text_of(row.get("_id"))
+def _told(detail: dict[str, str], made: list[Step]) -> dict[str, str]:
+    """What was done, with what was made beside the partner."""
+    if not made:
+        return detail
+    action = "completed" if detail["action"] == "untouched" else detail["action"]
+    return {**detail, "action": action, "made": ", ".join(map(str, made))}
 
 
 def _evidence(row: Row, delivery: Delivery, **detail: str) -> Evidence:
-    return Evidence(id=_name(row), name=delivery.name, detail=detail)
+    return Evidence(id=partner.name_of(row), name=delivery.name, detail=detail)
 
 
-def _ambiguous(wanted: TradingPartner, names: list[str]) -> RefusedError:
+def _ambiguous(code: str, names: list[str]) -> RefusedError:
     return RefusedError(
-        f"Several trading partners have the code {wanted.code}",
+        f"Several trading partners have the code {code}",
         where=f"trading partners {', '.join(sorted(names)[:5])}",
         why="A code must belong to one partner, or a vendor's data would go to the wrong one.",
         mend="Leave the code on one of them in Sterling, then replay.",
@@ -255,17 +317,6 @@ def _name_taken(wanted: TradingPartner, other: str) -> RefusedError:
     )
 
 
-def _community(wanted: TradingPartner, problem: str, said: str) -> ConfigError:
-    return ConfigError(
-        f"Trading partner {wanted.code} cannot be created: {problem}",
-        where="sterling.partners, `community`",
-        why=said or "Every trading partner belongs to a community that must exist beforehand.",
-        mend="Create the community in Sterling, or name an existing one under `with: { community: … }`.",
-        owner="EDI desk",
-        code="MLC-STL-0325",
-    )
-
-
 def _not_a_partner(name: str) -> TransientError:
     return TransientError(
         "Sterling's answer is no trading partner",
@@ -278,8 +329,8 @@ def _not_a_partner(name: str) -> TransientError:
 
 def _gone(name: str) -> TransientError:
     return TransientError(
-        f"Trading partner {name} went away while it was updated",
-        where=f"trading partner {name}",
+        f"Sterling no longer has {name}, which was to be updated",
+        where=name,
         why="It was read a moment ago, and the update changed no row.",
         mend="It is looked up and tried again.",
         code="MLC-STL-0326",

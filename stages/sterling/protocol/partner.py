@@ -50,6 +50,26 @@ _WRITABLE: Fields = {
 """The documented members of a partner, without passwords: what a level of Sterling adds to its reads is not written back."""
 
 
+STAND_IN = "EDI"
+"""The given name of a new partner of whose contact the books know no name; its surname is the company's."""
+
+KEPT = (
+    *("_id", "partnerName", "code", "community", "username", "authenticationType", "useGlobalMailbox"),
+    *_MEMBERS.values(),
+)
+"""What of a listed partner is remembered: with 10,000 of them, the rest is too much to hold."""
+
+
+def remembered(row: Mapping[str, Any]) -> dict[str, str]:
+    """The members of a listed partner that matter, as texts; those the listing does not tell are not in it."""
+    return {member: text_of(row[member]) for member in KEPT if member in row}
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """The key of a partner."""
+    return text_of(row.get("partnerName")) or text_of(row.get("_id"))
+
+
 def wanted(partner: TradingPartner) -> dict[str, str]:
     """The members we keep. An empty text means unknown, so what is there stays."""
     values = ((member, getattr(partner, field)) for field, member in _MEMBERS.items())
@@ -57,8 +77,14 @@ def wanted(partner: TradingPartner) -> dict[str, str]:
 
 
 def differences(partner: TradingPartner, row: Mapping[str, Any]) -> dict[str, str]:
-    """The members whose value on the far side is another one, with the wanted value."""
-    return {member: value for member, value in wanted(partner).items() if text_of(row.get(member)) != value}
+    """The members whose value on the far side is another one, with the wanted value.
+
+    The code is among them where a partner is taken over, and so is the company's name where it stands for a contact's.
+    """
+    members = {"code": partner.code, **wanted(partner)}
+    if text_of(row.get("givenName")) == STAND_IN and not partner.given_name and partner.display_name:
+        members.setdefault("surname", partner.display_name)
+    return {member: value for member, value in members.items() if text_of(row.get(member)) != value}
 
 
 def update(changes: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +114,7 @@ def creation(
         "isListeningConsumer": False,
         "isListeningProducer": False,
         "doesUseSSH": False,
-        "givenName": "EDI",
+        "givenName": STAND_IN,
         "surname": partner.display_name or partner.name,
         **fillers,
     }

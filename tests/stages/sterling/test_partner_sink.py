@@ -18,7 +18,7 @@ from pipeline import (
 )
 from stages.ap.partner import TradingPartner
 from stages.sterling import ADAPTER
-from stages.sterling.config import PartnerSettings
+from stages.sterling.config import CodesSettings, PartnerSettings, RuleSettings
 from stages.sterling.partner_sink import PartnerSink
 
 PARTNERS = "/tradingpartners/"
@@ -109,7 +109,7 @@ async def test_absent_partner_is_created_with_a_generated_password(far, wire, co
     async with connected() as client:
         evidence = await sink(client).send(upsert(), marks)
     assert (evidence.id, evidence.detail["action"]) == ("V_1014", "created")
-    assert marks.made == [(COMMIT_POINT, ""), ("created", "V_1014")]
+    assert marks.made == [("creating", "V_1014"), (COMMIT_POINT, ""), ("made trading partner V_1014", "V_1014")]
     body = json.loads(far.calls("POST", PARTNERS)[0]["body"])
     assert len(body.pop("password")) > 30
     assert body == {
@@ -227,9 +227,11 @@ async def test_code_of_two_partners_is_refused(far, connected, upsert, hold, mar
 async def test_partners_are_listed_once_for_many_deliveries(far, connected, upsert, hold, marks):
     hold(*(present(f"N{key}", f"C{key}") for key in range(3)))
     async with connected() as client:
+        one = sink(client)
         for key in range(3):
-            await sink(client).send(upsert(msgspec.structs.replace(WANTED, code=f"C{key}")), marks)
+            await one.send(upsert(msgspec.structs.replace(WANTED, code=f"C{key}")), marks)
     assert len(far.calls("GET", PARTNERS)) == 2  # the rows, and the proof that nothing follows
+    assert not [call for call in far.seen if call["path"].startswith("/tradingpartners/N")]
 
 
 async def test_list_is_renewed_when_the_partner_is_no_longer_under_its_name(far, wire, connected, upsert, hold, marks):
@@ -309,7 +311,7 @@ async def test_lost_response_to_a_creation_is_found(far, wire, connected, upsert
             await sink(client).send(upsert(), marks)
         found = await sink(client).find(upsert())
     assert [seen.id for seen in found] == ["V_1014"]
-    assert marks.keys == [COMMIT_POINT]
+    assert marks.keys == ["creating", COMMIT_POINT]
 
 
 async def test_partner_that_differs_from_the_wanted_state_is_not_found(connected, upsert, hold):
@@ -427,3 +429,69 @@ async def test_members_a_level_adds_to_its_reads_are_not_written_back(far, conne
     body = json.loads(far.calls("PUT", f"{PARTNERS}V_1014")[0]["body"])
     assert {"newThing", "lastLogin", "archived"} & body.keys() == set()
     assert body["isListeningConsumer"] is False
+
+
+async def test_listing_that_leaves_members_out_is_completed_by_a_read_before_anything_is_written(
+    far, wire, connected, upsert, hold, marks
+):
+    hold(present())
+    far.on("GET", PARTNERS, wire.range([{"_id": "V_1014", "code": "V-1014"}]))
+    async with connected() as client:
+        evidence = await sink(client).send(upsert(), marks)
+    assert evidence.detail == {"action": "untouched"}
+    assert len(far.calls("GET", f"{PARTNERS}V_1014")) == 1
+
+
+@pytest.mark.parametrize(
+    ("formerly", "code"), [(("V-1014",), "V-1014"), (("OLD", "V-1014"), "OLD"), (("V-2", "V-1014"), "V-1014")]
+)
+async def test_partner_under_a_former_code_is_taken_over_not_made_again(
+    far, connected, upsert, hold, marks, formerly, code
+):
+    hold(present("SOMETHING", code))
+    far.on("PUT", f"{PARTNERS}SOMETHING", {"rowsAffected": 1})
+    wanted = msgspec.structs.replace(WANTED, code="RIVERBEND", name="RIVERBEND", formerly=formerly)
+    async with connected() as client:
+        evidence = await sink(client).send(upsert(wanted), marks)
+    assert (evidence.id, evidence.detail["action"]) == ("SOMETHING", "taken over")
+    assert json.loads(far.calls("PUT", f"{PARTNERS}SOMETHING")[0]["body"])["code"] == "RIVERBEND"
+    assert far.calls("POST", PARTNERS) == []
+
+
+async def test_former_code_is_left_alone_where_the_new_one_is_there(far, connected, upsert, hold, marks):
+    hold(present("OLD", "V-1"), present())
+    async with connected() as client:
+        evidence = await sink(client).send(upsert(msgspec.structs.replace(WANTED, formerly=("V-1",))), marks)
+    assert (evidence.id, evidence.detail) == ("V_1014", {"action": "untouched"})
+
+
+async def test_company_that_is_renamed_is_renamed_where_its_name_stands_in_for_a_contacts(
+    far, connected, upsert, hold, marks
+):
+    hold(present(givenName="EDI", surname="Riverbend Produce"))
+    far.on("PUT", f"{PARTNERS}V_1014", {"rowsAffected": 1})
+    async with connected() as client:
+        wanted = msgspec.structs.replace(WANTED, display_name="Riverbend Foods")
+        evidence = await sink(client).send(upsert(wanted), marks)
+    assert evidence.detail == {"action": "updated", "fields": "surname"}
+
+
+async def test_contact_that_people_entered_is_not_overwritten_by_the_companys_name(far, connected, upsert, hold, marks):
+    hold(present(givenName="Mary", surname="Holt"))
+    async with connected() as client:
+        evidence = await sink(client).send(upsert(), marks)
+    assert evidence.detail == {"action": "untouched"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"rule": RuleSettings(action="BP", name="AP_{vendor}")}, "rule.name"),
+        ({"codes": CodesSettings(list="L", sender_code="{vendr}")}, "codes.sender_code"),
+        ({"codes": CodesSettings(list="L", texts={"text10": "x"})}, "codes.texts.text10"),
+    ],
+)
+def test_template_that_names_nothing_is_refused_at_the_start(context, settings, named):
+    with pytest.raises(ConfigError) as caught:
+        ADAPTER.stages[0].build(PartnerSettings(**settings), context)
+    assert (caught.value.code, caught.value.where) == ("MLC-STL-0108", named)

@@ -9,12 +9,26 @@ WANTED = TradingPartner(code="C", name="N", vendors=("V",), city="Salem", countr
 
 
 def test_coded_and_plain_values_compare_equal():
-    row = {"city": "Salem", "countryOrRegion": {"code": "US", "display": "United States"}, "timeZone": "-05"}
+    row = {
+        "code": "C",
+        "city": "Salem",
+        "countryOrRegion": {"code": "US", "display": "United States"},
+        "timeZone": "-05",
+    }
     assert differences(WANTED, row) == {}
 
 
 def test_absent_members_differ_from_wanted_ones():
-    assert differences(WANTED, {"city": None}) == {"city": "Salem", "countryOrRegion": "US", "timeZone": "-05"}
+    assert differences(WANTED, {"code": "C", "city": None}) == {
+        "city": "Salem",
+        "countryOrRegion": "US",
+        "timeZone": "-05",
+    }
+
+
+def test_another_code_differs_so_that_a_partner_can_be_taken_over():
+    row = {"code": "OLD", "city": "Salem", "countryOrRegion": "US", "timeZone": "-05"}
+    assert differences(WANTED, row) == {"code": "C"}
 
 
 def test_update_keeps_what_is_not_ours_and_changes_what_is():

@@ -1,0 +1,178 @@
+"""What Sterling has, listed once for all lanes of a sink: partners by code, mailboxes, login users, routing rules, codes.
+
+Ten thousand partners are looked at with list calls only. A list is None where this account or level cannot list it, or where it
+shows that it leaves things out: what is not in it is then not known to be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import anyio
+
+from pipeline import ConfigError, PermissionDenied, StageError
+from stages.sterling.client import SterlingClient
+from stages.sterling.config import CodeListName
+from stages.sterling.protocol import addresses, belongings, partner
+from stages.sterling.protocol.errors import lacks_collection
+from stages.sterling.protocol.representations import text_of
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+Codes = dict[belongings.Pair, Row]
+
+
+class Directory:
+    """Each list is kept until `renew`. What the sink makes is entered with `took_partner` and `took`."""
+
+    def __init__(self, client: SterlingClient) -> None:
+        self._client = client
+        self._kept: dict[str, tuple[int, Any]] = {}
+        self._epoch = 0
+        self._lock = anyio.Lock()
+
+    def renew(self) -> None:
+        """From now on every answer rests on a listing that begins after this call."""
+        self._epoch += 1
+
+    async def _once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        wanted = self._epoch
+        async with self._lock:
+            kept = self._kept.get(name)
+            if kept is None or kept[0] < wanted:
+                began = self._epoch
+                kept = self._kept[name] = began, await make()
+            value: T = kept[1]
+            return value
+
+    async def partners(self) -> dict[str, list[dict[str, str]]]:
+        """What is remembered of each partner, by code; those without a code under the empty one. Raises `StageError`."""
+        return await self._once("partners", self._list_partners)
+
+    async def _list_partners(self) -> dict[str, list[dict[str, str]]]:
+        index: dict[str, list[dict[str, str]]] = {}
+        for row in await self._client.rows(addresses.collection(partner.COLLECTION), "list trading partners"):
+            index.setdefault(text_of(row.get("code")), []).append(partner.remembered(row))
+        return index
+
+    async def took_partner(self, row: Row) -> None:
+        """A partner was made, and with it its login user and its mailbox."""
+        (await self.partners()).setdefault(text_of(row.get("code")), []).append(partner.remembered(row))
+        await self.took("user", text_of(row.get("username")))
+        await self.took("mailbox", f"/{partner.name_of(row)}")
+
+    async def took(self, part: str, name: str, key: str = "") -> None:
+        """A user or a mailbox was made; ``key`` is its id where that is known."""
+        if part == "user" and (users := await self.users()) is not None:
+            users.add(name)
+        elif part == "mailbox" and (mailboxes := await self.mailboxes()) is not None:
+            mailboxes[_folded(name)] = key
+
+    async def mailboxes(self) -> dict[str, str] | None:
+        """Ids of mailboxes by path, without regard to case."""
+        return await self._once("mailboxes", self._list_mailboxes)
+
+    async def _list_mailboxes(self) -> dict[str, str] | None:
+        rows = await self._listed("mailboxes", "list mailboxes")
+        # Every Sterling has a root mailbox: an account to which none is shown sees no others either.
+        return _ids(rows or []) or None
+
+    async def mailbox_id(self, path: str) -> str | None:
+        """The mailbox's id; None when it is not there. One that was made by the way is looked up when it is asked for."""
+        known = await self.mailboxes()
+        if known is None or _folded(path) not in known:
+            return None
+        if not known[_folded(path)]:
+            rows = await self._listed("mailboxes", f"look up mailbox {path}", {"path": path})
+            found = _ids(rows or []).get(_folded(path))
+            if found is None:
+                del known[_folded(path)]
+                return None
+            known[_folded(path)] = found
+        return known[_folded(path)]
+
+    async def users(self) -> set[str] | None:
+        """Login users. A list that leaves out the account that asks does not show all."""
+        return await self._once("users", self._list_users)
+
+    async def _list_users(self) -> set[str] | None:
+        rows = await self._listed("useraccounts", "list user accounts")
+        users = {text_of(row.get("userId")) or text_of(row.get("_id")) for row in rows or ()}
+        return users if users and (self._client.config.self_account or next(iter(users))) in users else None
+
+    async def rules(self) -> dict[str, Row] | None:
+        """Routing rules by name."""
+        return await self._once("rules", self._list_rules)
+
+    async def _list_rules(self) -> dict[str, Row] | None:
+        rows = await self._listed("routingrules", "list routing rules")
+        return None if rows is None else {text_of(row.get("name")) or text_of(row.get("_id")): row for row in rows}
+
+    async def codes(self, wanted: CodeListName) -> tuple[str, Codes]:
+        """The code list's id and its codes. Raises `ConfigError` when there is no such list, or none may be read."""
+        return await self._once(f"codes {wanted}", lambda: read_codes(self._client, wanted))
+
+    async def _listed(self, name: str, doing: str, query: Mapping[str, str] | None = None) -> list[Row] | None:
+        try:
+            return await self._client.rows(addresses.collection(name), doing, query)
+        except StageError as error:
+            if isinstance(error, PermissionDenied) or lacks_collection(error):
+                return None
+            raise
+
+
+def _ids(rows: list[Row]) -> dict[str, str]:
+    return {_folded(text_of(row.get("path"))): text_of(row.get("_id")) or text_of(row.get("id")) for row in rows}
+
+
+def _folded(path: str) -> str:
+    return path.rstrip("/").casefold() or "/"
+
+
+async def read_codes(client: SterlingClient, wanted: CodeListName) -> tuple[str, Codes]:
+    """The id of a code list and its codes. Raises `ConfigError` when there is no such list, `PermissionDenied` as it comes."""
+    found = await _list(client, wanted)
+    if found is None:
+        version = f" version {wanted.version}" if wanted.version else " that is active"
+        raise ConfigError(
+            f"Sterling has no code list {wanted.list}{version}",
+            where=f"code list {wanted.list!r}, sender {wanted.sender!r}, receiver {wanted.receiver!r}",
+            why="The list is looked up by its exact name and identities.",
+            mend="Create it in Sterling (Trading Partner > Code Lists), or correct its name here.",
+            owner="EDI desk",
+            code="MLC-STL-0342",
+        )
+    key = belongings.list_key(found)
+    return key, {belongings.code_of(row): row for row in await _codes(client, key, wanted, found)}
+
+
+async def _list(client: SterlingClient, wanted: CodeListName) -> Row | None:
+    """One row without its codes. Newer levels tell the default version when asked for number -1; elsewhere the rows must tell."""
+    path, query = addresses.collection("codelists"), {"codeListName": wanted.list, "_exclude": "codes"}
+    doing = f"look up code list {wanted.list}"
+    rows = await client.rows(path, doing, query)
+    if wanted.version == 0 and len(rows) > 1 and not any("makeDefault" in row for row in rows):
+        default = await client.rows(path, doing, {**query, "versionNumber": "-1"})
+        rows = default if len(default) < len(rows) and belongings.chosen_list(default, wanted) else rows
+    return belongings.chosen_list(rows, wanted)
+
+
+async def _codes(client: SterlingClient, key: str, wanted: CodeListName, found: Row) -> list[Row]:
+    """From ``codelistcodes``, whose filters match prefixes; a level without it gives them with the list."""
+    query = {"listName": wanted.list, "listVersion": text_of(found.get("versionNumber"))}
+    try:
+        rows = await client.rows(addresses.collection("codelistcodes"), f"list the codes of {wanted.list}", query)
+    except StageError as error:
+        if not lacks_collection(error):
+            raise
+        whole = await client.read(addresses.item("codelists", key), f"read code list {wanted.list}")
+        listed = whole.get("codes") if isinstance(whole, Mapping) else None
+        return [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+    return [row for row in rows if _belongs(row, key)]
+
+
+def _belongs(row: Row, key: str) -> bool:
+    """Whether a code is of this list, by what tells: its own list, else the beginning of its id."""
+    told = text_of(row.get("codeList"))
+    return told == key if told else text_of(row.get("_id")).startswith(f"{key}|")

@@ -1,0 +1,163 @@
+"""What a trading partner lacks beside itself, and the calls that make it: login user, mailboxes, virtual root, routing rule, codes.
+
+Forward only. Each step is found by looking, so that a sequence broken off anywhere is gone on with by whoever looks next; nothing
+is taken away, and what people set up by hand is completed, not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import msgspec
+
+from pipeline import ConfigError, Ids, PermissionDenied, Secret, StageError
+from stages.ap.partner import TradingPartner
+from stages.sterling.client import SterlingClient
+from stages.sterling.config import PartnerSettings
+from stages.sterling.partner_view import Directory
+from stages.sterling.protocol import addresses, belongings, partner
+from stages.sterling.protocol.errors import lacks_collection
+from stages.sterling.protocol.representations import text_of
+
+Row = Mapping[str, Any]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is missing, or differs, and the call that mends it. ``key`` empty: it is created, in ``collection``."""
+
+    part: str
+    name: str
+    collection: str
+    body: dict[str, Any]
+    key: str = ""
+    secrets: tuple[Secret, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.name}"
+
+
+class Provision:
+    """Finds the steps of a partner, in order. ``half_made`` says that our own creation of the partner may have been broken off."""
+
+    def __init__(self, client: SterlingClient, settings: PartnerSettings, directory: Directory, ids: Ids) -> None:
+        self._client = client
+        self._settings = settings
+        self._directory = directory
+        self._ids = ids
+        self._communities: set[str] = set()
+
+    def password(self) -> Secret:
+        """Upper, lower, digit and sign first: what password policies usually ask for; the strength is in the ids."""
+        return Secret(f"Mlc-1{self._ids.new()}{self._ids.new()}")
+
+    async def steps(self, wanted: TradingPartner, row: Row, *, half_made: bool) -> AsyncGenerator[Step]:
+        """What is missing now. A step must be carried out, and entered in the directory, before the next one is asked for."""
+        user = _login(row)
+        async for step in self._own(wanted, row, user, half_made=half_made):
+            yield step
+        for path in wanted.mailboxes if self._settings.mailboxes else ():
+            async for step in self._mailbox(addresses.mailbox_path(path, wanted.code), wanted.display_name, user):
+                yield step
+        if wanted.mailboxes and self._settings.rule.action:
+            async for step in self._rule(wanted, user):
+                yield step
+        if wanted.mailboxes and self._settings.codes.list:
+            async for step in self._codes(wanted, user):
+                yield step
+
+    # What Sterling itself makes with a partner.
+
+    async def _own(self, wanted: TradingPartner, row: Row, user: str, *, half_made: bool) -> AsyncGenerator[Step]:
+        users = await self._directory.users() if user else None
+        no_user = users is not None and user not in users
+        path = f"/{partner.name_of(row)}"
+        if no_user:
+            password = self.password()
+            there = [box for box in (path, *wanted.mailboxes) if await self._directory.mailbox_id(box) is not None]
+            body = belongings.user_creation(row, password.reveal(), there)
+            yield Step(part="user", name=user, collection="useraccounts", body=body, secrets=(password,))
+        if not (no_user or half_made):
+            return
+        async for step in self._mailbox(path, partner.name_of(row), user, ours=False):
+            yield step
+        if user and await self._no_root(user):
+            root: dict[str, Any] = {"userName": user, "mailboxPath": path}
+            yield Step(part="virtual root", name=user, collection="uservirtualroots", body=root)
+
+    async def _no_root(self, user: str) -> bool:
+        """Whether the user sees no mailbox as its root; not known where this may not be read."""
+        try:
+            return (
+                await self._client.read(addresses.item("uservirtualroots", user), f"read the virtual root of {user}")
+                is None
+            )
+        except StageError as error:
+            if isinstance(error, PermissionDenied) or lacks_collection(error):
+                return False
+            raise
+
+    async def _mailbox(self, path: str, description: str, user: str, *, ours: bool = True) -> AsyncGenerator[Step]:
+        known = await self._directory.mailboxes()
+        if known is None or await self._directory.mailbox_id(path) is not None:
+            return
+        people = [name for name in (user, self._client.config.self_account if ours else "") if name]
+        body = belongings.mailbox_creation(path, description, people, self._settings.groups if ours else ())
+        yield Step(part="mailbox", name=path, collection="mailboxes", body=body)
+
+    # What the flow asks for.
+
+    async def _rule(self, wanted: TradingPartner, user: str) -> AsyncGenerator[Step]:
+        rules = await self._directory.rules()
+        if rules is None:
+            return
+        settings, known = self._settings.rule, belongings.values(wanted, user)
+        number = await self._directory.mailbox_id(wanted.mailboxes[0]) or ""
+        body = belongings.rule_body(settings, known, number, self._client.config.self_account)
+        row = rules.get(body["name"])
+        if row is None:
+            yield Step(part="rule", name=body["name"], collection="routingrules", body=body)
+        elif belongings.rule_differs(body, row):
+            merged = belongings.rule_merged(body, row)
+            yield Step(part="rule", name=body["name"], collection="routingrules", key=body["name"], body=merged)
+
+    async def _codes(self, wanted: TradingPartner, user: str) -> AsyncGenerator[Step]:
+        code_list, there = await self._directory.codes(self._settings.codes)
+        for pair, texts in belongings.entries(self._settings.codes, wanted, user).items():
+            name, row = f"{code_list}|{'|'.join(pair)}", there.get(pair)
+            body: dict[str, Any] = {"codeList": code_list, "codeSet": [belongings.code(pair, texts)]}
+            if row is None:
+                yield Step(part="code", name=name, collection="codelistcodes", body=body)
+            elif belongings.code_differs(texts, row):
+                body = belongings.code(pair, belongings.code_merged(texts, row))
+                yield Step(part="code", name=name, collection="codelistcodes", key=name, body=body)
+
+    # Before a partner is made.
+
+    async def community(self, name: str) -> Step | None:
+        """The step that makes the community, where the flow asks for that and it is not there."""
+        if not self._settings.create_community or name in self._communities:
+            return None
+        row = await self._client.read(addresses.item("communities", name), f"look up community {name}")
+        if row is None:
+            body = belongings.community_creation(name)
+            return Step(part="community", name=name, collection="communities", body=body)
+        self._communities.add(name)
+        return None
+
+
+def _login(row: Row) -> str:
+    """The partner's login user, where Sterling keeps it itself; empty when the row does not tell or someone else signs it in."""
+    local = text_of(row.get("authenticationType")) in ("Local", "")
+    return text_of(row.get("username")) if local else ""
+
+
+def no_community(problem: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"No trading partner can be created: {problem}",
+        where="sterling.partners, `community`",
+        why=why,
+        mend="Create the community in Sterling, name an existing one under `with: { community: … }`, or set `create_community: true`.",
+        owner="EDI desk",
+        code="MLC-STL-0325",
+    )
