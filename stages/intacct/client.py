@@ -88,7 +88,7 @@ class IntacctClient:
         self._sessions = sessions
         self._url = URL(config.url)
         self._gate = gate
-        self._skew = timedelta()  # what the server's clock is ahead of ours
+        self._skew: timedelta | None = None  # what the server's clock is ahead of ours
         self._sender = requests.Sender(config.sender_id, config.sender_password)
         self._key = session_key(config)
         self._login = requests.Login(
@@ -99,9 +99,11 @@ class IntacctClient:
             location=config.location_id,
         )
 
-    def server_now(self) -> datetime:
-        """The server's time, as its last reply told it; ours until it has told any."""
-        return self._clock.now() + self._skew
+    async def server_now(self) -> datetime:
+        """The server's time, as its last reply told it; ours when it tells none. Signs in when nothing was asked yet, and raises as that."""
+        if self._skew is None:
+            await self.sign_in()
+        return self._clock.now() + (self._skew or timedelta())
 
     async def sign_in(self) -> None:
         """Makes sure there is a session. Raises `ConfigError` when the gateway refuses us, `TransientError` when it is not there."""

@@ -12,6 +12,7 @@ from stages.intacct.protocol.endpoint import is_loopback, parse_url
 
 LARGEST_PAGE = 2000
 """The gateway's own limit for ``pagesize`` of a query."""
+_LONGEST_LOOK = 366 * 86_400
 
 
 class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,6 +22,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     console users. ``allowed_hosts`` (``host`` or ``host:port``) are trusted as the endpoint a sign-in returns, besides
     ``*.intacct.com`` and the host of ``url``. ``timezone`` is the zone the API user's profile shows times in (IANA name): it matters
     only to ``--since``/``--until`` by modification and to the hour repeated in autumn; UTC is the safe choice.
+    What a save shows late is found by reading back (see `stages.intacct.protocol.paging`): ``overlap`` with each live read, ``look_back``
+    once every ``look_back_every``, both behind a mark that stays ``lag`` behind what was read.
     ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is the most at once: it
     shrinks while the company's other integrations take the slots (see `stages.intacct.gate`). ``max_bytes`` bounds one reply after decompression.
     """
@@ -37,7 +40,10 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     timezone: str = "UTC"
     currency: str = ""
     page_size: int = 1000
+    lag: Duration = Duration(60)
     overlap: Duration = Duration(600)
+    look_back: Duration = Duration(86_400)
+    look_back_every: Duration = Duration(6 * 3600)
     concurrency: int = 2
     connect_timeout: Duration = Duration(10)
     read_timeout: Duration = Duration(300)
@@ -49,6 +55,13 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for name, low, high in (("page_size", 1, LARGEST_PAGE), ("concurrency", 1, 50), ("max_bytes", 1024, 2**31)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be from {low} to {high}")
+        for name in ("lag", "overlap", "look_back", "look_back_every"):
+            if not 0 <= getattr(self, name) <= _LONGEST_LOOK:
+                raise ValueError(f"{name} must be from nothing to 366d")
+        if not max(self.overlap, self.look_back_every) <= self.look_back:
+            raise ValueError(
+                "look_back must be at least overlap, and at least look_back_every, or the sweeps leave gaps"
+            )
         for name in ("connect_timeout", "read_timeout", "total_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than nothing")

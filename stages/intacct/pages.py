@@ -23,12 +23,16 @@ def check_page_size(size: int) -> None:
 
 def rules(client: IntacctClient, name: str, dates: dict[str, str], created: str) -> paging.Rules:
     """How an object of that name is read in windows, over this connection."""
+    config = client.config
     return paging.Rules(
         object=name,
         dates=dates,
         created=created,
-        overlap=timedelta(seconds=client.config.overlap),
-        zone=ZoneInfo(client.config.timezone),
+        lag=timedelta(seconds=config.lag),
+        overlap=timedelta(seconds=config.overlap),
+        look_back=timedelta(seconds=config.look_back),
+        look_back_every=timedelta(seconds=config.look_back_every),
+        zone=ZoneInfo(config.timezone),
     )
 
 
@@ -43,11 +47,11 @@ async def next_page(
 
     ``where`` narrows the window.
     """
-    place = paging.position(cursor, window, rules)
+    place = paging.position(cursor, window, rules, await reader.client.server_now())
     filter, order = paging.page_filter(place, window, rules)
     found: Rows = await reader.page(all_of([where, filter]), order)
     behind, more = paging.advance(place, found.rows, found.more, rules)
-    distinct = {row["RECORDNO"]: row for row in found.rows}
+    distinct = {row[rules.key]: row for row in found.rows}
     return list(distinct.values()), behind, more
 
 

@@ -42,7 +42,7 @@ class Reader:
         needed: Sequence[str] = (),
         page_size: int = 0,
     ) -> None:
-        self._client = client
+        self.client = client
         self._wish = wish
         self._extra = tuple(name.upper() for name in extra)
         self._needed = tuple(needed)
@@ -63,10 +63,10 @@ class Reader:
                 filter=filter,
                 order=order,
                 page_size=size,
-                private=not self._client.config.location_id,
+                private=not self.client.config.location_id,
             )
             try:
-                data = await self._client.query(question)
+                data = await self.client.query(question)
             except UnknownField as error:
                 selection = self._drop(selection, error)
             except PageSizeRefused as error:
@@ -121,7 +121,7 @@ class Reader:
     async def _learn(self) -> Selection:
         """Not every user may call `lookup`. Without it the whole wish is asked for; what is really wrong shows there again."""
         try:
-            definition = await self._client.lookup(self._wish.object)
+            definition = await self.client.lookup(self._wish.object)
         except (ConfigError, RefusedError):
             definition = None
         return select(self._wish, definition, self._extra, self._needed)

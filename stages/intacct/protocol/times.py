@@ -6,8 +6,7 @@ A timestamp here is a *wall time*: a naive datetime on the clock of the API user
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta, tzinfo
 
 _US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -20,7 +19,7 @@ def read_date(text: str) -> date:
     return day
 
 
-def read_wall(text: str, zone: ZoneInfo) -> datetime:
+def read_wall(text: str, zone: tzinfo) -> datetime:
     """The wall time of ``MM/DD/YYYY HH:MM:SS`` (also ISO, also 12-hour). A time with an offset is moved to ``zone``. Raises ValueError."""
     day, rest = _split(text)
     if not rest.strip():
@@ -47,22 +46,28 @@ def write_date(day: date) -> str:
     return day.strftime("%m/%d/%Y")
 
 
-def to_wall(moment: datetime, zone: ZoneInfo) -> datetime:
+def to_wall(moment: datetime, zone: tzinfo) -> datetime:
     """An aware time on the clock of ``zone``, rounded up to the second (bounds are inclusive below and exclusive above)."""
     local = moment.astimezone(zone).replace(tzinfo=None)
     return local.replace(microsecond=0) + timedelta(seconds=1 if local.microsecond else 0)
 
 
-def step_back(wall: datetime, overlap: timedelta, zone: ZoneInfo) -> datetime:
+def earlier(wall: datetime, length: timedelta) -> datetime:
+    """So much earlier, or the beginning of time."""
+    return wall - length if wall - datetime.min > length else datetime.min  # noqa: DTZ901 - wall time by definition
+
+
+def step_back(wall: datetime, overlap: timedelta, zone: tzinfo | None) -> datetime:
     """Where the next live read begins: ``overlap`` earlier, and a whole repeated hour earlier when the clock may since have been put back.
 
     In autumn 01:10 comes twice. A row saved in the second 01:10 sorts before a cursor of the first 01:50, so plain overlap loses it.
+    Without a zone nothing is known of such hours.
     """
-    begin = wall - overlap
-    return begin - max(_repeat(wall, zone), _repeat(begin, zone))
+    begin = earlier(wall, overlap)
+    return begin if zone is None else begin - max(_repeat(wall, zone), _repeat(begin, zone))
 
 
-def _repeat(wall: datetime, zone: ZoneInfo) -> timedelta:
+def _repeat(wall: datetime, zone: tzinfo) -> timedelta:
     first, second = (wall.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
     return max(first - second, timedelta())
 

@@ -181,5 +181,4 @@ async def test_the_servers_clock_is_measured_from_its_replies(
 ) -> None:
     context.clock = ManualClock(world.now.replace(year=2001))
     async with IntacctSimulator(world, clock) as simulator, opens((simulator, world, {})) as (client,):
-        await client.sign_in()
-        assert client.server_now() == clock.now()
+        assert await client.server_now() == clock.now()

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from stages.intacct.protocol.query import Compare, Filter
 
 RULES = Rules(object="APBILL", dates={"document_date": "WHENCREATED"}, created="AUWHENCREATED")
 LIVE = Window()
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def value(field: str, text: str) -> Any:
@@ -53,7 +56,7 @@ def read_all(
 ) -> tuple[list[int], dict[str, str]]:
     seen: list[int] = []
     for _ in range(10_000):
-        place = position(cursor, window, RULES)
+        place = position(cursor, window, RULES, NOW)
         filter, order = page_filter(place, window, RULES)
         rows = [item for item in books if filter is None or holds(filter, item)]
         rows.sort(key=lambda item: [value(field, item[field]) for field in order])
@@ -94,23 +97,76 @@ def test_a_read_by_date_meets_every_record_once(rows: list[dict[str, str]], size
 
 @pytest.mark.parametrize("rows", [[row(n, None) for n in range(1, 6)], [row(n, 5) for n in range(1, 6)]])
 def test_a_read_goes_on_in_the_middle_without_overlap(rows: list[dict[str, str]]) -> None:
-    place = position(None, LIVE, RULES)
+    place = position(None, LIVE, RULES, NOW)
     if rows[0]["WHENMODIFIED"] == "":
         place = Position(phase="unstamped")
     behind, _ = advance(place, rows[:2], True, RULES)
-    filter, _ = page_filter(position(behind.cursor(), LIVE, RULES), LIVE, RULES)
+    filter, _ = page_filter(position(behind.cursor(), LIVE, RULES, NOW), LIVE, RULES)
     assert filter is not None
     assert [item["RECORDNO"] for item in rows if holds(filter, item)] == ["3", "4", "5"]
 
 
-def test_a_finished_cursor_begins_again_with_overlap() -> None:
-    done = Position(phase="unstamped", modified=datetime(2026, 1, 1, 12), record=7, done=True)
-    assert position(done.cursor(), LIVE, RULES) == Position(phase="modified", modified=datetime(2026, 1, 1, 11, 50))
+def finished(modified: datetime, begun: datetime | None = NOW, swept: datetime | None = NOW) -> dict[str, str]:
+    return Position(phase="unstamped", modified=modified, record=7, done=True, begun=begun, swept=swept).cursor()
+
+
+NOON = datetime(2026, 1, 1, 12)
+LATER = NOW + timedelta(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "now", "begins", "swept"),
+    [
+        (finished(NOON), LATER, datetime(2026, 1, 1, 11, 49), NOW),  # lag and overlap before the newest stamp
+        (finished(NOON), NOW + timedelta(hours=6), datetime(2025, 12, 31, 11, 59), NOW + timedelta(hours=6)),  # a sweep
+        (finished(NOON, swept=None), LATER, datetime(2025, 12, 31, 11, 59), LATER),  # of a version that did not sweep
+        (finished(NOON, swept=LATER), NOW, datetime(2025, 12, 31, 11, 59), NOW),  # the clock was put back
+        (
+            finished(datetime(2099, 1, 1)),
+            LATER,
+            datetime(2026, 1, 1, 23, 49),
+            NOW,
+        ),  # no further than the server's clock
+        (finished(datetime(1, 1, 1)), LATER, datetime(1, 1, 1), NOW),
+    ],
+)
+def test_a_finished_cursor_begins_again_further_back(
+    cursor: dict[str, str], now: datetime, begins: datetime, swept: datetime
+) -> None:
+    assert position(cursor, LIVE, RULES, now) == Position(phase="modified", modified=begins, begun=now, swept=swept)
+
+
+@pytest.mark.parametrize(
+    ("zone", "begins"),
+    [
+        (ZoneInfo("America/New_York"), datetime(2026, 1, 1, 18, 49)),
+        (ZoneInfo("Asia/Tokyo"), datetime(2026, 1, 2, 8, 49)),
+        (None, datetime(2026, 1, 2, 13, 49)),  # nobody's clock is further than that
+    ],
+)
+def test_the_servers_clock_bounds_stamps_on_the_users_clock(zone: ZoneInfo | None, begins: datetime) -> None:
+    rules = msgspec.structs.replace(RULES, zone=zone)
+    assert position(finished(datetime(2099, 1, 1)), LIVE, rules, NOW).modified == begins
+
+
+def test_a_read_that_was_broken_off_keeps_the_time_it_began() -> None:
+    first = position(None, LIVE, RULES, NOW)
+    behind, _ = advance(first, [row(1, 5)], True, RULES)
+    later = position(behind.cursor(), LIVE, RULES, LATER)
+    assert (later.begun, later.swept, later.record) == (NOW, NOW, 1)
+
+
+def test_an_object_may_be_ordered_by_another_pair_and_have_no_unstamped_rows() -> None:
+    rules = Rules(object="AUDITHISTORY", stamp="ACCESSTIME", key="ID", unstamped=False)
+    place = position(None, LIVE, rules, NOW)
+    behind, more = advance(place, [{"ID": "4", "ACCESSTIME": "01/01/2026 12:00:00"}], False, rules)
+    assert page_filter(place, LIVE, rules) == (Compare("isnotnull", "ACCESSTIME"), ("ACCESSTIME", "ID"))
+    assert (behind.modified, behind.record, behind.done, more) == (NOON, 4, True, False)
 
 
 def test_an_empty_company_ends_in_a_cursor_that_begins_at_the_beginning() -> None:
     _, cursor = read_all([], LIVE, None, 5)
-    assert position(cursor, LIVE, RULES) == Position(phase="modified")
+    assert position(cursor, LIVE, RULES, NOW) == Position(phase="modified", begun=NOW, swept=NOW)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +227,4 @@ def test_a_page_that_does_not_move_on_stops_the_read() -> None:
 @pytest.mark.parametrize("cursor", [{"phase": "other"}, {"record": "1"}, {"phase": "modified", "modified": "soon"}])
 def test_a_cursor_of_another_shape_is_a_config_error(cursor: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="cursor"):
-        position(cursor, LIVE, RULES)
+        position(cursor, LIVE, RULES, NOW)

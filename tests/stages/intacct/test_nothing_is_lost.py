@@ -1,0 +1,238 @@
+"""Incremental reads lose nothing: under any schedule of saves, late commits, edits and deletes between pages, what became visible
+within the bounds is read by the next run in its last version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline import Context, Duration, Secret, Window
+from pipeline.testing import ManualClock, SequenceIds
+from stages.ap.seed import build_world
+from stages.ap.seed.world import SeedBill
+from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.config import IntacctConfig
+from stages.intacct.simulator import IntacctSimulator
+from stages.intacct.sources import BillsSettings, BillsSource
+
+WORLD = build_world(seed=3, bills=40)
+TEMPLATE = next(bill for bill in WORLD.bills if bill.purchase is None and not bill.purchase_missing)
+EMPTY = msgspec.structs.replace(WORLD, bills=(), purchases=(), payments=(), orders=())
+LIVE = Window()
+LAG, OVERLAP, LOOK_BACK, EVERY = 5, 20, 300, 60
+SETTINGS = {"lag": Duration(LAG), "overlap": Duration(OVERLAP), "page_size": 2}
+NO_SWEEPS = SETTINGS | {"look_back": Duration(OVERLAP), "look_back_every": Duration(OVERLAP)}
+SWEEPS = SETTINGS | {"look_back": Duration(LOOK_BACK), "look_back_every": Duration(EVERY)}
+
+Step = tuple[Any, ...]
+
+
+def schedules(latest: int) -> st.SearchStrategy[list[Step]]:
+    """Steps of what people save (which others see up to ``latest`` seconds later), and of what is read meanwhile."""
+    late = st.sampled_from([0, 0, latest // 2, latest, latest])
+    step = (
+        st.tuples(st.just("add"), late)
+        | st.tuples(st.just("edit"), st.integers(0, 9), late)
+        | st.tuples(st.just("delete"), st.integers(0, 9))
+        | st.tuples(st.just("add without a stamp"), late)
+        | st.tuples(st.just("wait"), st.sampled_from([1, latest // 2, latest - 2]))
+        | st.tuples(st.just("read a page"))
+        | st.tuples(st.just("read to the end"))
+    )
+    return st.lists(step, max_size=25)
+
+
+def just_in_time(latest: int) -> list[Step]:
+    """A bill that appears as late as it may, behind one that was saved last and read first."""
+    return [("add", latest), ("wait", latest - 1), ("add", 0), ("read to the end",)]
+
+
+class Schedule:
+    """Carries out the steps against a simulator, and keeps what was read last of each bill."""
+
+    def __init__(self, simulator: IntacctSimulator, client: IntacctClient, clock: ManualClock) -> None:
+        self.simulator, self.client, self.clock = simulator, client, clock
+        self.read: dict[int, str] = {}
+        self.cursor: dict[str, str] | None = None
+        self.saved = 0
+        self.last_commit = clock.now()
+
+    async def carry_out(self, steps: Sequence[Step]) -> None:
+        for what, *details in steps:
+            if what == "read a page":
+                await self.page()
+            elif what == "read to the end":
+                await self.finish()
+            elif what == "wait":
+                await self.clock.advance(details[0])
+            else:
+                self.save(what, *details)
+
+    def save(self, what: str, *details: int) -> None:
+        self.saved += 1
+        text = f"save {self.saved}"
+        if what.startswith("add"):
+            stamp = self.clock.now() if what == "add" else None
+            self.simulator.add_bill(bill(self.saved, text, stamp), visible=self.visible(details[0]))
+        elif seen := self.simulator.bills():
+            record = seen[details[0] % len(seen)].record
+            if what == "delete":
+                self.simulator.delete_bill(record)
+            else:
+                self.simulator.edit_bill(record, visible=self.visible(details[1]), description=text)
+
+    def visible(self, late: int) -> Any:
+        moment = self.clock.now() + timedelta(seconds=late)
+        self.last_commit = max(self.last_commit, moment)
+        return moment
+
+    async def page(self) -> bool:
+        page = await BillsSource(self.client, BillsSettings()).read(LIVE, self.cursor)
+        self.cursor = page.cursor
+        for record in page.records:
+            self.read[int(record.key)] = record.body.description
+        return page.more
+
+    async def finish(self) -> None:
+        """Ends the run that is under way."""
+        while await self.page():
+            pass
+
+    async def all_is_visible(self) -> None:
+        await self.clock.advance(max(0.0, (self.last_commit - self.clock.now()).total_seconds()) + 0.001)
+
+    def lost(self) -> dict[int, tuple[str, str]]:
+        """The bills whose last version was not read, with what was."""
+        books = {each.record: each.description for each in self.simulator.bills()}
+        return {key: (self.read.get(key, ""), text) for key, text in books.items() if self.read.get(key) != text}
+
+
+def bill(record: int, text: str, modified: Any) -> SeedBill:
+    return msgspec.structs.replace(
+        TEMPLATE, record=record, number=f"N-{record}", description=text, created=WORLD.now, modified=modified
+    )
+
+
+def carried_out(work: Any, **more: Any) -> None:
+    """Runs the work with a `Schedule` over empty books."""
+
+    async def run() -> None:
+        clock = ManualClock(WORLD.now)
+        context = Context("bills", None, clock, SequenceIds(), None, None)  # type: ignore[arg-type]
+        async with IntacctSimulator(EMPTY, clock) as simulator:
+            config = IntacctConfig(
+                url=simulator.url,
+                sender_id=WORLD.sender,
+                sender_password=Secret(WORLD.sender_password),
+                company_id=WORLD.company,
+                user_id=WORLD.user,
+                user_password=Secret(WORLD.user_password),
+                **more,
+            )
+            async with open_intacct(config, context) as client:
+                await work(Schedule(simulator, client, clock))
+
+    anyio.run(run)
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedules(LAG + OVERLAP))
+@example(just_in_time(LAG + OVERLAP))
+def test_what_appears_within_lag_and_overlap_is_read_by_the_next_run(steps: list[Step]) -> None:
+    async def work(schedule: Schedule) -> None:
+        await schedule.carry_out(steps)
+        await schedule.all_is_visible()
+        await schedule.finish()
+        await schedule.finish()
+        assert schedule.lost() == {}
+
+    carried_out(work, **NO_SWEEPS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedules(LAG + LOOK_BACK - EVERY))
+@example(
+    [
+        ("wait", 1),
+        ("read to the end",),
+        ("wait", 1),
+        *just_in_time(EVERY),
+        ("wait", EVERY - 2),
+        ("add", 0),
+        ("read to the end",),
+    ]
+)
+def test_what_appears_later_is_read_by_the_next_sweep(steps: list[Step]) -> None:
+    async def work(schedule: Schedule) -> None:
+        await schedule.carry_out(steps)
+        await schedule.all_is_visible()
+        await schedule.finish()
+        await schedule.clock.advance(EVERY)
+        await schedule.finish()
+        assert schedule.lost() == {}
+
+    carried_out(work, **SWEEPS)
+
+
+LATER = LAG + OVERLAP + 1
+"""Just too late for the overlap."""
+
+
+def test_a_bill_that_appears_behind_the_overlap_waits_for_the_sweep_and_no_longer() -> None:
+    async def work(schedule: Schedule) -> None:
+        await schedule.carry_out([("add", LATER + 1), ("wait", LATER), ("add", 0)])
+        await schedule.finish()
+        await schedule.clock.advance(2)
+        await schedule.finish()
+        assert set(schedule.lost()) == {1}
+        await schedule.clock.advance(EVERY)
+        await schedule.finish()
+        assert schedule.lost() == {}
+
+    carried_out(work, **SWEEPS)
+
+
+def test_a_run_between_two_sweeps_reads_the_overlap_alone() -> None:
+    async def work(schedule: Schedule) -> None:
+        await schedule.carry_out([("add", 0), ("wait", LATER), ("add", 0)])
+        await schedule.finish()
+        schedule.read.clear()
+        await schedule.finish()
+        assert set(schedule.read) == {2}
+        await schedule.clock.advance(EVERY)
+        await schedule.finish()
+        assert set(schedule.read) == {1, 2}
+
+    carried_out(work, **SWEEPS)
+
+
+def test_a_bill_stamped_in_the_future_does_not_carry_the_cursor_past_others() -> None:
+    async def work(schedule: Schedule) -> None:
+        schedule.simulator.add_bill(bill(900, "from the future", WORLD.now + timedelta(days=400)))
+        await schedule.finish()
+        assert schedule.read == {900: "from the future"}
+        await schedule.carry_out([("wait", 15), ("add", 0)])
+        await schedule.finish()
+        assert schedule.lost() == {}
+
+    carried_out(work, **NO_SWEEPS)
+
+
+@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_a_wrong_zone_costs_repeats_and_loses_nothing(timezone: str) -> None:
+    async def work(schedule: Schedule) -> None:
+        for _ in range(3):
+            await schedule.carry_out([("add", 0), ("add", OVERLAP), ("wait", 15), ("add", 0), ("wait", OVERLAP)])
+            await schedule.finish()
+            await schedule.finish()
+            assert schedule.lost() == {}
+
+    carried_out(work, **NO_SWEEPS, timezone=timezone)
