@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from pipeline import Duration, Expression, Finding, FlowError, Tree, read_tree
-from stages.x12.guide import Guide, lint_guide
+from stages.x12.guide import Guide
+from stages.x12.guide_lint import lint_guide
 
 DEFAULT = "_default.yaml"
 VARIABLE = "MLC_PARTNERS"

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from pipeline import CommandResult, CommandSpec, FlowError, Paint, parse_tree
-from stages.x12.guide import Guide, lint_guide
+from stages.x12.guide import Guide
+from stages.x12.guide_lint import lint_guide
 from stages.x12.show import Role, show_bytes
 from stages.x12.validator import validate
 from stages.x12.violation import Violation, finding_json

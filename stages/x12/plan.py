@@ -15,7 +15,8 @@ from stages.x12.definitions import Node, Segment, SetDefinition, SyntaxNote, rel
 from stages.x12.encode import CompiledEach, CompiledRow, Part, Rendering, failure
 from stages.x12.envelope import CONTROL_PLACEHOLDER
 from stages.x12.generate import Foreign, Quick, generate
-from stages.x12.guide import Guide, element_key, lint_guide, overridden, segment_key, segment_of
+from stages.x12.guide import Guide, element_key, overridden, segment_key, segment_of
+from stages.x12.guide_lint import lint_guide
 from stages.x12.mapping import Computed, Each, Lookup, Path, Row, SetMapping, Source, Unusable
 from stages.x12.paths import fingerprint, resolve, resolver
 from stages.x12.structure import Walker

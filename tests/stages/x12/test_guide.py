@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from stages.x12.definitions import SyntaxNote, release, releases
-from stages.x12.guide import Delimiters, Guide, Terms, guide_digest, lint_guide
+from stages.x12.guide import Delimiters, Guide, Terms, guide_digest
+from stages.x12.guide_lint import lint_guide
 from stages.x12.structure import Misplaced, Walker
 
 
