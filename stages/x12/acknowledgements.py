@@ -15,7 +15,8 @@ from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, O
 from stages.x12.definitions import release
 from stages.x12.envelope import places
 from stages.x12.match import Matched, Sent, Status, match
-from stages.x12.reader import Damage, events
+from stages.x12.reader import events
+from stages.x12.scanner import Damage
 
 NOT_X12 = "not X12"
 NOTHING_ANSWERED = "no acknowledgement"

@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 from stages.x12.guide import Delimiters
-from stages.x12.reader import Damage, ReadHeader, ReadSegment, events
+from stages.x12.reader import ReadHeader, ReadSegment, events
+from stages.x12.scanner import Damage
 
 Form = Literal["997", "999"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.x12.reader import Damage
+from stages.x12.scanner import Damage
 from stages.x12.violation import KINDS, Severity, Violation
 
 

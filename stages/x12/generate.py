@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from stages.x12.definitions import SyntaxNote
 from stages.x12.encode import CompiledEach, CompiledRow, Part
 from stages.x12.mapping import Computed, Lookup, Path
+from stages.x12.presence import Presence
 from stages.x12.values import Alphabet, Broken, Doubt, plain_encoder
 
 Bring = Callable[[Any, str, str], str]
@@ -153,7 +153,7 @@ class _Writer:
             self._doubt(_all_missing(wanted))
         sure = {name for part, name in written.items() if alone or _encoder(part).mandatory or part.default}
         pairs = [(qualifier, written[part]) for qualifier, part in row.pairs]
-        present = _Presence(row, written, sure)
+        present = Presence(row, written, sure)
         for note in row.notes:
             self._doubt(present.broken(note))
         raw = (
@@ -172,7 +172,7 @@ class _Writer:
             self._row(child)
 
     def _write(
-        self, row: CompiledRow, written: Mapping[Part, str], pairs: list[tuple[str, str]], present: _Presence
+        self, row: CompiledRow, written: Mapping[Part, str], pairs: list[tuple[str, str]], present: Presence
     ) -> None:
         mark = row.element_mark
         by_position = {part.position: part for part in row.parts}
@@ -344,77 +344,6 @@ class _Writer:
         name = f"{re.sub(r'[^a-z0-9]+', '_', wanted.lower())}_{len(self.names)}"
         self.names[name] = value
         return name
-
-
-class _Presence:
-    """Which positions of a segment have data, as expressions: ``True``, ``False`` or a condition."""
-
-    def __init__(self, row: CompiledRow, written: Mapping[Part, str], sure: set[str]) -> None:
-        self._at: dict[int, str] = {}
-        for part in row.parts:
-            name = written.get(part)
-            self._at[part.position] = (
-                ("True" if part.constant else "False") if name is None else "True" if name in sure else name
-            )
-        pairs = [written[part] for _, part in row.pairs]
-        # Pairs are written without gaps: the first place is filled when there is one at all, the second when there are two ...
-        count = f"bool({') + bool('.join(pairs)})"
-        for i in range(len(pairs)):
-            there = _any(pairs) if i == 0 else f"({count} > {i})"
-            self._at[row.pairs_from + 2 * i] = self._at[row.pairs_from + 2 * i + 1] = there
-
-    def at(self, position: int) -> str:
-        return self._at.get(position, "False")
-
-    def broken(self, note: SyntaxNote) -> str:
-        """A condition that holds when the note does not; "" when it always holds."""
-        there = [self.at(position) for position in note.positions]
-        match note.kind:
-            case "P":
-                broken = _both(_any(there), _not(_all(there)))
-            case "R":
-                broken = _not(_any(there))
-            case "E":
-                broken = f"bool({') + bool('.join(there)}) > 1"
-            case "C":
-                broken = _both(there[0], _not(_all(there[1:])))
-            case _:
-                broken = _both(there[0], _not(_any(there[1:])))
-        return "" if broken == "False" or (len({*there}) == 1 and note.kind in "PCL") else broken
-
-
-def _any(conditions: list[str]) -> str:
-    unsure = list(dict.fromkeys(condition for condition in conditions if condition != "False"))
-    return (
-        "True"
-        if "True" in unsure
-        else "False"
-        if not unsure
-        else unsure[0]
-        if len(unsure) == 1
-        else f"({' or '.join(unsure)})"
-    )
-
-
-def _all(conditions: list[str]) -> str:
-    unsure = list(dict.fromkeys(condition for condition in conditions if condition != "True"))
-    return (
-        "False"
-        if "False" in unsure
-        else "True"
-        if not unsure
-        else unsure[0]
-        if len(unsure) == 1
-        else f"({' and '.join(unsure)})"
-    )
-
-
-def _not(condition: str) -> str:
-    return {"True": "False", "False": "True"}.get(condition) or f"not {condition}"
-
-
-def _both(one: str, other: str) -> str:
-    return _all([one, other])
 
 
 def _all_missing(names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.x12.reader import Block, clean
+from stages.x12.scanner import Block, clean
 
 
 class Places:

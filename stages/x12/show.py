@@ -11,7 +11,8 @@ import msgspec
 from stages.x12.answers import GroupAnswer, functional
 from stages.x12.definitions import Release, release, releases
 from stages.x12.guide import Delimiters
-from stages.x12.reader import Damage, ReadHeader, ReadSegment, events
+from stages.x12.reader import ReadHeader, ReadSegment, events
+from stages.x12.scanner import Damage
 from stages.x12.segment_check import visible
 from stages.x12.totals import number
 

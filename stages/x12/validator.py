@@ -15,7 +15,7 @@ from stages.x12.envelope_check import check_envelope, header_faults
 from stages.x12.found import Found, field, short
 from stages.x12.guide import Delimiters, Guide
 from stages.x12.places import Places
-from stages.x12.reader import Block, Damage, Scanner
+from stages.x12.scanner import Block, Damage, Scanner
 from stages.x12.set_check import OpenSet
 from stages.x12.tables import Tables, standard_tables
 from stages.x12.violation import Examination, GroupSeen, InterchangeSeen, SetSeen, Violation

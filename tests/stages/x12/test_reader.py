@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.x12.reader import Damage, NotX12, ReadHeader, ReadSegment, events, read
+from stages.x12.reader import NotX12, ReadHeader, ReadSegment, events, read
+from stages.x12.scanner import Damage
 from stages.x12.show import readable
 from stages.x12.validator import validate
 

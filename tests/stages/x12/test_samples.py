@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.x12.reader import Damage, events
+from stages.x12.reader import events
+from stages.x12.scanner import Damage
 from stages.x12.show import show_bytes
 from stages.x12.validator import validate
 
