@@ -141,6 +141,43 @@ class Shared:
         return made
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose calls they are that a client makes, and how many of them a month are paid for; 0: not known, only counted.
+
+    Calls of one ``account`` add up, whatever the connection, flow or process. ``unit`` is a noun (``API transaction``). From ``warn_percent``
+    of the allowance on people are told.
+    """
+
+    account: str
+    unit: str = "call"
+    calls: int = 0
+    warn_percent: int = 80
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A client whose calls the far side bills or limits by the month: ``used`` counts them since it was opened."""
+
+    used: int
+    allowance: Allowance
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading would take: records, pages of them, and calls in all. ``note`` says what the numbers rest on."""
+
+    records: int
+    pages: int
+    calls: int
+    note: str = ""
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """A source that can tell what reading would take, for `run --estimate`: it may count, and must not read."""
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate: ...
+
+
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
 

@@ -19,7 +19,9 @@ from pipeline.cli.forms import (
     waiting_json,
 )
 from pipeline.cli.output import counted, joined, print_json, program, say, suggest, sums, table, tell, when
+from pipeline.cli.usage import gauge_json, print_gauges
 from pipeline.clock import SystemClock
+from pipeline.engine.meter import Gauge, gauges
 from pipeline.errors import UsageError
 from pipeline.flow.duration import Duration
 from pipeline.store import Ledger, open_ledger
@@ -37,28 +39,30 @@ SHOWN_OF_EACH_CODE = 20
 
 
 async def status(json: Json = False) -> int:
-    """One screen: the last run of each flow, what waits for the far side, what needs a person."""
+    """One screen: the last run of each flow, what waits for the far side, what needs a person, what calls were used."""
     async with open_ledger(store_url(), SystemClock()) as ledger:
         counts = await ledger.reports.counts(stamp(SystemClock().now()))
         latest = await ledger.reports.latest_runs()
         waiting = await ledger.reports.open_deliveries(WAITING_SHOWN)
+        meters = await gauges(ledger, SystemClock().now())
     if json:
         flows = [run_json(run) for run in latest]
         total = counts["in_doubt"] + counts["in_flight"]
         shown = [waiting_json(item) for item in waiting]
+        used = [gauge_json(gauge) for gauge in meters]
         print_json(
-            {"schema": "mlc.status/1", "counts": counts, "flows": flows, "waiting": shown, "waiting_total": total}
-        )
+            {"schema": "mlc.status/1", "counts": counts, "flows": flows, "waiting": shown, "waiting_total": total, "meters": used}
+        )  # fmt: skip
         return 0
     if not latest:
         tell("Nothing has run with this ledger yet.")
         suggest("demo", f"or     {_first_run()}")
         return 0
-    _print_status(counts, latest, waiting)
+    _print_status(counts, latest, waiting, meters)
     return 0
 
 
-def _print_status(counts: Item, latest: list[Item], waiting: list[Item]) -> None:
+def _print_status(counts: Item, latest: list[Item], waiting: list[Item], meters: list[Gauge]) -> None:
     rows = [
         [run["flow"], f"r-{run['id']}", when(run["started_at"]), run["status"], _why(run["problem"])] for run in latest
     ]
@@ -66,6 +70,9 @@ def _print_status(counts: Item, latest: list[Item], waiting: list[Item]) -> None
     if waiting:
         tell("")
         _print_waiting(waiting, counts["in_doubt"] + counts["in_flight"])
+    if meters:
+        tell("")
+        print_gauges(meters)
     tell("")
     facts = [
         f"{counted(counts['delivered'], 'document')} delivered",

@@ -51,6 +51,8 @@ class Summary:
             print_reasons(self.reasons)
         made = f"{counted(totals.documents, 'document')} made, {counted(totals.deliveries, 'delivery')} sealed"
         tell(f"{made}, {report.seconds:.1f} s, {report.status}")
+        if report.calls:
+            tell(f"calls: {joined(f'{used:,} of {account}' for account, used in sorted(report.calls.items()))}")
         if self.earlier:
             tell(self.earlier_text())
 

@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline.engine.edge import Edge
 from pipeline.engine.lanes import Lanes
+from pipeline.engine.meter import Meters
 from pipeline.engine.nodes import (
     AdmitNode,
     AnswerNode,
@@ -56,7 +57,12 @@ async def check_connections(flow: Flow, registry: Registry, services: Services) 
 
 
 async def _connect(
-    flow: Flow, registry: Registry, services: Services, stopping: Stopping, stack: AsyncExitStack
+    flow: Flow,
+    registry: Registry,
+    services: Services,
+    stopping: Stopping,
+    stack: AsyncExitStack,
+    meters: Meters | None = None,
 ) -> dict[str, Any]:
     """The clients by connection name; they are closed with the stack."""
     clients: dict[str, Any] = {}
@@ -66,6 +72,8 @@ async def _connect(
             assert spec is not None, "a checked flow names known connections"
             settings = connect_settings(connection, spec, services.environment, flow.file.parent)
             client = await stack.enter_async_context(spec.open(settings, context_for(flow, connection.name, services)))
+            if meters is not None:
+                meters.watch(client)
             if spec.check is not None:
                 await _sign_in(spec.check, client, services, stopping)
             clients[connection.name] = client
@@ -73,10 +81,10 @@ async def _connect(
 
 
 async def build_stages(
-    flow: Flow, registry: Registry, services: Services, stopping: Stopping, stack: AsyncExitStack
+    flow: Flow, registry: Registry, services: Services, stopping: Stopping, stack: AsyncExitStack, meters: Meters
 ) -> dict[str, Any]:
-    """Every component of the flow, built on its connection."""
-    clients = await _connect(flow, registry, services, stopping, stack)
+    """Every component of the flow, built on its connection. ``meters`` watch the connections."""
+    clients = await _connect(flow, registry, services, stopping, stack, meters)
     built = {}
     for stage in flow.stages:
         if stage.spec is not None:
@@ -137,6 +145,7 @@ def join(
     services: Services,
     request: RunRequest,
     stopping: Stopping,
+    meters: Meters,
 ) -> Graph:
     """The graph of a run: an edge into each stage, a reader per source, lanes per sink, and the committer between them."""
     edges = {
@@ -151,7 +160,7 @@ def join(
         if stage.verb == "sink" and not isinstance(built[stage.name], Acknowledges)
     ]
     graph = Graph([], [], lanes, list(edges.values()))
-    committer = _committer(flow, run, ledger, lanes, encoders)
+    committer = _committer(flow, run, ledger, lanes, encoders, meters)
     for stage in flow.stages:
         outputs: Outputs = {
             port: [edges[reader.name] for reader in flow.readers(stage.name, port)] for port in stage.ports
@@ -166,7 +175,9 @@ def join(
     return graph
 
 
-def _committer(flow: Flow, run: int, ledger: Ledger, lanes: list[Lanes], encoders: Mapping[str, Any]) -> PageCommitter:
+def _committer(
+    flow: Flow, run: int, ledger: Ledger, lanes: list[Lanes], encoders: Mapping[str, Any], meters: Meters
+) -> PageCommitter:
     by_name = {lane.stage.name: lane for lane in lanes}
 
     def amend(encoder: str, document: Document, number: int) -> Document:
@@ -176,7 +187,7 @@ def _committer(flow: Flow, run: int, ledger: Ledger, lanes: list[Lanes], encoder
     def destine(sink: str, document: Document) -> Destination:
         return by_name[sink].destine(document)
 
-    return PageCommitter(flow.name, flow.digest, code_version(), run, ledger, lanes, amend, destine)
+    return PageCommitter(flow.name, flow.digest, code_version(), run, ledger, lanes, amend, destine, meters)
 
 
 def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:

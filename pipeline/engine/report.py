@@ -33,6 +33,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     exceptions: int = 0  # of deliveries: also those of earlier runs' documents, which no term of this run counts
     earlier: list[int] = []  # deliveries that earlier runs sealed and this one went on with
     signal: int = 0
+    calls: dict[str, int] = {}  # calls that a far side bills or limits, by account
     edges: dict[str, EdgeStatistics] = {}  # the edge into each stage, by the stage's name
 
     @property

@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline.engine.build import Graph, build_stages, code_version, join
 from pipeline.engine.faults import broken_off
+from pipeline.engine.meter import Meters
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
@@ -47,13 +48,13 @@ async def run_flow(
         run = await ledger.begin_run(
             flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span
         )
-        graph = Graph([], [], [], [])
+        graph, meters = Graph([], [], [], []), Meters(run, ledger)
         problem: ConnectorError | None = None
         try:
             await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
-                stages = await build_stages(flow, registry, services, stopping, stack)
-                graph = join(flow, stages, run, ledger, services, request, stopping)
+                stages = await build_stages(flow, registry, services, stopping, stack, meters)
+                graph = join(flow, stages, run, ledger, services, request, stopping, meters)
                 await _run_graph(graph)
                 await _catch_up(registry, ledger, run)
         except Exception as error:
@@ -62,6 +63,7 @@ async def run_flow(
             problem = broken_off(error)
             for reader in graph.readers:
                 reader.forget_uncommitted()
+        await meters.save()
         report = RunReport(
             run=run,
             flow=flow.name,
@@ -74,6 +76,7 @@ async def run_flow(
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),
             signal=stopping.signal,
+            calls=meters.used,
             edges={edge.name: edge.statistics() for edge in graph.edges},
         )
         await ledger.finish_run(run, report.status, report.problem)

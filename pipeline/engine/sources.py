@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.engine.faults import explained_source
 from pipeline.engine.lanes import Lanes
+from pipeline.engine.meter import Meters
 from pipeline.engine.nodes import Outputs, close_all, emit, settle
 from pipeline.engine.receipt import Receipt
 from pipeline.engine.services import Services, Stopping
@@ -172,9 +173,10 @@ class PageCommitter:
 
     def __init__(
         self, flow: str, flow_digest: str, code_version: str, run: int, ledger: Ledger, lanes: Sequence[Lanes], amend: Amend,
-        destine: Destine,
+        destine: Destine, meters: Meters,
     ) -> None:  # fmt: skip
         self.flow = flow
+        self._meters = meters
         self._flow_digest, self._code_version, self._run = flow_digest, code_version, run
         self._ledger = ledger
         self._lanes = {lane.stage.name: lane for lane in lanes}
@@ -187,6 +189,7 @@ class PageCommitter:
             woken = await self._ledger.commit_page(commit)
         for sink, lanes in woken.items():
             self._lanes[sink].wake(lanes)
+        await self._meters.save()
 
     async def _page(self, source: str, scope: str, receipt: Receipt, window: Window) -> PageCommit:
         records = receipt.page.records

@@ -20,6 +20,7 @@ import msgspec
 
 from pipeline.clock import Clock
 from pipeline.errors import ConnectorError, LockHeld, UsageError
+from pipeline.stage import Allowance
 from pipeline.store.answers import Answers
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, migrate, prepare_file
@@ -163,6 +164,13 @@ class Ledger:
         lease = await self._writer.submit(Command([("lease", (name,))], build))
         assert isinstance(lease, Lease)
         return lease
+
+    async def count_calls(self, run: int, account: Allowance, used: int) -> None:
+        """Adds calls to what the account has used today; ``run`` 0 is outside of runs."""
+        row = (account.account, account.unit, account.calls, account.warn_percent)
+        counted = (account.account, self._now()[: len("2026-11-24")], run, used)
+        change = Change([("save_account", [row]), ("count_calls", [counted])])
+        await self._writer.submit(Command([], lambda rows, heads: change))
 
     async def cursor(self, flow: str, source: str, scope: str) -> dict[str, str] | None:
         """How far this source has been read, as it was committed with the last settled page."""

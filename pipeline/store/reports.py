@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
 
+from pipeline.stage import Allowance
 from pipeline.store.driver import Driver
 from pipeline.store.rows import OUTCOMES
 from pipeline.store.transaction import Row, chain_digest
@@ -259,6 +261,24 @@ class Reports:
         """How many documents have which acknowledgement, and how many answers are duplicates or unmatched."""
         rows = await self._driver.fetch("acknowledgement_counts", (now, partner))
         return {str(status): int(count) for status, count in rows}
+
+    async def accounts(self) -> list[Allowance]:
+        """The accounts whose calls have been counted, by name, as they were last described."""
+        return [
+            Allowance(account=account, unit=unit, calls=calls, warn_percent=percent)
+            for account, unit, calls, percent in await self._driver.fetch("accounts")
+        ]
+
+    async def calls_by_day(self, since: date) -> dict[str, dict[date, int]]:
+        """The calls of each account on each day (of UTC) from this one on."""
+        found: dict[str, dict[date, int]] = {}
+        for account, day, used in await self._driver.fetch("calls_by_day", (since.isoformat(),)):
+            found.setdefault(account, {})[date.fromisoformat(day)] = used
+        return found
+
+    async def calls_of_last_run(self) -> dict[str, tuple[int, int]]:
+        """(run, calls) of the last run that called each account."""
+        return {account: (run, used) for account, run, used in await self._driver.fetch("calls_of_last_run")}
 
     async def counts(self, now: str) -> Item:
         """What is open. ``now`` decides which of the acknowledgements that are waited for are overdue."""

@@ -19,7 +19,18 @@ import msgspec
 from lxml import etree
 from yarl import URL
 
-from pipeline import Clock, ConfigError, Context, Ids, Secret, SessionError, StageError, ThrottledError, TransientError
+from pipeline import (
+    Allowance,
+    Clock,
+    ConfigError,
+    Context,
+    Ids,
+    Secret,
+    SessionError,
+    StageError,
+    ThrottledError,
+    TransientError,
+)
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import CompanyKey, Gate, Gates
 from stages.intacct.protocol import requests
@@ -73,7 +84,8 @@ class Answer(msgspec.Struct, frozen=True):
 class IntacctClient:
     """Reads one company. Made by `open_intacct`; usable from many tasks of its event loop.
 
-    ``used`` counts what Sage counts, the transactions of this client's calls; one whose reply was lost counts, since it may have been done.
+    It is `Metered`: ``used`` counts what Sage counts, the transactions of this client's calls; one whose reply was lost counts, since it may
+    have been done.
     """
 
     def __init__(
@@ -81,6 +93,12 @@ class IntacctClient:
     ) -> None:
         self.config = config
         self.used = 0
+        self.allowance = Allowance(
+            account=config.account,
+            unit="API transaction",
+            calls=config.transactions.tier,
+            warn_percent=config.transactions.warn_at,
+        )
         self._clock: Clock = context.clock
         self._ids: Ids = context.ids
         self._offload: Callable[..., Awaitable[Any]] = context.offload

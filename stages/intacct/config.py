@@ -15,6 +15,21 @@ LARGEST_PAGE = 2000
 _LONGEST_LOOK = 366 * 86_400
 
 
+class Transactions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The company's contract with Sage: ``tier`` API transactions a month are paid for (0: do not compare), those of all its integrations
+    together. From ``warn_at`` percent of it on, `status` warns.
+    """
+
+    tier: int = 100_000
+    warn_at: int = 80
+
+    def __post_init__(self) -> None:
+        if self.tier < 0:
+            raise ValueError("tier must be a number of transactions a month, or 0")
+        if not 1 <= self.warn_at <= 100:
+            raise ValueError("warn_at must be from 1 to 100 percent")
+
+
 class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One company (and entity) behind the XML gateway.
 
@@ -49,6 +64,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     read_timeout: Duration = Duration(300)
     total_timeout: Duration = Duration(330)
     max_bytes: int = 64 * 1024 * 1024
+    transactions: Transactions = Transactions()
 
     def __post_init__(self) -> None:
         _check_url(self.url)
@@ -74,6 +90,11 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"timezone {self.timezone!r} is not an IANA zone name such as America/New_York") from None
+
+    @property
+    def account(self) -> str:
+        """Whose contract with Sage it is: behind a console the client's company, whatever the user or entity."""
+        return f"Intacct {(self.client_id or self.company_id).upper()}"
 
     @property
     def company(self) -> str:

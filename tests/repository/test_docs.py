@@ -12,6 +12,7 @@ import sys
 import tomllib
 import typing
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import pytest
 import typer.main
 
 import pipeline
-from pipeline import Adapter, Context, Duration, StageError, StageSpec
+from pipeline import Adapter, Allowance, Context, Duration, StageError, StageSpec
 from pipeline.cli import main as command
 from pipeline.cli.acks import acknowledgement_json
+from pipeline.cli.usage import gauge_json
+from pipeline.engine.meter import Gauge
 from pipeline.errors import ConnectorError
 from pipeline.flow import codes
 from pipeline.flow.expression import FUNCTIONS
@@ -286,6 +289,11 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         found[" ".join([value["schema"], value.get("kind", "")]).strip()] = value
     # The example's documents expect no answer: what an item is made of is shown on an empty row.
     found["mlc.acks/1"]["items"] = [acknowledgement_json(dict.fromkeys(reports._ACKNOWLEDGEMENT))]
+    found["mlc.status/1"]["meters"] = [
+        gauge_json(
+            Gauge(allowance=Allowance(account="A"), month=date(2026, 11, 1), used=1, forecast=1, run=1, run_used=1)
+        )
+    ]
     return found
 
 

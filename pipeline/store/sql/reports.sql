@@ -182,3 +182,13 @@ select status, count(*) from acknowledgements where status in ('duplicate', 'unm
 
 -- name: last_entry
 select max(at) from audit;
+
+-- name: accounts
+select account, unit, allowance, warn_percent from accounts order by account;
+
+-- name: calls_by_day
+select account, day, sum(used) from calls where day >= ? group by account, day;
+
+-- name: calls_of_last_run
+select c.account, c.run, sum(c.used) from calls c
+where c.run = (select max(o.run) from calls o where o.account = c.account) and c.run > 0 group by c.account;

@@ -122,3 +122,11 @@ values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, case when ?6 is null then 'unmatched
 update documents set acknowledgement = ?1 where id = ?2 and case acknowledgement when 'accepted' then 1 when 'accepted_with_errors' then 2
     when 'partially_accepted' then 3 when 'rejected' then 4 else 0 end
     < case ?1 when 'accepted' then 1 when 'accepted_with_errors' then 2 when 'partially_accepted' then 3 else 4 end;
+
+-- name: save_account
+insert into accounts (account, unit, allowance, warn_percent) values (?, ?, ?, ?)
+on conflict (account) do update set unit = excluded.unit, allowance = excluded.allowance, warn_percent = excluded.warn_percent;
+
+-- name: count_calls
+insert into calls (account, day, run, used) values (?, ?, ?, ?)
+on conflict (account, day, run) do update set used = used + excluded.used;
