@@ -72,6 +72,7 @@ from pipeline.stage import (
     Source,
     StageSpec,
     Tell,
+    Titles,
     Upserts,
 )
 
@@ -139,6 +140,7 @@ __all__ = [
     "SystemClock",
     "Tell",
     "ThrottledError",
+    "Titles",
     "TransientError",
     "Tree",
     "Undetermined",

@@ -78,6 +78,13 @@ class Encode(Protocol):
     def pack(self, documents: Sequence[Stored], numbers: Mapping[str, int], now: datetime) -> bytes: ...
 
 
+@runtime_checkable
+class Titles(Protocol):
+    """An encoder that names its deliveries. The name must be deterministic and unique at the sink: a delivery is found by it."""
+
+    def title(self, documents: Sequence[Stored]) -> str: ...
+
+
 class Sink(Protocol):
     """Delivers sealed bytes. ``send`` must ``await mark(COMMIT_POINT)`` before the call that can take effect, and returns
     evidence or raises a `StageError`. See `Finds` for exactly-once; without it the sink is at-least-once and the engine says so.

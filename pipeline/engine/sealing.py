@@ -15,7 +15,7 @@ from pipeline.clock import Clock
 from pipeline.engine.faults import ContractError, explained
 from pipeline.errors import ConnectorError
 from pipeline.record import Destination, Stored
-from pipeline.stage import Encode, Names
+from pipeline.stage import Encode, Names, Titles
 from pipeline.store.deliveries import Deliveries, Seal
 from pipeline.store.rows import Problem, Waiting
 
@@ -78,9 +78,10 @@ class Sealer:
         encoder = self._encoders[batch[0].encoder]
         with _packing(batch):
             counters = list(encoder.counters(documents))
+            title = encoder.title(documents) if isinstance(encoder, Titles) else ""
         return Seal(
             self._flow, self._stage, self._run, destination, batch, counters, _pack(encoder, batch, documents),
-            _message_name(self._prefix, lane),
+            (lambda numbers, digest, delivery: title) if title else _message_name(self._prefix, lane),
         )  # fmt: skip
 
     async def _bury_unpackable(self, lane: str, batch: list[Waiting], error: ConnectorError) -> None:

@@ -3,8 +3,8 @@ network.
 """
 
 from pipeline import Adapter
-from stages.generic import folder, json, lines
+from stages.generic import content, folder, json, lines
 
-ADAPTER = Adapter(name="generic", stages=(lines.STAGE, json.STAGE, folder.STAGE))
+ADAPTER = Adapter(name="generic", stages=(lines.STAGE, json.STAGE, content.STAGE, folder.STAGE))
 
 __all__ = ["ADAPTER"]

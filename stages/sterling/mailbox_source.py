@@ -32,6 +32,7 @@ from pipeline import (
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import MailboxSettings
 from stages.sterling.protocol import addresses
+from stages.sterling.protocol.content import Format, format_of
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import Message, message, text_of
 
@@ -44,13 +45,17 @@ log = logging.getLogger(__name__)
 
 
 class MailboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flow sees of a message. ``partner`` is the code of the partner whose mailbox it is, where one is known."""
+    """What a flow sees of a message. ``partner`` is the code of the partner whose mailbox it is, where one is known.
+
+    ``format`` is x12, edifact, xml, json, text (CSV and anything else that can be read), binary or empty, by its first bytes.
+    """
 
     id: str
     mailbox: str
     name: str
     partner: str
     received: datetime | None
+    format: Format
     payload: bytes
 
 
@@ -249,7 +254,13 @@ class MailboxSource:
                 body=_unusable(seen, box, "Its content is not Base64; set `content: text` if the server gives text.")
             )
         body = MailboxMessage(
-            id=seen.id, mailbox=box.path, name=seen.name, partner=box.partner, received=seen.created, payload=payload
+            id=seen.id,
+            mailbox=box.path,
+            name=seen.name,
+            partner=box.partner,
+            received=seen.created,
+            format=format_of(payload),
+            payload=payload,
         )
         return record.replace(body=body, raw=payload, digest=hashlib.sha256(payload).hexdigest())
 

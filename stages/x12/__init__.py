@@ -8,6 +8,7 @@ from __future__ import annotations
 from pipeline import Adapter
 from stages.x12.acknowledgements import ACKNOWLEDGEMENTS, DECODE
 from stages.x12.commands import COMMANDS
+from stages.x12.documents import STAGE as DOCUMENTS
 from stages.x12.excerpt import excerpt
 from stages.x12.plan import explain
 from stages.x12.show import readable, segment_lines
@@ -15,7 +16,7 @@ from stages.x12.stages import ENCODE
 
 ADAPTER = Adapter(
     name="x12",
-    stages=(ENCODE, DECODE, ACKNOWLEDGEMENTS),
+    stages=(ENCODE, DECODE, DOCUMENTS, ACKNOWLEDGEMENTS),
     commands=COMMANDS,
     readable=readable,
     lines=segment_lines,

@@ -40,16 +40,22 @@ class NoSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def decode(record: Record) -> list[Record]:
     """One record per answer in the message, which is the body or its ``payload``. Raises `Excluded` or `DataError`."""
-    payload = record.body if isinstance(record.body, bytes) else getattr(record.body, "payload", None)
-    if not isinstance(payload, bytes):
-        raise _wrong_body("x12.decode", "takes messages: bytes, or a body with a `payload` of bytes", record)
-    if not payload.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"ISA"):
+    payload = payload_of(record, "x12.decode")
+    if payload is None:
         raise Excluded(NOT_X12)
     _refuse_damage(payload, record)
     answers = read_answers([payload])
     if not answers:
         raise Excluded(NOTHING_ANSWERED)
     return [record.replace(kind="answer", body=answer, raw=b"") for answer in answers]
+
+
+def payload_of(record: Record, stage: str) -> bytes | None:
+    """The bytes of a message: its body, or that body's ``payload``; None when they are no X12. Raises `DataError` for any other body."""
+    payload = record.body if isinstance(record.body, bytes) else getattr(record.body, "payload", None)
+    if not isinstance(payload, bytes):
+        raise _wrong_body(stage, "takes messages: bytes, or a body with a `payload` of bytes", record)
+    return payload if payload.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"ISA") else None
 
 
 def _refuse_damage(payload: bytes, record: Record) -> None:

@@ -91,6 +91,15 @@ BATCHES = [
 ]
 
 
+async def test_an_encoder_may_name_its_deliveries(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+    encoder = line_encoder()
+    encoder.title = lambda documents: f"bill-{documents[0].id}.txt"
+    sink = CollectingSink()
+    _, deliveries, _ = await deliver(inline_rig, make_bills(range(3)), sink, encoder)
+    assert [one["name"] for one in deliveries] == [effect.name for effect in sink.effects]
+    assert [one["name"] for one in deliveries] == ["bill-1.txt", "bill-2.txt", "bill-3.txt"]
+
+
 @pytest.mark.parametrize(("records", "batch", "sizes"), BATCHES)
 async def test_full_batches_go_out_and_a_partial_one_when_no_more_comes(
     rig: Any, make_bills: Any, line_encoder: Any, records: int, batch: int, sizes: list[int]

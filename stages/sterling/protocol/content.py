@@ -1,0 +1,51 @@
+"""What kind of content a message has, as far as its first bytes tell: enough to send it one way or another in a flow."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Format = Literal["x12", "edifact", "xml", "json", "text", "binary", "empty"]
+
+HEAD = 4096
+"""How many bytes are looked at."""
+
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+
+def format_of(payload: bytes) -> Format:
+    """The format by its beginning; a byte order mark and blanks before it do not count.
+
+    >>> format_of(b"  ISA*00*"), format_of(b"<?xml version='1.0'?>"), format_of(b"vendor;amount"), format_of(b"PK\\x03\\x04\\xff")
+    ('x12', 'xml', 'text', 'binary')
+    """
+    text = _text(payload[:HEAD])
+    if text is None:
+        return "x12" if payload.lstrip(b" \t\r\n\x00").startswith(b"ISA") else "binary"
+    head = text.lstrip(" \t\r\n\x00")
+    if not head:
+        return "empty"
+    if head.startswith("ISA") and not head[3:4].isalnum():
+        return "x12"  # its separators may be control characters
+    if any(ord(one) < 32 and one not in "\t\r\n\f\x1a" for one in text):
+        return "binary"
+    if head.startswith(("UNA", "UNB+")):
+        return "edifact"
+    if head[0] == "<" and (head[1:2].isalpha() or head[1:2] in ("?", "!", "_")):
+        return "xml"
+    return "json" if head[0] in "{[" and _closes(payload) else "text"
+
+
+def _text(head: bytes) -> str | None:
+    """The beginning as text, or None when it is none in UTF-8, or in UTF-16 with its mark."""
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if head.startswith(mark)), (b"", "utf-8"))
+    body = head[len(mark) :]
+    for cut in range(4):  # the last character may be cut in two
+        try:
+            return body[: len(body) - cut].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _closes(payload: bytes) -> bool:
+    return payload.rstrip(b" \t\r\n\x00")[-1:] in (b"}", b"]")

@@ -1,0 +1,165 @@
+"""`flows/mailbox.yaml` by the real command: whatever partners leave in several mailboxes comes to where it belongs, once, byte for byte."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.ap.partners import load_partners
+from stages.sterling.simulator import Fault, open_mailbox
+
+NOW = datetime.now(UTC)
+PARTNER = """
+partner: {code}
+name: {code}
+vendors: [V-{code}]
+identity: {{ isa: {{ qualifier: ZZ, id: {code}ID }}, gs: {code}ID }}
+mailbox: /{code}/Inbound
+{more}
+"""
+OTHERS = {
+    "prices.csv": "sku;price\n4711;1,20\nÄ-1;3\n".encode(),
+    "catalogue.xml": b"<?xml version='1.0' encoding='UTF-8'?>\n<catalogue><item sku='4711'/></catalogue>",
+    "offer.json": b'{"items": [1, 2]}',
+    "label.pdf": b"%PDF-1.7\n\x00\x01\xff\xfe binary",
+    "../../etc/passwd": b"root:x:0:0\n",
+    "": b"a message without a name",
+    "empty.txt": b"",
+}
+
+
+def interchange(sender: str, *groups: str, number: int = 1, mark: str = "~", ta1: str = "") -> bytes:
+    """From a partner to us, with the groups as they are given."""
+    head = f"ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*HARBORVALE     *{NOW:%y%m%d}*{NOW:%H%M}*U*00401*{number:09d}*0*P*>{mark}"
+    body = "".join(group.replace("~", mark) for group in (ta1, *groups))
+    return f"{head}{body}IEA*{len(groups)}*{number:09d}{mark}".encode("latin-1")
+
+
+def group(kind: str, *sets: str, number: int = 1) -> str:
+    return (
+        f"GS*{kind}*THEM*HARBORVALE*{NOW:%Y%m%d}*{NOW:%H%M}*{number}*X*004010~{''.join(sets)}GE*{len(sets)}*{number}~"
+    )
+
+
+ORDER = "ST*850*{0}~BEG*00*SA*PO{0}**20260101~SE*3*{0}~"
+ACCEPTS = "ST*997*0001~AK1*IN*{0}~AK9*A*1*1*1~SE*4*0001~"
+
+
+class Post:
+    """Two partners with a mailbox each, and one mailbox that they share."""
+
+    def __init__(self, rig: Any) -> None:
+        self.rig = rig
+        for code, more in (("AA", ""), ("BB", ""), ("CC", "acknowledgement: { mailbox: /shared/in }"), ("DD", "acknowledgement: { mailbox: /shared/in }")):  # fmt: skip
+            (rig.flows / "partners" / f"{code.lower()}.yaml").write_text(PARTNER.format(code=code, more=more))
+        for path in ("/AA/Outbound", "/BB/Outbound", "/shared/in"):
+            open_mailbox(rig.sterling.hub, path)
+
+    def leave(self, path: str, name: str, payload: bytes) -> int:
+        number: int = self.rig.sterling.deposit(path, name, payload)
+        return number
+
+    async def run(self) -> dict[str, Any]:
+        told = await self.rig.command("run", str(self.rig.flows / "mailbox.yaml"), "--json")
+        report: dict[str, Any] = told.json
+        assert report["balanced"], told.err
+        return report
+
+    def files(self) -> dict[str, bytes]:
+        """What is kept, by its place below the folder."""
+        root: Path = self.rig.flows / "inbox"
+        return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+
+
+async def test_each_kind_of_message_in_each_mailbox_comes_to_where_it_belongs(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        expected: dict[str, bytes] = {}
+        for path, folder in (("/AA/Outbound", "AA"), ("/BB/Outbound", "BB"), ("/shared/in", "files")):
+            for name, payload in OTHERS.items():
+                number = post.leave(path, name, payload)
+                plain = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or str(number)
+                expected[f"{folder}/{number}_{plain}"] = payload
+        orders = [ORDER.format(f"000{n}") for n in (1, 2, 3)]
+        answer = ACCEPTS.format(9)
+        mixed = post.leave(
+            "/AA/Outbound",
+            "mixed.edi",
+            interchange(
+                "AAID", group("PO", *orders[:2]), group("FA", answer, number=2), group("PO", orders[2], number=3)
+            ),
+        )
+        for place, (order, number) in enumerate(zip(orders, (1, 1, 3), strict=True), 1):
+            alone = interchange("AAID", group("PO", order, number=number))
+            expected[f"AA/{mixed}-{place + (place == 3)}_mixed.edi"] = alone
+        post.leave("/BB/Outbound", "ack.edi", interchange("BBID", group("FA", answer)))
+        post.leave("/shared/in", "ta1.edi", interchange("CCID", ta1="TA1*000000009*260101*1200*A*000~"))
+        odd = post.leave("/shared/in", "odd.edi", interchange("DDID", group("IN", "ST*810*7~BIG*20260101*1\x1d2~SE*3*7~"), mark="\x1c"))  # fmt: skip
+        expected[f"files/{odd}-1_odd.edi"] = interchange("DDID", group("IN", "ST*810*7~BIG*20260101*1\x1d2~SE*3*7~"), mark="\x1c")  # fmt: skip
+        damaged = post.leave("/BB/Outbound", "half.edi", interchange("BBID", group("PO", orders[0]))[:-40])
+
+        report = await post.run()
+        assert (report["read"], report["delivered"], report["dead"]) == (len(OTHERS) * 3 + 5, len(OTHERS) * 3 + 4, 1)
+        assert post.files() == expected
+        letters = (await rig.command("dead", "--json")).json["items"]
+        assert [(letter["key"], letter["partner"]) for letter in letters] == [(str(damaged), "BB")]
+        acks = (await rig.command("acks", "--json")).json
+        assert [(item["kind"], item["status"], item["partner"]) for item in acks["items"]] == [
+            ("TA1", "unmatched", "ZZ:CCID"), ("997", "unmatched", "ZZ:BBID"), ("997", "unmatched", "ZZ:AAID"),
+        ]  # fmt: skip
+        again = await post.run()
+        assert (again["read"], again["documents"]) == (0, 0)
+        assert post.files() == expected
+
+
+async def test_a_message_read_again_makes_no_second_file(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        post.leave("/AA/Outbound", "a.csv", b"1")
+        post.leave(
+            "/AA/Outbound", "b.edi", interchange("AAID", group("PO", ORDER.format("0001"), ORDER.format("0002")))
+        )
+        await post.run()
+        before = post.files()
+        told = await rig.command("run", str(rig.flows / "mailbox.yaml"), "--json", "--since", "2000-01-01")
+        assert (told.json["read"], told.json["unchanged"], told.json["documents"]) == (2, 2, 0)
+        assert post.files() == before
+        assert len(before) == 3
+
+
+@pytest.mark.parametrize("after", ["leave", "extract"])
+@pytest.mark.parametrize(
+    "moment", ["POST documents/*getpayload*", "POST mailboxmessages/*extract*"], ids=["fetching", "extracting"]
+)
+async def test_a_killed_run_loses_nothing_and_hands_nothing_on_twice(rigs: Any, after: str, moment: str) -> None:
+    """Killed in the middle of fetching, or between keeping and extracting; messages go away once they are extracted."""
+    async with rigs(0) as rig:
+        post = Post(rig)
+        source = "with: { partners: partners/ }"
+        rig.edit((source, source.replace(" }", f", after: {after} }}")), name="mailbox.yaml")
+        kept = [post.leave("/AA/Outbound", f"{n}.csv", b"row %d" % n) for n in range(70)]
+        for number in kept:
+            message = rig.sterling.hub.messages[number]
+            message.always, message.count = None, 1
+        rig.sterling.faults.add(Fault(kind="effect", match=moment, skip=30, on_effect=rig.kill))
+        child = await rig.start("run", str(rig.flows / "mailbox.yaml"), "--json")
+        died = (await child.ends()).code
+        assert died == (0 if (after, moment[:10]) == ("leave", "POST mailb") else -9)
+        rig.sterling.faults.clear()
+        for message in list(rig.sterling.hub.messages.values()):
+            if message.count == 0:  # a server that purges what was extracted
+                rig.sterling.consume(message.id)
+        await post.run()
+        assert post.files() == {f"AA/{number}_{n}.csv": b"row %d" % n for n, number in enumerate(kept)}
+        assert rig.rows("select count(*), count(distinct key) from documents") == [(70, 70)]
+        assert await rig.audit() is None
+
+
+def test_the_partner_files_of_this_test_are_sound(tmp_path: Path) -> None:
+    (tmp_path / "_default.yaml").write_text("us: { isa: { qualifier: ZZ, id: HARBORVALE }, gs: HARBORVALE }\n")
+    (tmp_path / "aa.yaml").write_text(PARTNER.format(code="AA", more=""))
+    assert load_partners(tmp_path)[1] == []
