@@ -7,10 +7,12 @@ purchasing documents and contacts are left out, since other calls bring them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from lxml import etree
 
-from bench.measure import Ratio, best_of, seconds
+from bench.measure import Ratio, best_of, cpu_seconds
 from pipeline import Secret
 from pipeline.testing import ManualClock
 from stages.ap.model import Bill
@@ -25,13 +27,16 @@ from stages.intacct.protocol.responses import Row, read_reply
 from stages.intacct.simulator.gateway import Behaviour, Gateway
 
 BILLS = 2_000
-ROUNDS = 7
+ROUNDS = 9
+NEEDED = ("WHENMODIFIED", "MODULEKEY")  # what the source reads bills by, besides their wish
 Replies = tuple[bytes, list[bytes]]
 """The page of bills, and the pages of their lines."""
 
 
 def run() -> list[Ratio]:
-    replies = recorded(build_world(seed=11, bills=BILLS))
+    # In a process of its own: the simulator's books would leave this one's memory in pieces, which no connector's is.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        replies = other.submit(recorded, build_world(seed=11, bills=BILLS)).result()
     counts = [
         len(bill.lines) for bill in typed_bills(replies)
     ]  # not the bills: what stays alive slows every collection
@@ -40,8 +45,7 @@ def run() -> list[Ratio]:
     assert len(counts) == BILLS
     what = f"{BILLS:,} bills with {lines:,} lines, {size:.1f} MB, "
     return [
-        # 4.5 is what we want of this one; until it is reached it is reported without a bar.
-        _measured(what + "parsed and mapped into typed bills", None, replies, lambda: typed_bills(replies)),
+        _measured(what + "parsed and mapped into typed bills", 4.5, replies, lambda: typed_bills(replies)),
         _measured(what + "the same with a digest of each", None, replies, lambda: digests(typed_bills(replies))),
         _measured(what + "parsed into rows only", None, replies, lambda: (rows(replies[0]), all_rows(replies[1]))),
     ]
@@ -49,11 +53,11 @@ def run() -> list[Ratio]:
 
 def _measured(what: str, bar: float | None, replies: Replies, work: object) -> Ratio:
     assert callable(work)
-    ours, floor = best_of(ROUNDS, lambda: seconds(work), lambda: seconds(lambda: floor_work(replies)))
+    ours, floor = best_of(ROUNDS, lambda: cpu_seconds(work), lambda: cpu_seconds(lambda: floor_work(replies)))
     return Ratio(
         bench="intacct",
         what=what,
-        floor="lxml.etree.fromstring of the same bytes",
+        floor="lxml.etree.fromstring of the same bytes, both in CPU time",
         ours_seconds=ours,
         floor_seconds=floor,
         units=BILLS,
@@ -77,7 +81,7 @@ def all_rows(bodies: Iterable[bytes]) -> list[Row]:
 def typed_bills(replies: Replies) -> list[Bill]:
     """What the source does with the replies, from bytes to bills."""
     lines = by("RECORDKEY", all_rows(replies[1]))
-    headers, columns = _columns(fields.BILL), _columns(fields.LINE)
+    headers, columns = _columns(fields.BILL, NEEDED), _columns(fields.LINE)
     return [
         objects.bill(
             objects.typed(row, headers),
@@ -96,8 +100,8 @@ def digests(bills: Iterable[Bill]) -> list[str]:
     return [objects.digest(bill.source, [line.source for line in bill.lines]) for bill in bills]
 
 
-def _columns(wish: Wish) -> Columns:
-    return Columns.of(wish.object, (*wish.required, *wish.optional), wish.types)
+def _columns(wish: Wish, needed: tuple[str, ...] = ()) -> Columns:
+    return Columns.of(wish.object, (*wish.required, *wish.optional, *needed), wish.types)
 
 
 def recorded(world: World) -> Replies:
@@ -113,11 +117,12 @@ def recorded(world: World) -> Replies:
     def answer(function: etree._Element) -> bytes:
         return gateway.answer(requests.envelope(sender, "2", session, function))
 
-    def page(wish: Wish, filter: Filter | None = None) -> bytes:
+    def page(wish: Wish, needed: tuple[str, ...] = (), filter: Filter | None = None) -> bytes:
         known = read_reply(answer(requests.lookup(wish.object))).outcomes[0].data.definition
-        asked = fields.select(wish, known, needed=("WHENMODIFIED",)).fields
+        asked = fields.select(wish, known, needed=needed).fields
         question = Query(object=wish.object, fields=asked, filter=filter, page_size=LARGEST_PAGE, private=True)
         return answer(requests.query(question))
 
     numbers = [str(bill.record) for bill in world.bills]
-    return page(fields.BILL), [page(fields.LINE, among("RECORDKEY", part)) for part in slices(numbers)]
+    lines = [page(fields.LINE, filter=among("RECORDKEY", part)) for part in slices(numbers)]
+    return page(fields.BILL, NEEDED), lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -73,7 +74,7 @@ def gone(object_name: str, key: str) -> DataError:
 
 def by(field: str, rows: Iterable[Row]) -> dict[str, list[Row]]:
     """The rows in groups that have the same value in that field."""
-    groups: dict[str, list[Row]] = {}
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        groups.setdefault(row.get(field) or "", []).append(row)
-    return groups
+        groups[row.get(field) or ""].append(row)
+    return dict(groups)

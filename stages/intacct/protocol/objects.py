@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -20,7 +21,7 @@ from pipeline import DataError
 from stages.ap.model import Address, Bill, BillLine, Contact, PurchaseOrder, Vendor
 from stages.intacct.protocol import fields
 from stages.intacct.protocol.fields import Type
-from stages.intacct.protocol.purchases import place, purchased_lines
+from stages.intacct.protocol.purchases import line_number, place, purchased_lines
 from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.protocol.times import read_date
 
@@ -29,40 +30,47 @@ MONEY = ("RECORDNO", "TRX_TOTALENTERED", "TOTALENTERED", "CURRENCY", "BASECURR")
 LINE_MONEY = ("RECORDNO", "TRX_AMOUNT", "AMOUNT")
 """What `line_amount` needs of a line."""
 
-_AMOUNT = re.compile(r"[+-]?(\d{1,25}(\.\d{0,12})?|\.\d{1,12})")
+_AMOUNT = re.compile(r"[+-]?(?:[0-9]{1,25}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})").fullmatch
 _FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _REMEMBERED = 2048  # how many texts stay read: a line says its amount twice, and a page has few days
 _GENERATED_LINE = {"false", "f", "no", "n", "0"}
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """The fields of an object to take from its rows. ``kinds`` are those that are not text: all others go as they are."""
+    """The fields of an object to take from its rows. ``readers`` are of those that are not text: all others go as they are."""
 
     object: str
-    names: tuple[str, ...]
-    kinds: tuple[tuple[str, Type], ...]
+    blank: Source  # every field, as a row that says nothing has it
+    readers: tuple[tuple[str, Callable[[str], Any]], ...]
 
     @classmethod
     def of(cls, object_name: str, names: Iterable[str], types: Mapping[str, Type]) -> Columns:
-        names = tuple(names)
-        kinds = ((name, types.get(name, "text")) for name in names)
-        return cls(object_name, names, tuple((name, kind) for name, kind in kinds if kind != "text"))
+        blank = dict.fromkeys(names)
+        return cls(
+            object_name,
+            blank,
+            tuple((name, _READERS[types[name]]) for name in blank if types.get(name, "text") != "text"),
+        )
 
 
 def typed(row: Row, columns: Columns) -> Source:
     """The fields of a row with their types; absent or empty is None. Raises `DataError` naming the field."""
-    source: Source = dict(zip(columns.names, map(row.get, columns.names), strict=True))
-    name, kind = "", ""
+    blank = columns.blank
+    source = blank | row if len(row) <= len(blank) else {}
+    if len(source) != len(blank):  # the row has more than is wanted of it
+        source = {name: row.get(name) for name in blank}
+    name, read = "", None
     try:
-        for name, kind in columns.kinds:
+        for name, read in columns.readers:
             if (text := source[name]) is not None:
-                source[name] = _READERS[kind](text)
+                source[name] = read(text)
     except (ValueError, KeyError):
-        raise _unreadable(columns.object, name, kind, row) from None
+        raise _unreadable(columns.object, name, read, row) from None
     return source
 
 
-def _unreadable(object_name: str, name: str, kind: str, row: Row) -> DataError:
+def _unreadable(object_name: str, name: str, read: object, row: Row) -> DataError:
+    kind = next(kind for kind, reader in _READERS.items() if reader is read)
     return DataError(
         f"{name} holds {(row[name] or '')[:60]!r}, which is no {kind}",
         where=f"{object_name} {row.get('RECORDNO') or 'without RECORDNO'}",
@@ -75,7 +83,7 @@ def _unreadable(object_name: str, name: str, kind: str, row: Row) -> DataError:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _amount(text: str) -> Decimal:
-    if _AMOUNT.fullmatch(text) is None:
+    if _AMOUNT(text) is None:
         raise ValueError(text)
     return Decimal(text)
 
@@ -150,10 +158,12 @@ def is_user_line(row: Row) -> bool:
 
 def bill_lines(lines: Sequence[Source]) -> tuple[BillLine, ...]:
     """The lines in their order, numbered from 1. A company that numbers them from 0, or not at all, changes nothing."""
-    ordered = sorted(lines, key=place)
-    numbers = [place(line)[0] for line in ordered]
-    usable = len(set(numbers)) == len(numbers) and bool(numbers) and numbers[0] >= 1
-    return tuple(_line(line, numbers[index] if usable else index + 1) for index, line in enumerate(ordered))
+    numbers = [line_number(line) for line in lines]
+    if min(numbers, default=0) >= 1 and len(set(numbers)) == len(numbers):
+        numbered = sorted(zip(numbers, lines, strict=True), key=itemgetter(0))
+    else:
+        numbered = list(enumerate(sorted(lines, key=place), start=1))
+    return tuple(_line(line, number) for number, line in numbered)
 
 
 def _line(line: Source, number: int) -> BillLine:
@@ -171,8 +181,8 @@ def _line(line: Source, number: int) -> BillLine:
 
 def line_amount(line: Source) -> Decimal:
     """The line's amount in the transaction currency. Raises `DataError` when it has none."""
-    amount = line["TRX_AMOUNT"] if line["TRX_AMOUNT"] is not None else line["AMOUNT"]
-    return Decimal(_missing(line, "TRX_AMOUNT") if amount is None else amount)
+    amount: Decimal | None = line["TRX_AMOUNT"] if line["TRX_AMOUNT"] is not None else line["AMOUNT"]
+    return amount if amount is not None else _missing(line, "TRX_AMOUNT")
 
 
 def _purchase(document: Source) -> PurchaseOrder:
@@ -271,7 +281,7 @@ def must(source: Source, name: str) -> Any:
     return _missing(source, name) if value is None else value
 
 
-def _missing(source: Source, name: str) -> Any:
+def _missing(source: Source, name: str) -> NoReturn:
     raise DataError(
         f"{name} is empty",
         where=f"record {source.get('RECORDNO') or 'without RECORDNO'} of Intacct",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -37,9 +38,15 @@ class _Goods(msgspec.Struct, frozen=True):
 
 def place(source: Source) -> tuple[int, int]:
     """Where a line or an entry stands: its LINE_NO, then its RECORDNO."""
-    return _whole(source["LINE_NO"]), _whole(source["RECORDNO"])
+    return line_number(source), _whole(source["RECORDNO"])
 
 
+def line_number(source: Source) -> int:
+    """Its LINE_NO; 0 when it has none."""
+    return _whole(source["LINE_NO"])
+
+
+@lru_cache(maxsize=1024)
 def _whole(text: str | None) -> int:
     return int(text) if text is not None and text.isascii() and text.isdigit() else 0
 

@@ -7,11 +7,12 @@ success. The parser trusts nothing: bytes only, no entities, no DOCTYPE, no netw
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 from lxml import etree
+
+from stages.intacct.protocol.flat import flat_rows
 
 Level = Literal["control", "authentication", "function"]
 Kind = Literal["empty", "html", "malformed", "doctype", "foreign"]
@@ -24,7 +25,6 @@ _SUPPORT = re.compile(r"\s*\[(?:Support ID|Request ID):\s*([^\]]*)\]")
 _HTML = re.compile(rb"<html[\s>]|<!doctype\s+html", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
 _HEAD = 4096
-_NESTED = etree.XPath("boolean(*/*/*)")
 _COUNTERS = {"count", "totalcount", "numremaining", "resultId", "offset", "listtype"}
 
 
@@ -152,16 +152,17 @@ def _outcome(result: etree._Element) -> Outcome:
 
 def _data(data: etree._Element) -> Data:
     counters = {str(name): str(value) for name, value in data.attrib.items()}
-    row_of = _row if _NESTED(data) else _flat_row  # one look at the page saves one at each field
-    rows: list[Row] = []
     definition = None
-    for child in data:
-        if child.tag in _COUNTERS and len(child) == 0:
-            counters[str(child.tag)] = child.text or ""
-        elif child.tag == "Type":
-            definition = read_definition(child)
-        else:
-            rows.append(row_of(child))
+    rows = flat_rows(data)
+    if rows is None:
+        rows = []
+        for child in data:
+            if child.tag in _COUNTERS and len(child) == 0:
+                counters[str(child.tag)] = child.text or ""
+            elif child.tag == "Type":
+                definition = read_definition(child)
+            else:
+                rows.append(_row(child))
     return Data(
         rows=rows,
         total=_number(counters, "totalcount"),
@@ -182,16 +183,6 @@ def read_definition(element: etree._Element) -> Definition:
         fields={name: FieldType(name, kind.upper()) for name, kind in names if name},
         paths=frozenset(paths - {""}),
     )
-
-
-def _flat_row(element: etree._Element) -> Row:
-    """A row without nested elements, as most are."""
-    return {_upper(child.tag): (text.strip() or None) if (text := child.text) else None for child in element}
-
-
-@lru_cache(maxsize=4096)
-def _upper(name: str) -> str:
-    return str(name).upper()
 
 
 def _row(element: etree._Element) -> Row:
