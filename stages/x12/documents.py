@@ -12,7 +12,8 @@ import msgspec
 
 from pipeline import Context, DataError, Excluded, Record, StageSpec
 from stages.x12.acknowledgements import ANSWERS, NOT_X12, payload_of
-from stages.x12.reader import Damage, ReadHeader, ReadSegment, events, read
+from stages.x12.reader import ReadHeader, ReadSegment, events, read
+from stages.x12.scanner import Damage
 
 NO_DOCUMENT = "no document"
 """The rule under which messages without such sets are excluded."""
