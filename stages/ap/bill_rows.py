@@ -296,7 +296,7 @@ def required_order_number(order: str | None, document: str | None, reference: st
 def check_sums(subject: Mapping[str, Any]) -> Iterable[DataError]:
     """The lines make up the total, and each line is its quantity times its price, rounded half up to the cent."""
     bill: Bill = subject["bill"]
-    added = Decimal(0)
+    added = sum((tax.amount for tax in bill.taxes), Decimal(0))
     for line in bill.lines:
         amount = line.amount
         if line.price is None:
@@ -324,9 +324,11 @@ def _wrong_sums(bill: Bill) -> Iterator[DataError]:
     for line in bill.lines:
         if not _extends(line):
             yield from _check_line(bill, line)
-    added = sum((line.amount for line in bill.lines), Decimal(0))
+    taxes = sum((tax.amount for tax in bill.taxes), Decimal(0))
+    added = sum((line.amount for line in bill.lines), taxes)
     if added != bill.total:
-        why = f"the lines add up to {added}, the bill says {bill.total} {bill.currency}"
+        with_taxes = f" with {taxes} of tax" if taxes else ""
+        why = f"the lines add up to {added}{with_taxes}, the bill says {bill.total} {bill.currency}"
         yield _error(bill, "The lines do not add up to the bill's total", "", why, "MLC-X12-0302", mend=_MEND_TOTAL)
 
 
@@ -359,9 +361,8 @@ def _check_line(bill: Bill, line: BillLine) -> Iterator[DataError]:
 
 
 _MEND = "Correct the bill in the books and run again"
-_MEND_TOTAL = (  # the lines that the books generate for tax never come with a bill, though its total counts them
-    f"{_MEND}; if it is right there and the difference is tax that the books added, "
-    "the connector cannot send it yet: send it by other means"
+_MEND_TOTAL = (
+    f"{_MEND}; if it is right there, the books keep a part of it in lines that do not come with the bill: ask IT"
 )
 
 

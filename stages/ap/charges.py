@@ -72,19 +72,23 @@ def charge_rows(guide: Guide) -> tuple[Each, ...]:
 
 
 def tax_rows(guide: Guide) -> tuple[Each, ...]:
-    """A TXI for each line that is booked to an account of taxes."""
+    """A TXI for each line that is booked to an account of taxes, and for each tax the books added."""
     taxes = {account: charge.tax for account, charge in guide.charges.items() if charge.tax}
-    if not taxes:
-        return ()
 
     def signed(amount: Decimal, total: Decimal) -> Decimal:
         return _signed(guide, amount, total)
 
-    kind = lookup("tax", "tax.account", taxes, optional=True)
-    row = segment(
-        "TXI", {1: kind, 2: computed("tax amount", signed, "tax.amount", "bill.total")}, when=kind, by="guide.charges"
-    )
-    return (each("tax", "bill.lines", row),)
+    def row(kind: Source, by: str) -> Row:
+        amount = computed("tax amount", signed, "tax.amount", "bill.total")
+        return segment("TXI", {1: kind, 2: amount}, when=kind, by=by)
+
+    added = computed("tax type", lambda account: taxes.get(account, guide.tax_type), "tax.account")
+    rows = [each("tax", "bill.taxes", row(added, "guide.tax_type"))]
+    if taxes:
+        rows.insert(
+            0, each("tax", "bill.lines", row(lookup("tax", "tax.account", taxes, optional=True), "guide.charges"))
+        )
+    return tuple(rows)
 
 
 def _charge_of(guide: Guide) -> Callable[[str, Decimal, Decimal], Charge | None]:

@@ -73,6 +73,14 @@ class BillLine(msgspec.Struct, frozen=True, kw_only=True):
     source: dict[str, Any] = {}
 
 
+class BillTax(msgspec.Struct, frozen=True, kw_only=True):
+    """Tax that the books added to a bill, all of one account together; no line anybody entered. In the bill's currency, with its sign."""
+
+    amount: Decimal
+    account: str = ""
+    description: str = ""
+
+
 class PurchaseOrder(msgspec.Struct, frozen=True, kw_only=True):
     """The purchasing document a bill was made from. ``id`` (DOCID) survives edits, which change the bill's RECORDNO."""
 
@@ -102,6 +110,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     entity: str = ""
     purchase: PurchaseOrder | None = None
     lines: tuple[BillLine, ...] = ()
+    taxes: tuple[BillTax, ...] = ()  # with the lines they make up the total
     remit_to: Contact | None = None
     source: dict[str, Any] = {}
 

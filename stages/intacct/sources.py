@@ -206,13 +206,14 @@ class BillsSource:
         key = (documents[0].get("DOCID") if documents else None) or number
         try:
             header = self._bills.source(row)
-            lines = [self._lines.source(line) for line in parts.lines.get(number, []) if objects.is_user_line(line)]
+            lines, generated = self._split(parts.lines.get(number, []))
             purchase = self._purchases.source(documents[0]) if documents else None
             entries = [self._entries.source(entry) for entry in self._entries_of(documents, parts)]
             remit_to = self._remit.of(header)
             bill = objects.bill(
                 header,
                 lines,
+                generated=generated,
                 currency=self._client.config.currency,
                 purchase=purchase,
                 entries=entries,
@@ -222,6 +223,11 @@ class BillsSource:
             return self._wrap(key, row, error)
         digest = objects.digest(header, [line.source for line in bill.lines], purchase, remit_to)
         return self._wrap(key, row, bill, digest)
+
+    def _split(self, rows: list[Row]) -> tuple[list[Source], list[Source]]:
+        """The lines people entered, and those the books generated."""
+        entered = [self._lines.source(row) for row in rows if objects.is_user_line(row)]
+        return entered, [self._lines.source(row) for row in rows if not objects.is_user_line(row)]
 
     def _entries_of(self, documents: list[Row], parts: _BillParts) -> list[Row]:
         return parts.entries.get(documents[0]["RECORDNO"] or "", []) if documents else []

@@ -205,6 +205,9 @@ class Guide(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
     charges: dict[str, Charge] = {}
     """Accounts whose lines are charges, allowances or taxes, not goods: ``{"6100": {code: D240}}``."""
 
+    tax_type: str = "TX"
+    """TXI01 of taxes that the books added to a bill and ``charges`` does not know: TX all taxes, ST state sales tax, GS goods and services tax ..."""
+
     allowance_code: str = ""
     """SAC02 for lines against the sign of their bill (a discount in an invoice): then they are allowances. Empty: negative prices."""
 

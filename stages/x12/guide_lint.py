@@ -110,6 +110,7 @@ def _coded(guide: Guide) -> Iterator[tuple[str, str, Iterable[str]]]:
     yield "allowance_code", "1300", [guide.allowance_code]
     yield "charges.code", "1300", [charge.code for charge in guide.charges.values()]
     yield "charges.handling", "331", [charge.handling for charge in guide.charges.values()]
+    yield "tax_type", "963", [guide.tax_type]
     yield "charges.tax", "963", [charge.tax for charge in guide.charges.values()]
     yield "parties.role", "98", [party.role for party in guide.parties]
 

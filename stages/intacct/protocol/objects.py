@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from pipeline import DataError
-from stages.ap.model import Address, Bill, BillLine, Contact, PurchaseOrder, Vendor
+from stages.ap.model import Address, Bill, BillLine, BillTax, Contact, PurchaseOrder, Vendor
 from stages.intacct.protocol import fields
 from stages.intacct.protocol.fields import Type
 from stages.intacct.protocol.purchases import line_number, place, purchased_lines
@@ -100,17 +100,21 @@ def bill(
     lines: Sequence[Source],
     *,
     currency: str,
+    generated: Sequence[Source] = (),
     purchase: Source | None = None,
     entries: Sequence[Source] = (),
     remit_to: Contact | None = None,
 ) -> Bill:
-    """The bill. ``currency`` is assumed when the books name none. Raises `DataError` when it has no vendor, date, total or currency.
+    """The bill. ``currency`` is assumed when the books name none; ``generated`` are lines nobody entered. Raises `DataError` when it has no vendor, date, total or currency.
 
     Its source also holds PODOCID, and POLINES: how its lines and the document's were paired (see
     `stages.intacct.protocol.purchases`). Both are None unless Purchasing made the bill.
     """
     total = bill_total(header)
-    bought = purchased_lines(bill_lines(lines), entries, total) if purchase is not None else None
+    own = bill_lines(lines)
+    taxes = bill_taxes(generated, sum((line.amount for line in own), Decimal()), total)
+    untaxed = total - sum((tax.amount for tax in taxes), Decimal())
+    bought = purchased_lines(own, entries, untaxed) if purchase is not None else None
     return Bill(
         record=must(header, "RECORDNO"),
         number=header["RECORDID"] or "",
@@ -127,7 +131,8 @@ def bill(
         currency=bill_currency(header, currency) or _missing(header, "CURRENCY"),
         entity=header["MEGAENTITYID"] or "",
         purchase=None if purchase is None else _purchase(purchase),
-        lines=bill_lines(lines) if bought is None else bought.lines,
+        lines=own if bought is None else bought.lines,
+        taxes=taxes,
         remit_to=remit_to,
         source=header
         | {
@@ -166,6 +171,29 @@ def bill_lines(lines: Sequence[Source]) -> tuple[BillLine, ...]:
     return tuple(_line(line, number) for number, line in numbered)
 
 
+def bill_taxes(generated: Sequence[Source], own: Decimal, total: Decimal) -> tuple[BillTax, ...]:
+    """The tax among the lines the books generated, by account: what makes up the difference between the entered lines and the total.
+
+    Others are offsets, which say the total once more; when nothing fits, no line is taken for a tax.
+    """
+    if own == total:
+        return ()
+    amounts = [(line, amount) for line in generated if (amount := _amount_of(line))]
+    without_offsets = [(line, amount) for line, amount in amounts if abs(amount) != abs(total)]
+    fitting = next((some for some in (amounts, without_offsets) if own + sum(a for _, a in some) == total), [])
+    taxes: dict[str, BillTax] = {}
+    for line, amount in fitting:
+        account = line["ACCOUNTNO"] or line["ACCOUNTLABEL"] or ""
+        before = taxes.get(account, BillTax(amount=Decimal(), description=line["ENTRYDESCRIPTION"] or ""))
+        taxes[account] = BillTax(amount=before.amount + amount, account=account, description=before.description)
+    return tuple(taxes.values())
+
+
+def _amount_of(line: Source) -> Decimal | None:
+    amount: Decimal | None = line["TRX_AMOUNT"] if line["TRX_AMOUNT"] is not None else line["AMOUNT"]
+    return amount
+
+
 def _line(line: Source, number: int) -> BillLine:
     return BillLine(
         number=number,
@@ -181,7 +209,7 @@ def _line(line: Source, number: int) -> BillLine:
 
 def line_amount(line: Source) -> Decimal:
     """The line's amount in the transaction currency. Raises `DataError` when it has none."""
-    amount: Decimal | None = line["TRX_AMOUNT"] if line["TRX_AMOUNT"] is not None else line["AMOUNT"]
+    amount = _amount_of(line)
     return amount if amount is not None else _missing(line, "TRX_AMOUNT")
 
 

@@ -30,6 +30,7 @@ _BILL = {
     "lines.item": "PODOCUMENTENTRY.ITEMID, else APBILLITEM.ITEMID", "lines.account": "APBILLITEM.ACCOUNTNO or ACCOUNTLABEL",
     "lines.department": "APBILLITEM.DEPARTMENTID, else PODOCUMENTENTRY.DEPARTMENTID",
     "lines.location": "APBILLITEM.LOCATIONID, else PODOCUMENTENTRY.LOCATIONID",
+    "taxes.amount": "generated APBILLITEM.TRX_AMOUNT or AMOUNT, by account", "taxes.account": "generated APBILLITEM.ACCOUNTNO or ACCOUNTLABEL",
     **{f"remit_to.{path}": name for path, name in _CONTACT.items()},
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline import ConfigError, Context, DataError, Stored
 from stages.ap.invoice_810 import invoice_plan
-from stages.ap.model import Bill, BillLine, Contact, PurchaseOrder
+from stages.ap.model import Bill, BillLine, BillTax, Contact, PurchaseOrder
 from stages.ap.order_850 import order_plan
 from stages.ap.partners import load_partners
 from stages.ap.route import RouteSettings, build_route
@@ -172,6 +172,25 @@ def test_an_order_of_charges_alone_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         document("850", charges={"6100": Charge(code="D240"), "5000": Charge(code="D500")})
     assert caught.value.code == "MLC-X12-0305"
+
+
+@pytest.mark.parametrize(
+    ("guide", "segments"),
+    [
+        ({}, ["TXI*TX*1", "TXI*TX*2"]),
+        ({"tax_type": "GS"}, ["TXI*GS*1", "TXI*GS*2"]),
+        ({"charges": {"2210": Charge(tax="SP")}}, ["TXI*TX*1", "TXI*SP*2"]),
+    ],
+    ids=["plain", "of the guide's type", "by account"],
+)
+@pytest.mark.parametrize("set", ["810", "850"])
+def test_taxes_that_the_books_added_are_sent_beside_the_lines(
+    set: str, guide: dict[str, Any], segments: list[str]
+) -> None:
+    taxes = (BillTax(amount=Decimal(1), account="2200"), BillTax(amount=Decimal(2), account="2210"))
+    bill = msgspec.structs.replace(BILL, taxes=taxes, total=BILL.total + 3)
+    sent = document(set, bill=bill, **guide)
+    assert [segment for segment in sent if segment.startswith("TXI")] == segments
 
 
 def test_more_taxes_than_an_810_has_room_for_are_refused() -> None:

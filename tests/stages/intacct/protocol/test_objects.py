@@ -165,6 +165,54 @@ def test_a_purchased_line_carries_what_was_bought() -> None:
     assert bill.source["PODOCID"] == "Vendor Invoice-VI-1"
 
 
+GST = ("0.63", {"ACCOUNTNO": "2200", "ENTRYDESCRIPTION": "GST"})
+PST = ("0.88", {"ACCOUNTNO": "2210", "ENTRYDESCRIPTION": "PST"})
+OFFSET = ("-14.01", {"ACCOUNTNO": "2000"})
+
+
+def taxed(total: str, *generated: tuple[str, dict[str, str]]) -> Bill:
+    lines = [line(None, amount, **row) for amount, row in generated]
+    return objects.bill(header(TRX_TOTALENTERED=total), [line("1", "12.5")], currency="", generated=lines)
+
+
+@pytest.mark.parametrize(
+    ("total", "generated", "taxes"),
+    [
+        ("14.01", (GST, PST), [("2200", "0.63", "GST"), ("2210", "0.88", "PST")]),
+        ("14.01", (GST, PST, OFFSET), [("2200", "0.63", "GST"), ("2210", "0.88", "PST")]),
+        ("13.76", (GST, GST), [("2200", "1.26", "GST")]),
+        ("12.5", (GST, PST), []),
+        ("12.5", (("-12.5", {}),), []),
+        ("99", (GST, PST), []),
+        ("99", (), []),
+    ],
+    ids=[
+        "two taxes",
+        "beside an offset",
+        "of one account",
+        "included",
+        "offset alone",
+        "not the difference",
+        "nothing generated",
+    ],
+)
+def test_generated_lines_that_make_up_the_total_are_taxes(
+    total: str, generated: tuple[tuple[str, dict[str, str]], ...], taxes: list[tuple[str, str, str]]
+) -> None:
+    bill = taxed(total, *generated)
+    assert [(tax.account, str(tax.amount), tax.description) for tax in bill.taxes] == taxes
+    assert [item.amount for item in bill.lines] == [Decimal("12.5")]
+
+
+def test_what_was_bought_adds_up_to_the_bill_less_its_taxes() -> None:
+    bill = objects.bill(
+        header(TRX_TOTALENTERED="13.13"), [line("1", "12.5")], currency="", generated=[line(None, *GST[:1], **GST[1])],
+        purchase=document(), entries=[entry("0", "10"), entry("1", "2.5")],
+    )  # fmt: skip
+    assert [item.amount for item in bill.lines] == [Decimal(10), Decimal("2.5")]
+    assert bill.source["POLINES"] == "document"
+
+
 def purchased(own: list[dict[str, Any]], entries: list[dict[str, Any]], total: str = "12.5") -> Bill:
     return objects.bill(header(TRX_TOTALENTERED=total), own, currency="", purchase=document(), entries=entries)
 

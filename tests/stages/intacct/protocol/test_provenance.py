@@ -68,7 +68,7 @@ def at(body: Any, path: str) -> Any:
     return str(body) if isinstance(body, int) and not isinstance(body, bool) else body
 
 
-@pytest.mark.parametrize("path", READ_FROM["APBILL"])
+@pytest.mark.parametrize("path", [path for path in READ_FROM["APBILL"] if ".taxes." not in path])
 def test_a_bill_holds_what_its_field_holds(bill: Bill, path: str) -> None:
     table, name = first_field(READ_FROM["APBILL"][path])
     expected = ROWS[table][name] if path != "bill.lines.item" else ROWS["APBILLITEM"]["ITEMID"]
@@ -79,7 +79,7 @@ def paths(body: type[msgspec.Struct], before: str) -> Iterator[str]:
     yield from (
         f"{before}.{name}"
         for name in body.__struct_fields__
-        if name not in ("source", "lines", "purchase", "remit_to", "details")
+        if name not in ("source", "lines", "purchase", "remit_to", "details", "taxes")
     )
 
 
