@@ -203,3 +203,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     told: str = ""  # what it says, for people, where it matches nothing
     said: bytes = b""  # the answer itself
     sink: str = ""  # the component that made it
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference between the wanted states of a sink and what its far side has.
+
+    ``missing``: not there. ``extra``: there, and nothing wants it. ``differs``: ``fields`` give, by member, what is wanted and what is
+    there. ``key`` is ours, ``name`` the far side's (empty when it is not there), ``note`` a sentence for people.
+    """
+
+    kind: Literal["missing", "extra", "differs"]
+    key: str
+    name: str = ""
+    fields: Mapping[str, tuple[str, str]] = {}
+    note: str = ""

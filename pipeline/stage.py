@@ -17,7 +17,19 @@ import msgspec
 
 from pipeline.clock import Clock, Ids
 from pipeline.errors import ConnectorError
-from pipeline.record import Answer, Counter, Delivery, Destination, Document, Evidence, Page, Record, Stored, Window
+from pipeline.record import (
+    Answer,
+    Counter,
+    Delivery,
+    Destination,
+    Document,
+    Drift,
+    Evidence,
+    Page,
+    Record,
+    Stored,
+    Window,
+)
 
 T = TypeVar("T")
 Verb = Literal["source", "map", "filter", "branch", "encode", "sink"]
@@ -112,6 +124,16 @@ class Upserts(Protocol):
     """A sink whose deliveries are desired states (``upsert = True``): the ledger keeps the state last written, by lane."""
 
     upsert: bool
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """A sink of wanted states that can compare all of them with its far side at once, reading only.
+
+    ``wanted`` are all states the flow makes now, ``left_out`` tells of source records by key why there is none of them. Raises `StageError`.
+    """
+
+    async def drift(self, wanted: Sequence[Document], left_out: Mapping[str, str]) -> list[Drift]: ...
 
 
 @runtime_checkable
@@ -249,6 +271,7 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``destinations(settings, folder, environment)`` lists every destination that the documents made here may go to.
     ``diagnose(settings, context, destinations, tell)`` checks for `doctor` what the stage needs beyond its connection, changing nothing:
     ``context.connection`` is the open client, ``destinations`` what the stages above it in the flow offer. What it raises is a failed line.
+    ``compares`` says that the sink has ``drift`` (see `Compares`).
     ``reread(said)`` is for sinks with ``answer``: the answer again from its ``said``, in any run; pure. None when it cannot be read.
     """
 
@@ -265,6 +288,7 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     exactly_once: bool = (
         False  # for sinks: that it has ``find`` or ``answer``; any other is at-least-once, and `check` and `run` say so
     )
+    compares: bool = False
 
 
 class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,14 @@ async def run(
         str | None, typer.Option(help="... and before this date or time; a date means the whole day.")
     ] = None,
     wait: Wait = DEFAULT_WAIT,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite",
+            metavar="",
+            help="Write wanted states again, also those unchanged since: mends what `drift` shows.",
+        ),
+    ] = False,
     verbose: Annotated[
         bool,
         typer.Option(
@@ -63,7 +71,9 @@ async def run(
     json: Json = False,
 ) -> int:
     """Run a flow once, from where it left off; or again and again."""
-    request = RunRequest(window=parse_window(since, until), wait_seconds=parse_wait(wait))
+    window = parse_window(since, until)
+    kind = "rewrite" if rewrite else "run"
+    request = RunRequest(window=window, wait_seconds=parse_wait(wait), kind=kind, rewrite=rewrite)
     registry = load_registry()
     file = find_flow(flow)
 
@@ -78,10 +88,10 @@ async def run(
 
     if every is None and not again:
         return (await once(None)).exit_code
-    if not request.window.live:
+    if rewrite or not request.window.live:
         raise UsageError(
-            "A window cannot be read again and again",
-            why="--since and --until name what is to be read; --every and --repeat go on from where the last run left off",
+            f"A {'rewrite' if rewrite else 'window'} cannot be read again and again",
+            why="--since, --until and --rewrite name what is to be read; --every and --repeat go on from where the last run left off",
             mend="leave out one or the other",
             code="MLC-CLI-0001",
         )

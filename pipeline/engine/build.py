@@ -28,7 +28,7 @@ from pipeline.engine.nodes import (
 from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.sources import PageCommitter, SourceReader, tried
-from pipeline.errors import ConnectError, EngineFault, FlowError, TransientError
+from pipeline.errors import ConnectError, EngineFault, FlowError, TransientError, UsageError
 from pipeline.flow.model import Flow, Stage
 from pipeline.flow.references import connect_settings
 from pipeline.record import Destination, Document
@@ -81,7 +81,12 @@ async def _connect(
 
 
 async def build_stages(
-    flow: Flow, registry: Registry, services: Services, stopping: Stopping, stack: AsyncExitStack, meters: Meters
+    flow: Flow,
+    registry: Registry,
+    services: Services,
+    stopping: Stopping,
+    stack: AsyncExitStack,
+    meters: Meters | None = None,
 ) -> dict[str, Any]:
     """Every component of the flow, built on its connection. ``meters`` watch the connections."""
     clients = await _connect(flow, registry, services, stopping, stack, meters)
@@ -148,35 +153,74 @@ def join(
     meters: Meters,
 ) -> Graph:
     """The graph of a run: an edge into each stage, a reader per source, lanes per sink, and the committer between them."""
-    edges = {
-        stage.name: Edge(stage.name, stage.queue, len(stage.inputs), services.clock)
-        for stage in flow.stages
-        if stage.verb != "source"
-    }
     encoders = {stage.name: built[stage.name] for stage in flow.stages if stage.verb == "encode"}
     lanes = [
         Lanes(flow.name, run, stage, built[stage.name], encoders, ledger, services, stopping, request.wait_seconds)
         for stage in flow.stages
         if stage.verb == "sink" and not isinstance(built[stage.name], Acknowledges)
     ]
-    graph = Graph([], [], lanes, list(edges.values()))
-    committer = _committer(flow, run, ledger, lanes, encoders, meters)
+    if request.rewrite and not any(lane.upserts for lane in lanes):
+        raise _nothing_to_rewrite(flow)
+    committer = _committer(flow, run, ledger, lanes, encoders, request, meters)
+
+    def reader(stage: Stage, outputs: Outputs) -> SourceReader:
+        return SourceReader(
+            stage,
+            built[stage.name],
+            outputs,
+            request.window,
+            ledger,
+            services,
+            stopping,
+            committer,
+            afresh=request.rewrite,
+        )
+
+    graph = wire(flow, built, services, None if request.deliver_only else reader)
+    graph.lanes = lanes
+    return graph
+
+
+def _nothing_to_rewrite(flow: Flow) -> UsageError:
+    return UsageError(
+        "Nothing of this flow can be written again",
+        where=str(flow.file),
+        why="only a sink of wanted states, such as sterling.partners, takes what it was sent before; a message would arrive twice",
+        mend="leave out --rewrite; `ml-connector replay` sends what failed",
+        code="MLC-RUN-0012",
+    )
+
+
+def wire(
+    flow: Flow,
+    built: Mapping[str, Any],
+    services: Services,
+    reader: Callable[[Stage, Outputs], SourceReader] | None,
+) -> Graph:
+    """The nodes of a flow joined by edges, and its sources read by ``reader``, if they are."""
+    edges = {
+        stage.name: Edge(stage.name, stage.queue, len(stage.inputs), services.clock)
+        for stage in flow.stages
+        if stage.verb != "source"
+    }
+    graph = Graph([], [], [], list(edges.values()))
     for stage in flow.stages:
-        outputs: Outputs = {
-            port: [edges[reader.name] for reader in flow.readers(stage.name, port)] for port in stage.ports
-        }
-        component = built.get(stage.name)
+        outputs: Outputs = {port: [edges[each.name] for each in flow.readers(stage.name, port)] for port in stage.ports}
         if stage.verb != "source":
-            graph.nodes.append(_node(stage, component, edges[stage.name], outputs))
-        elif not request.deliver_only:
-            graph.readers.append(
-                SourceReader(stage, component, outputs, request.window, ledger, services, stopping, committer)
-            )
+            graph.nodes.append(_node(stage, built.get(stage.name), edges[stage.name], outputs))
+        elif reader is not None:
+            graph.readers.append(reader(stage, outputs))
     return graph
 
 
 def _committer(
-    flow: Flow, run: int, ledger: Ledger, lanes: list[Lanes], encoders: Mapping[str, Any], meters: Meters
+    flow: Flow,
+    run: int,
+    ledger: Ledger,
+    lanes: list[Lanes],
+    encoders: Mapping[str, Any],
+    request: RunRequest,
+    meters: Meters,
 ) -> PageCommitter:
     by_name = {lane.stage.name: lane for lane in lanes}
 
@@ -187,7 +231,9 @@ def _committer(
     def destine(sink: str, document: Document) -> Destination:
         return by_name[sink].destine(document)
 
-    return PageCommitter(flow.name, flow.digest, code_version(), run, ledger, lanes, amend, destine, meters)
+    return PageCommitter(
+        flow.name, flow.digest, code_version(), run, ledger, lanes, amend, destine, meters, rewrite=request.rewrite
+    )
 
 
 def _node(stage: Stage, component: Any, source: Edge, outputs: Outputs) -> Node:

@@ -67,6 +67,11 @@ class Lanes:
         """Lanes given up, and deliveries and documents that came to need a person, whichever run made them."""
         return self._exceptions + self._sealer.buried
 
+    @property
+    def upserts(self) -> bool:
+        """Whether what is delivered here is a wanted state, so that sending it again does no harm."""
+        return isinstance(self._sink, Upserts)
+
     def destine(self, document: Any) -> Destination:
         """Where the document goes, by the flow's `lane` setting or as the sink says."""
         destination: Destination = self._sink.destination(document)
@@ -181,7 +186,7 @@ class Lanes:
         return True
 
     async def _delivered(self, delivery: Delivery, evidence: Evidence, how: str) -> None:
-        upsert = self.stage.name if isinstance(self._sink, Upserts) else ""
+        upsert = self.stage.name if self.upserts else ""
         await self._deliveries.delivered(delivery, evidence, how, upsert=upsert)
         self._services.observe("delivered", delivery)
 

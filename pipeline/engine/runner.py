@@ -126,18 +126,19 @@ async def _run_graph(graph: Graph) -> None:
                 tasks.start_soon(lanes.run)
             try:
                 if graph.readers:
-                    await _read_all(graph)
+                    await read_all(graph)
             except Exception as error:  # noqa: BLE001  raised below, itself and not in a group
                 cause = error
             for lanes in graph.lanes:
                 lanes.finish()
     except BaseExceptionGroup as group:
-        raise _first(group) from None
+        raise first_cause(group) from None
     if cause is not None:
-        raise _first(cause) from None
+        raise first_cause(cause) from None
 
 
-async def _read_all(graph: Graph) -> None:
+async def read_all(graph: Graph) -> None:
+    """Reads every source to its end through the graph. Raises `EngineFault` for a record that no stage settled."""
     async with anyio.create_task_group() as reading:
         for reader in graph.readers:
             reading.start_soon(reader.run)
@@ -148,6 +149,6 @@ async def _read_all(graph: Graph) -> None:
             reader.require_settled()
 
 
-def _first(error: BaseException) -> BaseException:
+def first_cause(error: BaseException) -> BaseException:
     """The first real cause inside nested groups."""
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+    return first_cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -36,6 +36,7 @@ class Settlement:
         destine: Destine,
         sinks: Collection[str],
         sent: Mapping[Identity, str],
+        rewrite: Collection[str] = (),
     ) -> None:
         self._previous = previous
         self._guarded = guarded
@@ -43,6 +44,7 @@ class Settlement:
         self._destine = destine
         self._sinks = sinks
         self._sent = sent  # of the records that a filter left out: what was sent of them before
+        self._rewrite = rewrite  # sinks that are sent again what was delivered to them and has not changed
         self._made: dict[tuple[Identity, str, str, str], tuple[Fate, NewDocument]] = {}
         self._guards: dict[tuple[str, str, str], Identity] = {}
 
@@ -72,7 +74,8 @@ class Settlement:
         fingerprint = document.fingerprint or (lambda fields: fate.record.digest)
         if self._stands_in_page((*key, sink), fate, fingerprint):
             return
-        if before is not None and fingerprint(before.fields) == before.fields_digest:
+        same = before is not None and fingerprint(before.fields) == before.fields_digest
+        if before is not None and same and not (sink in self._rewrite and before.status == "delivered"):
             _stands(fate, before)
             return
         if before is not None and before.sent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -33,15 +33,24 @@ PAGES_IN_FLIGHT = 4
 """How many pages of one source may be read and not yet settled: this bounds memory, whatever the size of a backfill."""
 
 
+class Commits(Protocol):
+    """Takes the settled pages of a flow's sources, in order."""
+
+    flow: str
+
+    async def commit(self, source: str, scope: str, receipt: Receipt, window: Window) -> None: ...
+
+
 class SourceReader:
     """Reads one source to its end, page by page, and commits each page when it is settled and all before it are.
 
-    `read_here` counts what was read, independently of the ledger. ``problem`` is why reading ended early, if it did.
+    `read_here` counts what was read, independently of the ledger. ``problem`` is why reading ended early, if it did. Without a ledger
+    it only looks: it reads from the beginning, and the source is not told that anything was settled.
     """
 
     def __init__(
-        self, stage: Stage, source: Any, outputs: Outputs, window: Window, ledger: Ledger, services: Services, stopping: Stopping,
-        committer: PageCommitter,
+        self, stage: Stage, source: Any, outputs: Outputs, window: Window, ledger: Ledger | None, services: Services,
+        stopping: Stopping, committer: Commits, *, afresh: bool = False,
     ) -> None:  # fmt: skip
         self.stage = stage
         self.read_here = Totals()
@@ -49,6 +58,7 @@ class SourceReader:
         self._source, self._outputs, self._window = source, outputs, window
         self._ledger, self._services, self._stopping = ledger, services, stopping
         self._committer = committer
+        self._afresh = afresh
         self._scope = source.scope if isinstance(source, Scoped) else ""
         self._open: deque[Receipt] = deque()
         self._changed = anyio.Event()
@@ -68,7 +78,7 @@ class SourceReader:
 
     async def _read_pages(self) -> None:
         cursor: dict[str, str] | None = None
-        if self._window.live:
+        if self._window.live and self._ledger is not None and not self._afresh:
             cursor = await self._ledger.cursor(self._committer.flow, self.stage.name, self._scope)
         number = 0
         while not self._stopping.requested:
@@ -156,7 +166,7 @@ class SourceReader:
                 await self._committer.commit(self.stage.name, self._scope, receipt, self._window)
                 self._open.popleft()
             self._notify()
-            if isinstance(self._source, Settles):
+            if isinstance(self._source, Settles) and self._ledger is not None:
                 await self._tell_settled(self._source, receipt.page)
             self._services.observe("settled", len(receipt.page.records))
 
@@ -173,7 +183,7 @@ class PageCommitter:
 
     def __init__(
         self, flow: str, flow_digest: str, code_version: str, run: int, ledger: Ledger, lanes: Sequence[Lanes], amend: Amend,
-        destine: Destine, meters: Meters,
+        destine: Destine, meters: Meters, rewrite: bool = False,
     ) -> None:  # fmt: skip
         self.flow = flow
         self._meters = meters
@@ -181,6 +191,7 @@ class PageCommitter:
         self._ledger = ledger
         self._lanes = {lane.stage.name: lane for lane in lanes}
         self._amend, self._destine = amend, destine
+        self._rewrite = [lane.stage.name for lane in lanes if lane.upserts] if rewrite else []
         self._one_at_a_time = anyio.Lock()  # what was stored before must be visible to the next page
 
     async def commit(self, source: str, scope: str, receipt: Receipt, window: Window) -> None:
@@ -200,7 +211,9 @@ class PageCommitter:
         left_out = [identity_of(records[row]) for row in receipt.filtered]
         # A replay is the operator's word: what a filter leaves out then, stays out.
         sent = await self._ledger.sent(self.flow, left_out) if left_out and not window.keys else {}
-        fates = Settlement(previous, guarded, self._amend, self._destine, self._lanes, sent).fates(receipt)
+        fates = Settlement(previous, guarded, self._amend, self._destine, self._lanes, sent, self._rewrite).fates(
+            receipt
+        )
         cursor = receipt.page.cursor if window.live else None
         return PageCommit(
             self._run, self.flow, self._flow_digest, self._code_version, source, receipt.number, _reads(records), fates,

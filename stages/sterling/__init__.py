@@ -89,6 +89,7 @@ ADAPTER = Adapter(
             name="sterling.partners",
             verb="sink",
             exactly_once=True,
+            compares=True,
             build=_partners,
             config=PartnerSettings,
             connection="sterling",

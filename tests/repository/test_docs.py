@@ -24,15 +24,19 @@ import pipeline
 from pipeline import Adapter, Allowance, Context, Duration, StageError, StageSpec
 from pipeline.cli import main as command
 from pipeline.cli.acks import acknowledgement_json
+from pipeline.cli.drift import Compared, drift_json
 from pipeline.cli.usage import gauge_json
 from pipeline.engine.meter import Gauge
+from pipeline.engine.survey import Survey
 from pipeline.errors import ConnectorError
 from pipeline.flow import codes
 from pipeline.flow.expression import FUNCTIONS
 from pipeline.flow.load import load_flow
 from pipeline.flow.stages import _KEYS, VERBS, Defaults
+from pipeline.record import Drift
 from pipeline.registry import load_registry
 from pipeline.store import reports
+from pipeline.store.rows import Problem
 from stages.ap.partners import Partner, load_partners
 from stages.intacct.protocol import fields
 
@@ -294,6 +298,10 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             Gauge(allowance=Allowance(account="A"), month=date(2026, 11, 1), used=1, forecast=1, run=1, run_used=1)
         )
     ]
+    # Comparing needs a far side: the printer is given what was found.
+    differs = Drift(kind="differs", key="K", name="N", fields={"city": ("Salem", "Keene")})
+    unknown = {"V-1": Problem("data", "MLC-AP-0003", "EDI desk", "what")}
+    found["mlc.drift/1"] = drift_json([Compared("vendors", folder, Survey("written", 1, [differs], unknown))])
     return found
 
 

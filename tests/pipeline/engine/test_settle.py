@@ -98,6 +98,22 @@ def test_a_later_version_is_amended_by_its_encoder() -> None:
     assert fate.documents[0].document.body == b"b as version 3"
 
 
+@pytest.mark.parametrize(
+    ("status", "made", "links"),
+    [("delivered", [(2, 7)], []), ("stored", [], [7]), ("sealed", [], [7]), ("dead", [], [7]), ("held", [], [7])],
+)
+def test_a_rewrite_sends_again_what_was_delivered_and_nothing_that_is_on_its_way_or_needs_a_person(
+    status: str, made: list[tuple[int, int]], links: list[int]
+) -> None:
+    bill = record("bill", key="1")
+    receipt = Receipt(1, Page([bill]), lambda receipt: None)
+    receipt.deliver(0, "sink", "encode", document({"text": "a"}))
+    previous = by_sink({key_of(bill): before("a", status=status)})
+    (fate,) = Settlement(previous, {}, amend, destine, {"sink"}, {}, {"sink"}).fates(receipt)
+    assert [(new.version, new.replaces) for new in fate.documents] == made
+    assert fate.links == links
+
+
 @pytest.mark.parametrize("status", ["held", "dead"])
 def test_a_version_of_what_never_left_is_an_original(status: str) -> None:
     bill = record("bill", key="1")
