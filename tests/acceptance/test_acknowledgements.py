@@ -13,7 +13,7 @@ import pytest
 from stages.ap.seed.world import SeedPartner
 from stages.sterling.simulator import Fault, correspondence, open_mailbox, outbound
 
-BEHAVIOURS = ["accept", "errors", "reject", "partial", "late", "never", "twice"]
+BEHAVIOURS = ["accept", "errors", "reject", "partial", "late", "never", "twice", "refuse"]
 BILLS = 120
 ZZ = "partner: ZZ\nname: Z\nvendors: [V-ZZ]\nidentity: { isa: { qualifier: ZZ, id: ZZZ }, gs: ZZZ }\nmailbox: /ZZ/Inbound\n"
 
@@ -54,7 +54,7 @@ def expected(rig: Any, behaviour: dict[str, str]) -> dict[int, str]:
     for document, partner, position in rows:
         how = behaviour[partner]
         first = "rejected" if position == 1 else "accepted"
-        found[document] = first if how == "partial" else statuses.get(how, "waiting")
+        found[document] = first if how in ("partial", "refuse") else statuses.get(how, "waiting")
     return found
 
 

@@ -137,7 +137,7 @@ class Collection:
             raise ContainerError(405, f"{call.method} is not supported here")
 
     def created(self, key: str) -> Reply:
-        location = f"{self.base}/{self.name}/{quote(key, safe=':')}"
+        location = f"{self.base}/{self.name}/{quote(key, safe=':/')}"
         header = location if self.switches.location_header else ""
         return Reply({"Location": location}, 201, written=True, location=header)
 

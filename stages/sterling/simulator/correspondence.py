@@ -20,11 +20,20 @@ from stages.ap.seed.world import SeedPartner
 from stages.sterling.simulator.hub import Message
 from stages.sterling.simulator.server import SterlingSimulator
 
-Behaviour = Literal["accept", "errors", "reject", "partial", "late", "never", "twice"]
-"""What a partner does with a sound interchange. An unsound one is refused by all but those who never answer."""
+Behaviour = Literal["accept", "errors", "reject", "partial", "late", "never", "twice", "refuse"]
+"""What a partner does with a sound interchange. An unsound one is refused by all but those who never answer.
 
-SHARES = {"accept": 60, "errors": 9, "reject": 6, "partial": 5, "late": 7, "never": 6, "twice": 7}
+Those who ``refuse`` find nothing wrong with the X12, and then refuse the first document of each group for what it says, by an 824.
+"""
+
+SHARES = {"accept": 56, "errors": 9, "reject": 6, "partial": 5, "late": 7, "never": 6, "twice": 7, "refuse": 4}
 LATE_SECONDS = 2.0
+
+
+_NUMBERED = {"BIG": 2, "BEG": 3}
+"""The segment that holds the number of an invoice or order, and where in it."""
+
+_QUALIFIERS = {"810": "IV", "850": "PO"}
 
 
 class Unsound(Exception):
@@ -42,6 +51,7 @@ class Set:
     code: str
     control: str
     codes: list[str] = field(default_factory=list)
+    reference: str = ""  # the number it carries
 
 
 @dataclass
@@ -127,6 +137,8 @@ def _read_set(group: Group, rows: list[list[str]]) -> list[list[str]]:
     if end is None:
         found.codes.append("2")
         return []
+    number = next((row for row in rows[1:end] if row[0] in _NUMBERED), [""])
+    found.reference = dict(enumerate(number)).get(_NUMBERED.get(number[0], 0), "")
     tail = rows[end]
     found.codes += ["3"] if tail[2:] != [found.control] else []
     found.codes += ["4"] if tail[1] != str(end + 1) else []
@@ -165,6 +177,9 @@ class Correspondents:
             if not error.note:
                 return
             answer = self._whole(code, found, [], self._ta1(found, "R", error.note))
+        else:
+            if self.behaviour[code] == "refuse":
+                self._deposit(code, message.mailbox.path, self._advice(code, payload))
         self._send(code, message.mailbox.path, answer)
 
     def _send(self, code: str, mailbox: str, answer: bytes) -> None:
@@ -204,6 +219,33 @@ class Correspondents:
         ta1 = self._ta1(found, "A", "000") if found.head[14] == "1" else ""
         return self._whole(code, found, [self._functional(code, group, found) for group in found.groups], ta1)
 
+    def _advice(self, code: str, payload: bytes) -> bytes:
+        """An 824 for the first document of each group: its application has refused what it says."""
+        found = read(payload)
+        now = self._simulator.hub.clock.now()
+        advices = [
+            [
+                ["BGN", "11", f"{group.number}", f"{now:%Y%m%d}", f"{now:%H%M}"],
+                [
+                    "OTI",
+                    "TR",
+                    _QUALIFIERS.get(one.code, "TN"),
+                    one.reference,
+                    "",
+                    "",
+                    "",
+                    "",
+                    group.number,
+                    one.control,
+                    one.code,
+                ],
+                ["TED", "006", "THIS NUMBER IS NOT KNOWN HERE", "", "", "", "", one.reference],
+            ]
+            for group in found.groups
+            for one in group.sets[:1]
+        ]
+        return self._whole(code, found, advices, "", ("AG", "824"))
+
     def _functional(self, code: str, group: Group, found: Interchange) -> list[list[str]]:
         """A 997: every set that was received, named."""
         rows = [["AK1", group.functional, group.number]]
@@ -230,8 +272,15 @@ class Correspondents:
     def _ta1(self, found: Interchange, status: str, note: str) -> str:
         return found.marks[0].join(["TA1", found.head[13], found.head[9], found.head[10], status, note])
 
-    def _whole(self, code: str, found: Interchange, answers: list[list[list[str]]], ta1: str) -> bytes:
-        """An interchange back, ids swapped: the TA1, then one group with a 997 for each group that came."""
+    def _whole(
+        self,
+        code: str,
+        found: Interchange,
+        answers: list[list[list[str]]],
+        ta1: str,
+        kind: tuple[str, str] = ("FA", "997"),
+    ) -> bytes:
+        """An interchange back, ids swapped: the TA1, then one group with these sets (a 997 for each group that came)."""
         mark, terminator, component = found.marks
         head, now = found.head, self._simulator.hub.clock.now()
         number = self._numbers[code] = self._numbers.get(code, 0) + 1
@@ -241,10 +290,12 @@ class Correspondents:
         if answers:
             version = found.groups[0].version[:6]
             them, us = head[8].strip(), head[6].strip()
-            lines.append(mark.join(["GS", "FA", them, us, f"{now:%Y%m%d}", f"{now:%H%M}", str(number), "X", version]))
+            lines.append(
+                mark.join(["GS", kind[0], them, us, f"{now:%Y%m%d}", f"{now:%H%M}", str(number), "X", version])
+            )
             for place, rows in enumerate(answers, 1):
                 control = f"{place:04d}"
-                body = [["ST", "997", control], *rows]
+                body = [["ST", kind[1], control], *rows]
                 body.append(["SE", str(len(body) + 1), control])
                 lines += [mark.join(row) for row in body]
             lines.append(mark.join(["GE", str(len(answers)), str(number)]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -17,6 +18,8 @@ Kind = Literal[
     "null_pointer",  # 400 with a NullPointerException in the error object
     "unauthorized",  # 401
     "throttled",  # 429 with Retry-After of ``seconds``
+    "maintenance",  # 503, HTML, for ``seconds`` from the first request on that it hits; afterwards nothing
+    "late",  # 504, HTML, at once; the request is carried out ``seconds`` later all the same
     "html",  # an HTML page with ``status`` (200, 404, 502 ...)
     "truncated",  # the JSON body ends early, HTTP is well-formed
     "cut",  # the connection ends in the middle of the body
@@ -53,6 +56,11 @@ class Fault:
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     hits: int = 0
     seen: int = 0
+    began: datetime | None = None  # of a maintenance
+
+    def __post_init__(self) -> None:
+        if self.kind == "maintenance":
+            self.times = None  # it is over when its time is
 
     def takes(self, request: str) -> bool:
         """Whether this request is hit; counts it."""

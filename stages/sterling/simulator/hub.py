@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,6 +19,8 @@ from stages.sterling.simulator.wire import ApiError
 API_USER = frozenset({"APIUser", "API User"})
 QUERY_ALL = "Mailbox Global Query"
 ADMINISTRATORS = "Administrators"
+EVALUATION = "MailboxEvaluateAllAutomaticRules"
+"""The schedule and the process of the service that evaluates all automatic routing rules."""
 
 
 @dataclass(slots=True)
@@ -110,6 +112,37 @@ class Rule:
     taken: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Workflow:
+    """One version of a process definition."""
+
+    name: str
+    version: int
+    id: int
+    description: str
+    process: str
+    user: str
+    created: datetime
+    enabled: bool = True
+    default: bool = False
+    persistence: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+@dataclass(slots=True)
+class Schedule:
+    """When the system starts something by itself: every so many ``minutes``, while it is enabled."""
+
+    name: str
+    run_as: str
+    minutes: int
+    enabled: bool = False
+    at_start: bool = False
+
+
 class Hub:
     """All state. ``effects`` lists what took effect, in order; ``watchers`` are called with each message that arrives."""
 
@@ -122,6 +155,9 @@ class Hub:
         self.partners: dict[str, dict[str, Any]] = {}
         self.channels: dict[str, dict[str, Any]] = {}
         self.code_lists: dict[str, CodeList] = {}
+        self.workflows: dict[str, Workflow] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self._evaluated = clock.now()  # when the scheduled service evaluated the rules last
         self.rules: dict[str, Rule] = {}
         self.considered: set[int] = set()  # messages that automatic evaluation has looked at: it never does so twice
         self.mailboxes: dict[int, Mailbox] = {}
@@ -211,6 +247,15 @@ class Hub:
         self.log("mailbox.deleted", path=mailbox.path, mailbox=mailbox.id)
 
     # --- routing rules ----------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Does what the schedules have asked for since the last time."""
+        schedule = self.schedules.get(EVALUATION)
+        if schedule is None or self.clock.now() < self._evaluated + timedelta(minutes=schedule.minutes):
+            return
+        self._evaluated = self.clock.now()
+        if schedule.enabled:
+            self.evaluate_automatic()
 
     def evaluate_automatic(self) -> int:
         """What the scheduled service does: each message that it has not considered yet is offered to every automatic rule, once."""

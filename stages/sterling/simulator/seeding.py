@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stages.ap.seed.world import World
-from stages.sterling.simulator.hub import ADMINISTRATORS, QUERY_ALL, Account, Hub
+from stages.sterling.simulator.hub import ADMINISTRATORS, EVALUATION, QUERY_ALL, Account, Hub, Schedule, Workflow
 
 COMMUNITY = "AP_VENDORS"
 GROUP = "AP_CONNECTOR"  # holds the mailbox permissions of the connector's account
@@ -26,6 +26,10 @@ def seed(hub: Hub, world: World) -> None:
     )
     names = {"givenName": "System", "surname": "Administrator", "email": "admin@example.com"}
     hub.add_account(Account(ADMIN_USER, ADMIN_PASSWORD, names, groups=[ADMINISTRATORS], permissions=["APIUser"]))
+    for number, name in enumerate((EVALUATION, "AP_SendX12"), 1):
+        process = Workflow(name, 1, number, "", f'<process name="{name}"/>', ADMIN_USER, hub.clock.now(), default=True)
+        hub.workflows[process.key] = process
+    hub.schedules[EVALUATION] = Schedule(EVALUATION, ADMIN_USER, minutes=1)
     for path in sorted({partner.mailbox for partner in world.partners}):
         open_mailbox(hub, path)
     hub.effects.clear()

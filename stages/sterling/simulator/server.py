@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ from stages.sterling.simulator.wire import (
     render_error,
     wants_xml,
 )
+from stages.sterling.simulator.workflows import Schedules, Workflows
 
 COLLECTIONS: tuple[type[Collection], ...] = (
     TradingPartners,
@@ -45,6 +47,8 @@ COLLECTIONS: tuple[type[Collection], ...] = (
     RoutingRules,
     CodeLists,
     CodeListCodes,
+    Workflows,
+    Schedules,
     Mailboxes,
     MailboxContents,
     MailboxMessages,
@@ -80,6 +84,7 @@ class SterlingSimulator:
         self._clock = clock
         self._port = port
         self._collections: dict[str, Collection] = {}
+        self._late: set[asyncio.Task[None]] = set()
         seeding.seed(self.hub, world)
         self._describe()
 
@@ -140,6 +145,8 @@ class SterlingSimulator:
             yield self
         finally:
             self.faults.clear()
+            for task in list(self._late):
+                task.cancel()
             await runner.cleanup()
 
     def _describe(self) -> None:
@@ -198,10 +205,26 @@ class SterlingSimulator:
                 refused = await self._before(request, fault)
                 if refused is not None:
                     return refused
+        late = next((fault for fault in faults if fault.kind == "late"), None)
+        if late is not None:
+            return self._put_off(request, target, body, faults, late.seconds)
+        self.hub.tick()
         raw = self._answer(request, target, body, faults)
         for fault in faults:
             raw = await self._after(request, fault, raw)
         return raw
+
+    def _put_off(self, request: web.Request, target: Target, body: bytes, faults: list[Fault], seconds: float) -> Raw:
+        """A router gives up on a call that goes on behind it."""
+
+        async def go_on() -> None:
+            await self._clock.sleep(seconds)
+            self._answer(request, target, body, faults)
+
+        task = asyncio.get_running_loop().create_task(go_on())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return Raw(504, html_page(504, "the server did not answer in time"), HTML_TYPE)
 
     async def _body(self, request: web.Request) -> bytes:
         try:
@@ -259,7 +282,14 @@ class SterlingSimulator:
             await self._clock.sleep(fault.seconds)
         elif fault.kind == "reset":
             raise _drop(request)
+        elif fault.kind == "maintenance":
+            return self._maintenance(fault)
         return _refusal(fault)
+
+    def _maintenance(self, fault: Fault) -> Raw | None:
+        fault.began = fault.began or self._clock.now()
+        over = self._clock.now() >= fault.began + timedelta(seconds=fault.seconds)
+        return None if over else Raw(503, html_page(503, "the system is down for maintenance"), HTML_TYPE)
 
     async def _after(self, request: web.Request, fault: Fault, raw: Raw) -> Raw:
         """Acts between the effect and its answer."""

@@ -101,6 +101,20 @@ async def test_each_behaviour_answers_in_its_way(open_: Any, behaviour: str, sai
         read(answer.encode())
 
 
+async def test_a_partner_that_refuses_what_a_document_says_accepts_its_x12_and_answers_with_an_824(open_: Any) -> None:
+    async with open_("refuse") as (simulator, _):
+        simulator.deposit(INBOX, "a.edi", SOUND.replace(b"BIG*20250131*1~", b"BIG*20250131*INV-9~"))
+        advice, answer = answers(simulator)
+        assert segments(answer, "AK5", "AK9") == ["AK5*A", "AK5*A", "AK9*A*2*2*2"]
+        assert segments(advice, "GS", "ST", "OTI") == [
+            segments(advice, "GS")[0], "ST*824*0001", "OTI*TR*IV*INV-9*****17*0001*810",
+        ]  # fmt: skip
+        assert segments(advice, "GS")[0].startswith("GS*AG*")
+        assert read(advice.encode()).groups[0].sets[0].codes == []
+        simulator.deposit(INBOX, "bad.edi", SOUND.replace(b"IEA*1*", b"IEA*4*"))
+        assert len(answers(simulator)) == 3
+
+
 async def test_a_partner_that_answers_twice_says_the_same_twice(open_: Any) -> None:
     async with open_("twice") as (simulator, _):
         simulator.deposit(INBOX, "a.edi", SOUND)

@@ -237,3 +237,33 @@ async def test_the_log_of_requests_tells_each_line_and_status(serve):
         await call("GET", "/Mailboxes//101/?_include=path")
         await call("GET", "/nothing/")
         assert list(call.simulator.requests) == [("GET mailboxes/101", 200), ("GET nothing", 404)]
+
+
+async def test_a_maintenance_refuses_everything_until_its_time_is_over(serve, clock):
+    async with serve() as call:
+        call.simulator.faults.add(Fault(kind="maintenance", seconds=600))
+        for _ in range(2):
+            got = await call("GET", "/mailboxes/")
+            assert (got.status, got.headers["Content-Type"].startswith("text/html")) == (503, True)
+        await clock.advance(599)
+        assert (await call("GET", "/mailboxes/")).status == 503
+        await clock.advance(1)
+        assert (await call("GET", "/mailboxes/")).status == 200
+
+
+async def test_a_late_call_is_carried_out_after_its_router_gave_up(serve, batch, clock):
+    async with serve() as call:
+        call.simulator.faults.add(Fault(kind="late", match="POST messagebatches", seconds=30))
+        got = await call("POST", "/messagebatches/", batch(), headers=BATCH)
+        assert (got.status, call.simulator.messages("/RIVERBEND/Inbound")) == (504, [])
+        await clock.advance(30)
+        assert [message.name for message in call.simulator.messages("/RIVERBEND/Inbound")] == ["810_0001.edi"]
+
+
+async def test_what_is_late_when_the_server_ends_never_happens(serve, batch, clock):
+    async with serve() as call:
+        call.simulator.faults.add(Fault(kind="late", match="POST messagebatches", seconds=30))
+        await call("POST", "/messagebatches/", batch(), headers=BATCH)
+        simulator = call.simulator
+    await clock.advance(60)
+    assert simulator.messages("/RIVERBEND/Inbound") == []
