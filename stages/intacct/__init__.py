@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from pipeline import Adapter, ConnectionSpec, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
+from stages.intacct import rights
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.doctor import diagnose_connection
@@ -40,6 +41,7 @@ ADAPTER = Adapter(
             build=bills_source,
             config=BillsSettings,
             connection="intacct",
+            diagnose=rights.bills,
             doc="AP bills of every state with their lines, and what was bought where Purchasing made them.",
         ),
         StageSpec(
@@ -48,6 +50,7 @@ ADAPTER = Adapter(
             build=payments_source,
             config=PaymentsSettings,
             connection="intacct",
+            diagnose=rights.payments,
             doc="AP payments of every state with the bills and credits they settle.",
         ),
         StageSpec(
@@ -56,6 +59,7 @@ ADAPTER = Adapter(
             build=orders_source,
             config=OrdersSettings,
             connection="intacct",
+            diagnose=rights.orders,
             doc="Purchase orders of every state with their lines.",
         ),
         StageSpec(
@@ -64,6 +68,7 @@ ADAPTER = Adapter(
             build=accounts_source,
             config=AccountsSettings,
             connection="intacct",
+            diagnose=rights.accounts,
             doc="Accounts of the general ledger.",
         ),
         StageSpec(
@@ -72,6 +77,7 @@ ADAPTER = Adapter(
             build=dimensions_source,
             config=DimensionsSettings,
             connection="intacct",
+            diagnose=rights.dimensions,
             doc="Departments, locations, classes, projects and items.",
         ),
         StageSpec(
@@ -80,6 +86,7 @@ ADAPTER = Adapter(
             build=query_source,
             config=QuerySettings,
             connection="intacct",
+            diagnose=rights.query,
             doc="Any object, with its fields and filter in the flow file.",
         ),
         StageSpec(
@@ -88,6 +95,7 @@ ADAPTER = Adapter(
             build=vendors_source,
             config=VendorsSettings,
             connection="intacct",
+            diagnose=rights.vendors,
             doc="Vendors of every status with their contacts.",
         ),
     ),

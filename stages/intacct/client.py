@@ -123,6 +123,28 @@ class IntacctClient:
             await self.sign_in()
         return self._clock.now() + (self._skew or timedelta())
 
+    @property
+    def host(self) -> str:
+        """The gateway's, as configured."""
+        return self._url.host or ""
+
+    async def greet(self) -> StageError | None:
+        """Whether the gateway is there and knows our sender, asked without the user: under a session that cannot be, refused one level later.
+
+        Returns what it has against the sender. Raises `StageError` when it is not there, or is something else.
+        """
+        place, nobody = self._place("greeting", "login"), Secret(self._ids.new())
+        body = requests.envelope(self._sender, self._ids.new(), nobody, requests.get_session())
+        async with self._gate.turn():
+            exchanged = await self._exchange(self._url, body, place)
+        answer = await self._read_answer(*exchanged, nobody, place)
+        if answer.reply.failed != "control":
+            return None
+        error = fault_error("control", answer.reply.faults, place, retry_after=answer.retry_after)
+        if isinstance(error, TransientError):
+            raise error
+        return error
+
     async def sign_in(self) -> None:
         """Makes sure there is a session. Raises `ConfigError` when the gateway refuses us, `TransientError` when it is not there."""
         await self._sessions.current(self._key, self._grant)

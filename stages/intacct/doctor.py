@@ -1,19 +1,215 @@
-"""What `doctor` finds out about an Intacct connection, step by step. It reads only."""
+"""What `doctor` finds out about an Intacct connection, step by step: so that one number with many meanings is told as the one it has.
+
+The gateway refuses a wrong sender before it looks at the user, and an unknown session before it looks at anything else: so the first
+question comes without the user, and only the second can count against it. No more than two sign-ins are tried, since a company may
+lock a user after a few. Nothing is changed.
+"""
 
 from __future__ import annotations
 
-from pipeline import ConnectorError, Context, Diagnosis, Tell
-from stages.intacct.client import open_intacct
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from pipeline import ConfigError, ConnectorError, Context, Diagnosis, StageError, Tell
+from stages.intacct.client import IntacctClient, NotReached, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.protocol.paging import STAMP
+from stages.intacct.protocol.query import Compare, Query
+from stages.intacct.protocol.times import read_wall, to_wall
+
+REFUSED = ("MLC-INTACCT-0103", "MLC-INTACCT-0106")
+"""The sign-in was refused without a reason of its own: user, password, company or entity."""
+ABOUT = {
+    "MLC-INTACCT-0102": "company",
+    "MLC-INTACCT-0104": "company",
+    "MLC-INTACCT-0105": "sender authorisation",
+    "MLC-INTACCT-0109": "user",
+    "MLC-INTACCT-0113": "endpoint",
+    "MLC-INTACCT-0114": "endpoint",
+}
+"""What a refusal of the sign-in is about, where its code says more than that."""
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+TOLERATED = timedelta(minutes=2)
+WRONG = timedelta(hours=1)
+LISTED = 20
 
 
 async def diagnose_connection(config: IntacctConfig, context: Context, tell: Tell) -> bool:
-    """Signs in. Whether that worked."""
+    """Reach, sender, user, company and entity, clock and time zone. Whether its stages can be checked."""
+    _settings(config, tell)
     async with open_intacct(config, context) as client:
-        try:
-            await client.sign_in()
-        except ConnectorError as error:
-            tell(Diagnosis.failed("sign-in", error))
+        if not await _greet(client, context, tell):
             return False
-    tell(Diagnosis.ok("sign-in", f"company {config.company}"))
+        if not await _sign_in(client, context, tell):
+            return False
+        await _clock(client, context, tell)
+        await _time_zone(client, tell)
     return True
+
+
+def _settings(config: IntacctConfig, tell: Tell) -> None:
+    """A blank at either end is nearly always pasted, and the gateway takes it as part of the text."""
+    texts = {
+        "sender_id": config.sender_id, "sender_password": config.sender_password.reveal(), "company_id": config.company_id,
+        "user_id": config.user_id, "user_password": config.user_password.reveal(), "location_id": config.location_id,
+    }  # fmt: skip
+    blank = [name for name, text in texts.items() if text != text.strip()]
+    if blank:
+        problem = ConfigError(
+            "Settings begin or end with a blank", where=f"company {config.company}", why=f"{', '.join(blank)}; the gateway takes it as part of the text",
+            mend="remove the blank where the value is kept, unless it belongs to it", code="MLC-INTACCT-0150",
+        )  # fmt: skip
+        tell(Diagnosis.warning("settings", problem))
+
+
+async def _greet(client: IntacctClient, context: Context, tell: Tell) -> bool:
+    """Is the gateway there, and does it know our sender? Asked without the user, who cannot be locked by it."""
+    try:
+        known = await client.greet()
+    except NotReached as error:
+        tell(Diagnosis.failed("reach", _beside_proxy(error, context)))
+    except StageError as error:
+        tell(Diagnosis.failed("reach", error))
+    else:
+        tell(Diagnosis.ok("reach", f"{client.host} answers as the Intacct gateway"))
+        if known is None:
+            tell(Diagnosis.ok("sender", f"{client.config.sender_id} is known"))
+            return True
+        tell(Diagnosis.failed(ABOUT.get(known.code, "sender"), known))
+    return False
+
+
+def _beside_proxy(error: NotReached, context: Context) -> ConnectorError:
+    """A machine that only gets out through a proxy: connections are made directly, whatever the variables say."""
+    named = [name for name in PROXIES if context.environment.get(name)]
+    if not named:
+        return error
+    return NotReached(
+        error.what, where=error.where, why=f"{error.why}; {named[0]} is set here, but ml-connector connects directly",
+        mend="let this machine reach the gateway directly (https, port 443)", owner=error.owner, code=error.code,
+    )  # fmt: skip
+
+
+# --- signing in ----------------------------------------------------------------------------------------------------------
+
+
+async def _sign_in(client: IntacctClient, context: Context, tell: Tell) -> bool:
+    config = client.config
+    try:
+        await client.sign_in()
+    except StageError as error:
+        tell(Diagnosis.failed(ABOUT.get(error.code, "sign-in"), error) if error.code not in REFUSED else await _refused(client, error, context))  # fmt: skip
+        return False
+    place = f"entity {config.location_id}" if config.location_id else "the top level"
+    tell(Diagnosis.ok("sign-in", f"{config.user_id} may enter {config.company_id}, {place}"))
+    tell(Diagnosis.ok("sender authorisation", f"{config.company_id} has authorised {config.sender_id}"))
+    return True
+
+
+async def _refused(client: IntacctClient, error: StageError, context: Context) -> Diagnosis:
+    """A refusal that names no reason. With an entity, one more sign-in without it tells whether it is the entity."""
+    if not client.config.location_id:
+        return Diagnosis.failed("sign-in", _user_or_company(error, ""))
+    top = msgspec.structs.replace(client.config, location_id="")
+    async with open_intacct(top, context) as without:
+        try:
+            await without.sign_in()
+        except StageError:
+            return Diagnosis.failed("sign-in", _user_or_company(error, "; it is not the entity, since without it the sign-in is refused too"))  # fmt: skip
+        return Diagnosis.failed("entity", _wrong_entity(client.config, error, await _entities(without)))
+
+
+def _user_or_company(error: StageError, more: str) -> ConfigError:
+    return ConfigError(
+        "Intacct refuses the sign-in: the user, its password or the company is wrong", where=error.where,
+        why=f"the sender is right, and the gateway does not say which of the three it is{more}. {error.why}",
+        mend="check company_id (INTACCT_COMPANY_ID) letter by letter, then user_id and user_password; see in Intacct that the user is active, not locked, "
+        "and that its password has not expired",
+        code=error.code,
+    )  # fmt: skip
+
+
+def _wrong_entity(config: IntacctConfig, error: StageError, entities: list[str]) -> ConfigError:
+    listed = f"; there are {', '.join(entities)}" if entities else ""
+    return ConfigError(
+        f"The entity {config.location_id} is not there, or this user may not enter it", where=error.where,
+        why="the same user, password and company are let in without the entity",
+        mend=f"correct location_id (INTACCT_LOCATION_ID){listed}; or an Intacct administrator lets the user into that entity",
+        code="MLC-INTACCT-0117",
+    )  # fmt: skip
+
+
+async def _entities(client: IntacctClient) -> list[str]:
+    """The first entities, when the user may see them."""
+    try:
+        data = await client.query(
+            Query(
+                object="LOCATIONENTITY", fields=("LOCATIONID",), order=("LOCATIONID",), page_size=LISTED, private=True
+            )
+        )
+    except StageError:
+        return []
+    return [row["LOCATIONID"] or "" for row in data.rows] + (["..."] if data.more else [])
+
+
+# --- time ----------------------------------------------------------------------------------------------------------------
+
+
+async def _clock(client: IntacctClient, context: Context, tell: Tell) -> None:
+    skew = await client.server_now() - context.clock.now()
+    seconds = f"{abs(skew).total_seconds():,.0f} s"
+    if abs(skew) <= TOLERATED:
+        tell(Diagnosis.ok("clock", f"{seconds} from Intacct's"))
+        return
+    problem = ConfigError(
+        f"The clock of this machine is {seconds} {'behind' if skew > timedelta() else 'ahead of'} Intacct's", where=client.host,
+        why="reading goes by Intacct's clock and is not harmed; but documents carry this machine's time, and so do the deadlines of acknowledgements",
+        mend="set the clock right, and keep it right with NTP", code="MLC-INTACCT-0151",
+    )  # fmt: skip
+    tell(Diagnosis.failed("clock", problem) if abs(skew) > WRONG else Diagnosis.warning("clock", problem))
+
+
+async def _time_zone(client: IntacctClient, tell: Tell) -> None:
+    """No record can have been changed in the future: one that was tells that the zone is not the one we were told."""
+    zone = ZoneInfo(client.config.timezone)
+    newest = await _newest(client)
+    if newest is None:
+        tell(Diagnosis.skipped("time zone", "there is no vendor or bill to compare with"))
+        return
+    here = to_wall(await client.server_now(), zone)
+    ahead = newest - here
+    if ahead <= TOLERATED:
+        tell(
+            Diagnosis.ok(
+                "time zone", f"{client.config.timezone} fits the newest change, {newest:%Y-%m-%d %H:%M:%S} there"
+            )
+        )
+        return
+    hours = f"{ahead.total_seconds() / 3600:.2g} h"
+    problem = ConfigError(
+        f"Intacct's times are not those of {client.config.timezone}", where=f"company {client.config.company}",
+        why=f"the newest change is of {newest:%Y-%m-%d %H:%M:%S}, and in {client.config.timezone} it is {here:%H:%M:%S} now: at least {hours} lie between",
+        mend="set the connection's `timezone` to the zone in which the API user's profile shows times; it decides what --since and --until mean",
+        code="MLC-INTACCT-0152",
+    )  # fmt: skip
+    tell(Diagnosis.failed("time zone", problem))
+
+
+async def _newest(client: IntacctClient) -> datetime | None:
+    """The wall time of the last change of a vendor or bill that the user may see."""
+    found = [await _last_change(client, name) for name in ("VENDOR", "APBILL")]
+    return max((each for each in found if each is not None), default=None)
+
+
+async def _last_change(client: IntacctClient, name: str) -> datetime | None:
+    question = Query(
+        object=name, fields=("RECORDNO", STAMP), filter=Compare("isnotnull", STAMP), order=(STAMP,), newest_first=True, page_size=1,
+        private=not client.config.location_id,
+    )  # fmt: skip
+    try:
+        data = await client.query(question)
+        return read_wall(data.rows[0].get(STAMP) or "", ZoneInfo(client.config.timezone)) if data.rows else None
+    except (StageError, ValueError):  # a missing right has its line where a stage needs it
+        return None

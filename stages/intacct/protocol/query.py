@@ -32,12 +32,13 @@ Filter = Compare | Group
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. ``order`` names fields, ascending. ``private`` also shows what belongs to entities, from the top level."""
+    """One page. ``order`` names fields, ascending unless ``newest_first``. ``private`` also shows what belongs to entities, from the top level."""
 
     object: str
     fields: tuple[str, ...]
     filter: Filter | None = None
     order: tuple[str, ...] = ("RECORDNO",)
+    newest_first: bool = False
     page_size: int = 100
     private: bool = False
 

@@ -104,7 +104,7 @@ def query(question: Query) -> etree._Element:
         for field in question.order:
             order = etree.SubElement(orderby, "order")
             _text(order, "field", field)
-            etree.SubElement(order, "ascending")
+            etree.SubElement(order, "descending" if question.newest_first else "ascending")
     if question.private:
         _text(etree.SubElement(function, "options"), "showprivate", "true")
     _text(function, "pagesize", str(question.page_size))

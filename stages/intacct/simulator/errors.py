@@ -10,6 +10,7 @@ ROLLED_BACK = "XL03000009"
 NO_OBJECT = "XL03000009"
 NO_FIELD = "XL03000010"
 BUSINESS = "BL01001973"
+DENIED = "PL04000005"
 
 
 class GatewayError(msgspec.Struct, frozen=True):

@@ -35,7 +35,15 @@ from stages.intacct.simulator.envelope import (
     start_reply,
     written,
 )
-from stages.intacct.simulator.errors import IDENTITY, ROLLED_BACK, FunctionRefused, GatewayError, RequestRefused
+from stages.intacct.simulator.errors import (
+    DENIED,
+    IDENTITY,
+    NO_OBJECT,
+    ROLLED_BACK,
+    FunctionRefused,
+    GatewayError,
+    RequestRefused,
+)
 from stages.intacct.simulator.functions import Answer, Functions
 from stages.intacct.simulator.sessions import Session, Sessions
 
@@ -56,6 +64,9 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     zone_hours: float = 0  # what WHENMODIFIED is ahead of UTC
     hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
+    denied: frozenset[str] = frozenset()  # objects the user's role does not include
+    absent: frozenset[str] = frozenset()  # objects of modules the company has not subscribed to
+    lock_after: int = 0  # so many refused sign-ins lock the user; 0: never
     duplicate: str = IDENTITY  # the errorno of a refused controlid, which is not published
     bare_duplicate: bool = False  # the refusal has neither status nor error, a shape that has been seen
     skip_after_failure: bool = True  # in a transaction: functions after the culprit are left out of the reply
@@ -170,7 +181,9 @@ class Gateway:
 
     def _log_in(self, element: etree._Element, login: Login, visit: _Visit, now: datetime) -> Session | None:
         known = self.sessions.knows(user=login.user, company=login.company, password=login.password)
-        if not known or login.client:
+        if 0 < self.behaviour.lock_after <= self.counts.login_failures:
+            problem = "Your account has been locked out. Contact your administrator."
+        elif not known or login.client:
             problem = "Sign-in information is incorrect"
         elif visit.control.sender in self.behaviour.unauthorised:
             problem = f"The sender ID '{visit.control.sender}' is not authorized to make Web Services requests to this company"
@@ -262,6 +275,7 @@ class Gateway:
 
     def _call(self, function: Function, visit: _Visit, session: Session, now: datetime) -> Answer:
         if function.name != "getAPISession":
+            self._check_rights(function)
             return self._functions.call(function.name, function.element, session, now)
         if len(visit.operation.functions) > 1:
             raise FunctionRefused(IDENTITY, "getAPISession must be the only function of its request")
@@ -276,6 +290,19 @@ class Gateway:
         add(api, "endpoint", self._endpoint(visit.base))
         add(api, "locationid", location)
         return Answer(data=data, facts={"entity": location})
+
+    def _check_rights(self, function: Function) -> None:
+        named = {(function.element.findtext("object") or "").strip().upper()}
+        if function.name in ("create", "update"):
+            named = {str(record.tag).upper() for record in function.element if isinstance(record.tag, str)}
+        for name in sorted(named):
+            if name in self.behaviour.absent:
+                raise FunctionRefused(NO_OBJECT, f"Object definition {name} not found")
+            if name in self.behaviour.denied:
+                operation, type = function.name.upper(), name.lower()
+                raise FunctionRefused(
+                    DENIED, f"You do not have permission for API operation {operation} on objects of type {type}"
+                )
 
     def _endpoint(self, base: str) -> str:
         return self.behaviour.endpoint or base + (SECOND_PATH if self.behaviour.second_endpoint else PATH)
