@@ -55,7 +55,7 @@ def raw(folder: str) -> float:
     """The floor: the very rows the ledger wrote, read back from its file, into the same schema in transactions of the same size."""
     source = sqlite3.connect(f"{folder}/ours.db")
     records = source.execute(
-        "select id, run, flow, company, object, key, label, digest, currency, amount, rank, reason from records order by id"
+        "select id, run, flow, company, object, key, label, digest, currency, amount, rank, reason, alias from records order by id"
     ).fetchall()
     audits = source.execute(
         "select id, at, run, kind, subject, detail from audit where kind = 'record' order by id"

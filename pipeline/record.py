@@ -21,6 +21,7 @@ class Record(msgspec.Struct):
     ``key`` is the business key: it is unique within (``company``, ``object``), survives edits of the object and never
     changes for one object. ``kind`` names the body in expressions (``bill.STATE``). ``digest`` is the SHA-256 of the source
     object's canonical form. ``amount`` and ``currency`` are what the books must tie to; both None where no money is meant.
+    ``alias`` is what else the source knows the object by, where that is not the key: the ledger remembers it (see `Known`).
     ``receipt`` and ``row`` belong to the engine: copy a record with `replace` and they come along.
     """
 
@@ -34,12 +35,31 @@ class Record(msgspec.Struct):
     currency: str = ""
     label: str = ""  # what people call it: the bill number, the vendor's name
     raw: bytes = b""  # what was received, where it must be in the ledger before its source lets go of it
+    alias: str = ""
     receipt: Any = None
     row: int = -1
 
     def replace(self, **changes: Any) -> Record:
         """A copy with these fields changed; it settles on the same receipt."""
         return msgspec.structs.replace(self, **changes)
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    """The body of a record whose object is gone from its source. ``told`` says by whom and when, as far as that is known.
+
+    It enters no stage: it is held when a document of it was sent, otherwise excluded by the rule ``deleted``.
+    """
+
+    told: str = ""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An object that the flow has read before: the name it was asked for by, and what it was called when it was read last."""
+
+    name: str
+    key: str
+    alias: str = ""
+    label: str = ""
 
 
 class Window(msgspec.Struct, frozen=True):

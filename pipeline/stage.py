@@ -25,6 +25,7 @@ from pipeline.record import (
     Document,
     Drift,
     Evidence,
+    Known,
     Page,
     Record,
     Stored,
@@ -207,10 +208,19 @@ class Estimates(Protocol):
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate: ...
 
 
+Recall = Callable[[str, str, Sequence[str]], Awaitable[list[Known]]]
+"""(company, object, names) -> those the flow has read before, by key or alias. A name may mean several, or none."""
+
+
+async def recall_each(company: str, object: str, names: Sequence[str]) -> list[Known]:
+    """The memory of those who have no ledger: every name is known by itself."""
+    return [Known(name, name) for name in dict.fromkeys(names)]
+
+
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
 
-    ``note`` tells people something worth knowing that is no error; ``shared`` is what the flows of this process have in common.
+    ``note`` tells people something worth knowing that is no error; ``recall`` is what the ledger remembers of this flow's records; ``shared`` is what the flows of this process have in common.
     """
 
     stage: str
@@ -223,6 +233,7 @@ class Context(msgspec.Struct):
     environment: Mapping[str, str] = {}
     shared: Shared = msgspec.field(default_factory=Shared)
     note: Callable[[str], None] = lambda text: None
+    recall: Recall = recall_each
 
 
 CheckState = Literal["ok", "warning", "failed", "skipped"]

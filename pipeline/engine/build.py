@@ -83,17 +83,20 @@ async def _connect(
 async def build_stages(
     flow: Flow,
     registry: Registry,
+    ledger: Ledger | None,
     services: Services,
     stopping: Stopping,
     stack: AsyncExitStack,
     meters: Meters | None = None,
 ) -> dict[str, Any]:
-    """Every component of the flow, built on its connection. ``meters`` watch the connections."""
+    """Every component of the flow, built on its connection. ``meters`` watch the connections; without a ledger nothing is recalled."""
     clients = await _connect(flow, registry, services, stopping, stack, meters)
     built = {}
     for stage in flow.stages:
         if stage.spec is not None:
             context = context_for(flow, stage.name, services, clients.get(stage.via or ""))
+            if ledger is not None:
+                context.recall = partial(ledger.recall, flow.name)
             component = stage.spec.build(stage.settings, context)
             built[stage.name] = await component if inspect.isawaitable(component) else component
             _check_sink(stage, built[stage.name])

@@ -53,7 +53,7 @@ async def run_flow(
         try:
             await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
-                stages = await build_stages(flow, registry, services, stopping, stack, meters)
+                stages = await build_stages(flow, registry, ledger, services, stopping, stack, meters)
                 graph = join(flow, stages, run, ledger, services, request, stopping, meters)
                 await _run_graph(graph)
                 await _catch_up(registry, ledger, run)

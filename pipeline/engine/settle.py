@@ -3,7 +3,7 @@
 Rules (identity, versions, duplicates): a document stands for (flow, partner, set, company, object, business key), once for each
 sink it goes to. A new version exists when a source field used in the last document has another value now; a guide's edit makes none.
 It amends only what was sent: a version of something that never left is an original. A record that a filter leaves out after a document
-of it was sent is held, never dropped in silence.
+of it was sent, or that its source has deleted, is held, never dropped in silence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from pipeline.engine.faults import explained
 from pipeline.engine.receipt import DEAD, HELD, Receipt
-from pipeline.record import Destination, Document, Fingerprint, Record
+from pipeline.record import Deleted, Destination, Document, Fingerprint, Record
 from pipeline.store.ledger import Identity
 from pipeline.store.rows import RANK, Fate, NewDocument, Previous, Problem
 
@@ -133,12 +133,23 @@ class Settlement:
         )  # fmt: skip
 
     def _left_out_after(self, record: Record, rule: str) -> Problem:
+        if isinstance(record.body, Deleted):
+            return _deleted_after(record, record.body, self._sent[identity_of(record)])
         return Problem(
             "held", "MLC-DOC-0003", "EDI desk", "The record is left out now, after a document of it was sent",
             f"{record.kind} {record.label}, {self._sent[identity_of(record)]}",
             f"the rule {rule!r} leaves it out; the partner still has the document",
             "tell the partner, or undo it on the far side; then replay this, which leaves it out for good",
         )  # fmt: skip
+
+
+def _deleted_after(record: Record, body: Deleted, sent: str) -> Problem:
+    return Problem(
+        "held", "MLC-DOC-0004", "AP", "The record was deleted at its source, after a document of it was sent",
+        f"{record.kind} {record.label or record.key}, {sent}",
+        f"{body.told or 'the source has it no more'}; the far side still has what was sent",
+        "tell the partner, or undo it on the far side; then replay this, which closes it",
+    )  # fmt: skip
 
 
 def identity_of(record: Record) -> Identity:

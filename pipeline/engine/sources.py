@@ -19,7 +19,7 @@ from pipeline.engine.services import Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
 from pipeline.errors import ConnectorError, DataError, EngineFault, Held, StageError, TransientError
 from pipeline.flow.model import Stage
-from pipeline.record import Page, Record, Window
+from pipeline.record import Deleted, Page, Record, Window
 from pipeline.retry import RetryPolicy, decide
 from pipeline.stage import Scoped, Settles
 from pipeline.store.ledger import Ledger
@@ -29,6 +29,8 @@ from pipeline.store.rows import PageCommit, millionths
 
 T = TypeVar("T")
 
+DELETED = "deleted"
+"""The rule that leaves out what is gone from its source."""
 PAGES_IN_FLIGHT = 4
 """How many pages of one source may be read and not yet settled: this bounds memory, whatever the size of a backfill."""
 
@@ -144,6 +146,9 @@ class SourceReader:
     def _settled_at_source(self, record: Record) -> bool:
         if isinstance(record.body, Held | StageError):
             settle(record, record.body, self.stage.name)
+            return True
+        if isinstance(record.body, Deleted):
+            record.receipt.exclude(record.row, DELETED, filter=self.stage.name)
             return True
         return False
 

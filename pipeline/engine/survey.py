@@ -46,7 +46,7 @@ def comparing(flow: Flow) -> list[Stage]:
 async def survey(flow: Flow, registry: Registry, services: Services, stopping: Stopping) -> list[Survey]:
     """Compares each comparing sink of the flow. Raises `ConnectorError` when a source cannot be read to its end."""
     async with AsyncExitStack() as stack:
-        built = await build_stages(flow, registry, services, stopping, stack)
+        built = await build_stages(flow, registry, None, services, stopping, stack)
         seen = _Seen(flow.name)
 
         def reader(stage: Stage, outputs: Outputs) -> SourceReader:

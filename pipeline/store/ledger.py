@@ -20,6 +20,7 @@ import msgspec
 
 from pipeline.clock import Clock
 from pipeline.errors import ConnectorError, LockHeld, UsageError
+from pipeline.record import Known
 from pipeline.stage import Allowance
 from pipeline.store.answers import Answers
 from pipeline.store.deliveries import Deliveries
@@ -199,6 +200,11 @@ class Ledger:
             (company, object_, key): f"{set_code} to {partner}, document {id_}"
             for company, object_, key, id_, partner, set_code in rows
         }
+
+    async def recall(self, flow: str, company: str, object: str, names: Sequence[str]) -> list[Known]:
+        """The records of this flow that were read by one of these names, as key or alias, as they were read last."""
+        values = (msgspec.json.encode(names).decode(), object, company, flow)
+        return [Known(*row) for row in await self._driver.fetch("known_records", values)]
 
     async def guarded(self, flow: str, guards: Sequence[str]) -> dict[tuple[str, str, str], list[tuple[Identity, int]]]:
         """Documents that share a guard, as (identity, document id) by (guard, partner, set)."""

@@ -98,7 +98,7 @@ class _PageWriter:
             )
         self.records.append(
             (id_, page.run, page.flow, record.company, record.object, record.key, record.label, record.digest,
-             record.currency, amount, fate.rank, fate.reason)
+             record.currency, amount, fate.rank, fate.reason, record.alias)
         )  # fmt: skip
         for new in fate.documents:
             document = self._document(new, record, amount)

@@ -41,8 +41,10 @@ class Reader:
         extra: Sequence[str] = (),
         needed: Sequence[str] = (),
         page_size: int = 0,
+        key: str = "RECORDNO",
     ) -> None:
         self.client = client
+        self._key = key
         self._wish = wish
         self._extra = tuple(name.upper() for name in extra)
         self._needed = tuple(needed)
@@ -52,17 +54,29 @@ class Reader:
         self._columns: dict[tuple[str, ...], Columns] = {}
         self._learning = anyio.Lock()
 
-    async def page(self, filter: Filter | None, order: tuple[str, ...]) -> Rows:
-        """One page. Raises as `IntacctClient.query`; an unknown field or a refused page size only when nothing helps."""
+    async def page(
+        self,
+        filter: Filter | None,
+        order: tuple[str, ...],
+        *,
+        newest_first: bool = False,
+        most: int = 0,
+        offset: int = 0,
+    ) -> Rows:
+        """One page, of ``most`` rows when that is less. Raises as `IntacctClient.query`; an unknown field or a refused page size only
+        when nothing helps.
+        """
         selection = await self._fields()
         while True:
-            size = self._page_size
+            size = min(self._page_size, most or self._page_size)
             question = Query(
                 object=self._wish.object,
                 fields=selection.fields,
                 filter=filter,
                 order=order,
+                newest_first=newest_first,
                 page_size=size,
+                offset=offset,
                 private=not self.client.config.location_id,
             )
             try:
@@ -79,13 +93,17 @@ class Reader:
                     raise
                 self._page_size = min(self._page_size, size // 2)
             else:
-                more = data.more
+                more = data.more and bool(data.rows or not offset)
                 if more and not data.rows:
                     raise _empty_page(self._wish.object)
                 return Rows(data.rows, more)
 
+    async def fields(self) -> tuple[str, ...]:
+        """What is asked for of each row in this company. Raises as `IntacctClient.query`."""
+        return (await self._fields()).fields
+
     async def matching(self, field: str, values: Iterable[str], *filters: Filter) -> list[Row]:
-        """Every row whose ``field`` is one of ``values``, by RECORDNO; each slice of values is paged to its end."""
+        """Every row whose ``field`` is one of ``values``, by the object's key; each slice of values is paged to its end."""
         parts = await concurrently([lambda part=part: self._slice(field, part, filters) for part in slices(values)])  # type: ignore[misc]
         return [row for part in parts for row in part]
 
@@ -105,12 +123,12 @@ class Reader:
         rows: list[Row] = []
         last: int | None = None
         while True:
-            behind = None if last is None else after("RECORDNO", str(last))
-            page = await self.page(all_of([among(field, values), *filters, behind]), ("RECORDNO",))
+            behind = None if last is None else after(self._key, str(last))
+            page = await self.page(all_of([among(field, values), *filters, behind]), (self._key,))
             rows += page.rows
             if not page.more:
                 return rows
-            last = _moved(self._wish.object, last, page.rows[-1].get("RECORDNO") or "")
+            last = _moved(self._wish.object, last, page.rows[-1].get(self._key) or "")
 
     async def _fields(self) -> Selection:
         async with self._learning:

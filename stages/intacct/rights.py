@@ -99,7 +99,8 @@ async def _first_record(client: IntacctClient, need: Need, definition: Definitio
     selection = select(need.wish, definition, need.extra, need.needed)
     while True:
         question = Query(
-            object=need.wish.object, fields=selection.fields, page_size=1, private=not client.config.location_id
+            object=need.wish.object, fields=selection.fields, order=need.wish.required[:1], page_size=1,
+            private=not client.config.location_id,
         )  # fmt: skip
         try:
             return selection, await client.query(question)
@@ -125,8 +126,13 @@ def _found(need: Need, definition: Definition | None, selection: Selection, data
 _REMIT = Need(wish=fields.CONTACT, without="a pay-to contact that is not its vendor's own comes without address")
 
 
+_CONTACTS = Need(wish=fields.CONTACT_CHANGE, without="an address that is changed without its vendor is not noticed")
+_DELETED = Need(wish=fields.AUDIT, without="what is deleted in Intacct is not noticed")
+
+
 def _vendors(settings: VendorsSettings) -> Sequence[Need]:
-    return (Need(wish=fields.VENDOR, extra=tuple(settings.fields), needed=(paging.STAMP,)),)
+    own = Need(wish=fields.VENDOR, extra=tuple(settings.fields), needed=(paging.STAMP,))
+    return (own, *((_CONTACTS,) if settings.contacts else ()), *((_DELETED,) if settings.deletions else ()))
 
 
 def _bills(settings: BillsSettings) -> Sequence[Need]:
@@ -138,6 +144,7 @@ def _bills(settings: BillsSettings) -> Sequence[Need]:
         Need(wish=fields.PURCHASE, without=held),
         Need(wish=fields.PURCHASE_LINE, without=held),
         _REMIT,
+        *((_DELETED,) if settings.deletions else ()),
     )
 
 

@@ -4,22 +4,25 @@ the business of `protocol`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 import anyio.lowlevel
 import msgspec
 
-from pipeline import Context, DataError, Held, Page, PermissionDenied, Record, Window
+from pipeline import Context, DataError, Held, Known, Page, PermissionDenied, Record, Window
 from stages.ap.model import Contact, Vendor
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.contacts import ContactChanges
+from stages.intacct.deletions import Deletions
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
 from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.reader import Reader
+from stages.intacct.trails import Trails
 
 T = TypeVar("T")
 MADE_BY_PURCHASING = "9.PO"
@@ -28,9 +31,14 @@ _SHARE = 50
 
 
 class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``fields`` are read besides the usual ones (custom fields, by their integration name). ``page_size`` 0: the connection's."""
+    """``fields`` are read besides the usual ones (custom fields, by their integration name). ``page_size`` 0: the connection's.
+
+    ``contacts`` also reads vendors whose contacts changed, ``deletions`` tells of those that were deleted.
+    """
 
     fields: list[str] = []
+    contacts: bool = True
+    deletions: bool = True
     page_size: int = 0
 
     def __post_init__(self) -> None:
@@ -38,10 +46,11 @@ class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class BillsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``fields`` and ``line_fields`` are read besides the usual ones, of the bill and of its lines."""
+    """``fields`` and ``line_fields`` are read besides the usual ones, of the bill and of its lines. ``deletions`` tells of deleted bills."""
 
     fields: list[str] = []
     line_fields: list[str] = []
+    deletions: bool = True
     page_size: int = 0
 
     def __post_init__(self) -> None:
@@ -49,18 +58,28 @@ class BillsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class VendorsSource:
-    """Vendors with their contacts, of every status. Order: (WHENMODIFIED, RECORDNO). Repeats within the overlap."""
+    """Vendors with their contacts, of every status. Order: (WHENMODIFIED, RECORDNO). Repeats within the overlap.
 
-    def __init__(self, client: IntacctClient, settings: VendorsSettings) -> None:
+    Behind them, in live reads, come those whose contacts changed, and those that were deleted; not without a ``context``.
+    """
+
+    def __init__(self, client: IntacctClient, settings: VendorsSettings, context: Context | None = None) -> None:
         self._client = client
         self.scope = client.config.company
         self._reader = Reader(
             client, fields.VENDOR, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
         )
         self._rules = rules(client, "VENDOR", {"document_date": "WHENCREATED"}, "WHENCREATED")
+        contacts = ContactChanges(context, self._numbered).trail if context and settings.contacts else None
+        self._deletions = Deletions(context, "VENDOR", "vendor", ("vendor",), self._alive) if context else None
+        deleted = self._deletions.trail if self._deletions and settings.deletions else None
+        self._trails = Trails(self._own, [trail for trail in (contacts, deleted) if trail])
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page. Raises as `IntacctClient.query`."""
+        return await self._trails.read(window, cursor)
+
+    async def _own(self, window: Window, cursor: dict[str, str] | None) -> Page:
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._reader, self._rules, window, cursor)
@@ -69,11 +88,18 @@ class VendorsSource:
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         keys, behind, more = key_slice(window, cursor)
         rows = {row.get("VENDORID") or "": row for row in await self._reader.matching("VENDORID", keys)}
-        records = [
-            self._record(rows[key]) if key in rows else self._wrap(key, key, gone("vendor", key), "")
-            for key in dict.fromkeys(keys)
-        ]
-        return Page(records, behind, more)
+        missing = [key for key in dict.fromkeys(keys) if key not in rows]
+        deleted = {record.key: record for record in await self._deletions.among(missing)} if self._deletions else {}
+        records = [self._record(rows[key]) for key in dict.fromkeys(keys) if key in rows]
+        lost = [self._wrap(key, key, gone("vendor", key), "") for key in missing if key not in deleted]
+        return Page([*records, *deleted.values(), *lost], behind, more)
+
+    async def _numbered(self, numbers: list[str]) -> list[Record]:
+        return [self._record(row) for row in await self._reader.matching("RECORDNO", numbers)]
+
+    async def _alive(self, known: Sequence[Known]) -> set[str]:
+        rows = await self._reader.matching("VENDORID", [each.key for each in known])
+        return {row.get("VENDORID") or "" for row in rows}
 
     def _record(self, row: Row) -> Record:
         key = row.get("VENDORID") or row["RECORDNO"] or ""
@@ -82,9 +108,9 @@ class VendorsSource:
             vendor = objects.vendor(source)
         except DataError as error:
             return self._wrap(key, row.get("NAME") or key, error, objects.digest(row))
-        return self._wrap(vendor.id, vendor.name, vendor, objects.digest(source))
+        return self._wrap(vendor.id, vendor.name, vendor, objects.digest(source), row["RECORDNO"] or "")
 
-    def _wrap(self, key: str, label: str, body: Vendor | DataError, digest: str) -> Record:
+    def _wrap(self, key: str, label: str, body: Vendor | DataError, digest: str, alias: str = "") -> Record:
         return Record(
             key=key,
             kind="vendor",
@@ -93,6 +119,7 @@ class VendorsSource:
             object="VENDOR",
             digest=digest,
             label=label,
+            alias=alias,
         )
 
 
@@ -110,9 +137,10 @@ class BillsSource:
 
     A bill's key is its RECORDNO; one made by Purchasing is keyed by its document's DOCID, because each edit of the document makes
     the bill anew under another RECORDNO. Such a bill without its document comes as `Held`, one that does not read as `DataError`.
+    Behind them, in live reads, come those that were deleted; not without a ``context``.
     """
 
-    def __init__(self, client: IntacctClient, settings: BillsSettings) -> None:
+    def __init__(self, client: IntacctClient, settings: BillsSettings, context: Context | None = None) -> None:
         self._client = client
         self.scope = client.config.company
         self._bills = Reader(
@@ -125,9 +153,16 @@ class BillsSource:
         self._rules = rules(
             client, "APBILL", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
         )
+        self._deletions = (
+            Deletions(context, "APBILL", "bill", ("apbill", "podocument"), self._alive) if context else None
+        )
+        self._trails = Trails(self._own, [self._deletions.trail] if self._deletions and settings.deletions else [])
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page, complete with lines, purchases and contacts. Raises as `IntacctClient.query`."""
+        return await self._trails.read(window, cursor)
+
+    async def _own(self, window: Window, cursor: dict[str, str] | None) -> Page:
         if cursor is None or cursor.get("done"):
             self._remit.forget()
         if window.keys:
@@ -138,14 +173,26 @@ class BillsSource:
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """Keys that are numbers are RECORDNOs, all others are DOCIDs of purchasing documents."""
         keys, behind, more = key_slice(window, cursor)
-        numbers = [key for key in keys if key.isascii() and key.isdigit()]
-        documents = await self._purchases.matching("DOCID", [key for key in keys if key not in set(numbers)])
-        bridges = [row["PRRECORDKEY"] for row in documents if row.get("PRRECORDKEY")]
-        rows = await self._bills.matching("RECORDNO", [*numbers, *(key for key in bridges if key is not None)])
+        rows, _ = await self._find(keys)
         records = await self._records(rows)
         found = {record.key for record in records} | {row["RECORDNO"] for row in rows}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
-        return Page([*records, *(self._wrap(key, {}, gone("bill", key)) for key in missing)], behind, more)
+        deleted = await self._deletions.among(missing) if self._deletions and missing else []
+        lost = [key for key in missing if key not in {record.key for record in deleted}]
+        return Page([*records, *deleted, *(self._wrap(key, {}, gone("bill", key)) for key in lost)], behind, more)
+
+    async def _find(self, keys: Iterable[str]) -> tuple[list[Row], dict[str, str]]:
+        """The bills of these keys, and for the keys that name documents, the bill of each."""
+        numbers = [key for key in keys if key.isascii() and key.isdigit()]
+        documents = await self._purchases.matching("DOCID", [key for key in keys if key not in set(numbers)])
+        bridges = {row["DOCID"] or "": row["PRRECORDKEY"] or "" for row in documents if row.get("PRRECORDKEY")}
+        return await self._bills.matching("RECORDNO", [*numbers, *bridges.values()]), bridges
+
+    async def _alive(self, known: Sequence[Known]) -> set[str]:
+        """An edit of a purchasing document deletes its bill and makes it anew: under its key it is still there."""
+        rows, bridges = await self._find({name for each in known for name in (each.key, each.alias) if name})
+        numbers = {row["RECORDNO"] for row in rows}
+        return {each.key for each in known if numbers & {each.key, each.alias, bridges.get(each.key)}}
 
     async def _records(self, rows: list[Row]) -> list[Record]:
         parts = await self._gather(rows)
@@ -204,6 +251,7 @@ class BillsSource:
         if row.get("MODULEKEY") == MADE_BY_PURCHASING and len(documents) != 1:
             return self._wrap(number, row, _unbridged(number, len(documents)))
         key = (documents[0].get("DOCID") if documents else None) or number
+        alias = number if key != number else ""
         try:
             header = self._bills.source(row)
             lines, generated = self._split(parts.lines.get(number, []))
@@ -220,9 +268,9 @@ class BillsSource:
                 remit_to=remit_to,
             )
         except DataError as error:
-            return self._wrap(key, row, error)
+            return self._wrap(key, row, error, alias=alias)
         digest = objects.digest(header, [line.source for line in bill.lines], purchase, remit_to)
-        return self._wrap(key, row, bill, digest)
+        return self._wrap(key, row, bill, digest, alias)
 
     def _split(self, rows: list[Row]) -> tuple[list[Source], list[Source]]:
         """The lines people entered, and those the books generated."""
@@ -232,12 +280,12 @@ class BillsSource:
     def _entries_of(self, documents: list[Row], parts: _BillParts) -> list[Row]:
         return parts.entries.get(documents[0]["RECORDNO"] or "", []) if documents else []
 
-    def _wrap(self, key: str, row: Row, body: object, digest: str = "") -> Record:
+    def _wrap(self, key: str, row: Row, body: object, digest: str = "", alias: str = "") -> Record:
         """A record; its amount and currency as far as the header reads, so that the books tie for what is held or dead too."""
         amount, currency = self._money(row)
         return Record(
             key=key, kind="bill", body=body, company=self._client.config.company, object="APBILL", amount=amount,
-            currency=currency, label=row.get("RECORDID") or "", digest=digest or objects.digest(row),
+            currency=currency, label=row.get("RECORDID") or "", digest=digest or objects.digest(row), alias=alias,
         )  # fmt: skip
 
     def _money(self, row: Row) -> tuple[Decimal | None, str]:
@@ -331,9 +379,9 @@ class RemitTo:
 
 def vendors_source(settings: VendorsSettings | None, context: Context) -> VendorsSource:
     """Builds `intacct.vendors`."""
-    return VendorsSource(context.connection, settings or VendorsSettings())
+    return VendorsSource(context.connection, settings or VendorsSettings(), context)
 
 
 def bills_source(settings: BillsSettings | None, context: Context) -> BillsSource:
     """Builds `intacct.bills`."""
-    return BillsSource(context.connection, settings or BillsSettings())
+    return BillsSource(context.connection, settings or BillsSettings(), context)

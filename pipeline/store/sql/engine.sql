@@ -23,8 +23,17 @@ from json_each(?) as k
 join documents d on d.flow = ? and d.object = k.value ->> 1 and d.key = k.value ->> 2 and d.company = k.value ->> 0
 where d.status in ('stored', 'sealed', 'delivered') and not exists (
     select 1 from dead_letters x where x.flow = d.flow and x.object = d.object and x.key = d.key and x.company = d.company
-    and x.code = 'MLC-DOC-0003' and x.state <> 'open')
+    and x.code in ('MLC-DOC-0003', 'MLC-DOC-0004') and x.state <> 'open')
 group by d.company, d.object, d.key;
+
+-- name: known_records
+with found as (
+    select k.value as name, r.key, max(r.id) as id from json_each(?1) as k
+    join records r on r.object = ?2 and r.key = k.value and r.company = ?3 and r.flow = ?4 group by k.value, r.key
+    union
+    select k.value, r.key, (select max(n.id) from records n where n.object = r.object and n.key = r.key and n.company = r.company and n.flow = r.flow)
+    from json_each(?1) as k join records r on r.object = ?2 and r.alias = k.value and r.alias <> '' and r.company = ?3 and r.flow = ?4)
+select distinct found.name, r.key, r.alias, r.label from found join records r on r.id = found.id;
 
 -- name: guarded_documents
 select d.guard, d.company, d.object, d.key, d.partner, d.set_code, d.id

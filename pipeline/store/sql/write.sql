@@ -14,8 +14,8 @@ update runs set finished_at = ?, status = ?, problem = ? where id = ?;
 insert into pages (id, run, source, number, currency, records, amount) values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_record
-insert into records (id, run, flow, company, object, key, label, digest, currency, amount, rank, reason)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+insert into records (id, run, flow, company, object, key, label, digest, currency, amount, rank, reason, alias)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_plan
 insert into plans (digest, fields, origins) values (?, ?, ?) on conflict do nothing;

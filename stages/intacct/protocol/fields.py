@@ -87,6 +87,16 @@ VENDOR = _wish(
     alternatives=_contact("CONTACTINFO") + _contact("PAYTOCONTACT"),
 )
 CONTACT = _wish("CONTACT", "RECORDNO CONTACTNAME", " ".join(CONTACT_FIELDS[1:]))
+CONTACT_CHANGE = _wish("CONTACT", "RECORDNO CONTACTNAME WHENMODIFIED", "")
+"""What tells that a contact was saved."""
+VENDOR_CONTACTS = _wish(
+    "VENDOR",
+    "RECORDNO VENDORID",
+    " ".join(f"{path}.CONTACTNAME" for path in (DISPLAY_CONTACT[0], PAY_TO[0], "RETURNTO")),
+    alternatives=tuple(f"{path}.CONTACTNAME" for path in (DISPLAY_CONTACT[1], PAY_TO[1], "RETURNTOCONTACT")),
+)
+"""Which contacts a vendor has."""
+AUDIT = _wish("AUDITHISTORY", "ID OBJECTTYPE OBJECTKEY ACCESSTIME", "USERID")
 PURCHASE = _wish(
     "PODOCUMENT",
     "RECORDNO DOCID PRRECORDKEY",

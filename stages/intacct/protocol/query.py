@@ -32,7 +32,9 @@ Filter = Compare | Group
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. ``order`` names fields, ascending unless ``newest_first``. ``private`` also shows what belongs to entities, from the top level."""
+    """One page. ``order`` names fields, ascending unless ``newest_first``. ``private`` also shows what belongs to entities, from the top level;
+    ``offset`` is only to step over what fails a page.
+    """
 
     object: str
     fields: tuple[str, ...]
@@ -40,6 +42,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[str, ...] = ("RECORDNO",)
     newest_first: bool = False
     page_size: int = 100
+    offset: int = 0
     private: bool = False
 
 
@@ -49,6 +52,10 @@ def all_of(parts: Iterable[Filter | None]) -> Filter | None:
     if len(present) < 2:
         return present[0] if present else None
     return Group("and", present)
+
+
+def both(one: Filter, other: Filter) -> Filter:
+    return Group("and", (one, other))
 
 
 def among(field: str, values: Iterable[str]) -> Compare:

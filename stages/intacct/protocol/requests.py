@@ -108,7 +108,7 @@ def query(question: Query) -> etree._Element:
     if question.private:
         _text(etree.SubElement(function, "options"), "showprivate", "true")
     _text(function, "pagesize", str(question.page_size))
-    _text(function, "offset", "0")
+    _text(function, "offset", str(question.offset))
     return function
 
 
