@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -11,16 +11,24 @@ from pipeline import (
     ConfigError,
     ConnectionSpec,
     Context,
+    Destination,
     Finding,
     Simulation,
     SimulatorOptions,
     SimulatorSpec,
     StageSpec,
+    Tell,
 )
 from stages.ap.partners import load_partners, partners_folder, required_partners
 from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient, connect
 from stages.sterling.config import MailboxSettings, PartnerSettings, SterlingConfig, checked_partners
+from stages.sterling.doctor import (
+    diagnose_connection,
+    diagnose_mailbox_sink,
+    diagnose_mailbox_source,
+    diagnose_partners,
+)
 from stages.sterling.mailbox_sink import MailboxSink
 from stages.sterling.mailbox_source import Box, MailboxSource
 from stages.sterling.partner_sink import PartnerSink
@@ -37,6 +45,16 @@ def _mailbox(settings: None, context: Context) -> MailboxSink:
 
 def _mailbox_source(settings: MailboxSettings | None, context: Context) -> MailboxSource:
     settings = settings or MailboxSettings()
+    return MailboxSource(context.connection, settings, _boxes(settings, context))
+
+
+async def _diagnose_mailbox_source(
+    settings: MailboxSettings | None, context: Context, destinations: Sequence[Destination], tell: Tell
+) -> None:
+    await diagnose_mailbox_source(_boxes(settings or MailboxSettings(), context), context, tell)
+
+
+def _boxes(settings: MailboxSettings, context: Context) -> list[Box]:
     boxes = [Box(addresses.mailbox_path(path, "of the flow")) for path in settings.mailboxes]
     if settings.partners:
         boxes += _answer_boxes(settings.partners, context)
@@ -49,7 +67,7 @@ def _mailbox_source(settings: MailboxSettings | None, context: Context) -> Mailb
             owner="EDI desk",
             code="MLC-STL-0334",
         )
-    return MailboxSource(context.connection, settings, boxes)
+    return boxes
 
 
 def _answer_boxes(setting: str, context: Context) -> list[Box]:
@@ -93,6 +111,7 @@ ADAPTER = Adapter(
             build=_partners,
             config=PartnerSettings,
             connection="sterling",
+            diagnose=diagnose_partners,
             doc="Makes trading partners in Sterling equal to their wanted state, matched by code.",
         ),
         StageSpec(
@@ -101,6 +120,7 @@ ADAPTER = Adapter(
             exactly_once=True,
             build=_mailbox,
             connection="sterling",
+            diagnose=diagnose_mailbox_sink,
             doc="Puts documents into partners' mailboxes, each exactly once.",
         ),
         StageSpec(
@@ -110,6 +130,7 @@ ADAPTER = Adapter(
             config=MailboxSettings,
             connection="sterling",
             lint=_lint_mailbox,
+            diagnose=_diagnose_mailbox_source,
             doc="Reads the messages that partners left in mailboxes, each with its content.",
         ),
     ),
@@ -119,6 +140,7 @@ ADAPTER = Adapter(
             config=SterlingConfig,
             open=connect,
             check=_check,
+            diagnose=diagnose_connection,
             doc="IBM Sterling B2B Integrator through its B2B REST APIs (/B2BAPIs/svc).",
         ),
     ),

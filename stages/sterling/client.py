@@ -277,26 +277,31 @@ class SterlingClient:
             problem = str(reason)
         raise no_token(call.where, problem)
 
-    async def _refuse_administrator(self) -> None:
-        """Administrators bypass mailbox permissions: tests pass, production fails, and a leak gives everything away.
-
-        An account that may not read itself is a least-privilege account, which is what we want.
+    async def account(self) -> Mapping[str, Any] | None:
+        """What Sterling tells of the connection's own account. None when it is not named, or may not read itself: a least-privilege
+        account, which is what we want.
         """
-        account = self.config.self_account
-        if not account or self.config.allow_administrator:
-            log.info("sterling: the account's rights are not checked")
-            return
-        path = addresses.item("useraccounts", account)
+        if not self.config.self_account:
+            return None
+        path = addresses.item("useraccounts", self.config.self_account)
         call = self._call("GET", path, "read its own account", writes=False)
         try:
             answer = await self._judged(call, "GET", path, accept=(403, 404))
         except NotFoundError:
+            return None
+        account = self._parsed(answer, call) if answer.ok else None
+        return account if isinstance(account, Mapping) else None
+
+    async def _refuse_administrator(self) -> None:
+        """Administrators bypass mailbox permissions: tests pass, production fails, and a leak gives everything away."""
+        if not self.config.self_account or self.config.allow_administrator:
+            log.info("sterling: the account's rights are not checked")
             return
-        if not answer.ok:
-            return
-        found = administrator_rights(self._parsed(answer, call), self.config.administrator_groups)
+        found = administrator_rights(await self.account(), self.config.administrator_groups)
         if found:
-            raise administrator(account, found, call.where)
+            raise administrator(
+                self.config.self_account, found, f"GET useraccounts at {URL(self.config.url).authority}"
+            )
 
 
 def page_rows(page: Any) -> list[Mapping[str, Any]]:

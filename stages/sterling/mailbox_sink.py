@@ -89,7 +89,7 @@ class MailboxSink:
                 return _forbidden(mailbox)
             batch = self._client.config.upload == "messagebatches"
             if batch and lacks_collection(error) and await mailbox_view.lacks_batches(self._client):
-                return _no_batches()
+                return no_batches()
         except StageError:
             return error
         return error
@@ -147,7 +147,8 @@ def _forbidden(mailbox: str) -> PermissionDenied:
     )
 
 
-def _no_batches() -> ConfigError:
+def no_batches() -> ConfigError:
+    """Told by the sink when an upload was refused, and by `doctor` before."""
     return ConfigError(
         "This level of Sterling has no messagebatches",
         where="the connection's `upload`",

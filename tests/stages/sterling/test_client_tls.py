@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 from pipeline import ConfigError, TransientError
 from stages.sterling.client import connect
 from stages.sterling.config import Tls
+from stages.sterling.doctor import diagnose_connection
 
 # TLS, against a real server with a private authority.
 
@@ -126,3 +127,21 @@ async def test_unusable_tls_file_is_a_setting_to_mend(settings, context, tls):
     with pytest.raises(ConfigError, match="TLS file"):
         async with connect(settings(tls=tls), context):
             pass
+
+
+@pytest.mark.parametrize(
+    ("tls", "state"),
+    [({}, "failed"), ({"ca_file": "ca.pem"}, "ok"), ({"verify": False}, "warning"), ({"ca_file": "no.pem"}, "failed")],
+)
+async def test_doctor_tells_what_tls_rests_on(far, authority, context, settings, tls, state):
+    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    server = TestServer(application_of(far), host="127.0.0.1")
+    await server.start_server(ssl=server_context)
+    told = []
+    try:
+        config = settings(url=f"https://127.0.0.1:{server.port}/B2BAPIs/svc", tls=Tls(**tls))
+        await diagnose_connection(config, msgspec.structs.replace(context, folder=authority), told.append)
+    finally:
+        await server.close()
+    assert {line.name: line.state for line in told}["TLS"] == state
