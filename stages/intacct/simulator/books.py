@@ -18,7 +18,7 @@ from stages.ap.seed.world import (
     SeedVendor,
     World,
 )
-from stages.intacct.simulator.model import ObjectType
+from stages.intacct.simulator.model import Field, Getter, ObjectType, Value
 from stages.intacct.simulator.objects import OBJECTS, ROWS
 from stages.intacct.simulator.rows import (
     AuditRow,
@@ -43,26 +43,35 @@ class Books:
     """All tables of one company.
 
     ``zone`` shifts WHENMODIFIED against UTC as a company set to another zone shows it; the time of creation stays UTC.
-    ``hidden`` names fields this company does not have, as ``OBJECT.FIELD``.
+    ``hidden`` names fields this company does not have, ``custom`` text fields of its own, both as ``OBJECT.FIELD``.
     """
 
     def __init__(
-        self, world: World, clock: Clock, *, zone: timedelta = timedelta(0), hidden: Collection[str] = ()
+        self,
+        world: World,
+        clock: Clock,
+        *,
+        zone: timedelta = timedelta(0),
+        hidden: Collection[str] = (),
+        custom: Collection[str] = (),
     ) -> None:
         self.world = world
         self._clock = clock
         self._zone = zone
-        self.types = {name: _without(type, hidden) for name, type in OBJECTS.items()}
+        self.types = {name: _as_here(type, hidden, custom) for name, type in OBJECTS.items()}
         self.tables = {name: Table(type) for name, type in self.types.items()}
         self.vendors: dict[str, VendorRow] = {}
         self._entities: dict[str, EntityRow] = {}
         self._terms: dict[str, TermRow] = {}
         self._contacts: dict[str, ContactRow] = {}
         self._purchases: dict[str, PurchaseRow] = {}
+        self._masters: dict[tuple[str, str], MasterRow] = {}
         self._bill_of_purchase: dict[str, int] = {}
         self._bills_of_vendor: dict[str, dict[int, BillRow]] = {}
         self._lines = _FIRST_LINE
         self._last_bill = 0  # a record number is never given twice
+        self._set: dict[tuple[str, int], dict[str, Value]] = {}
+        self._settable: dict[str, set[str]] = {}
         self._uncommitted: list[tuple[datetime, Callable[[], object]]] = []
         self.unreadable: set[tuple[str, int]] = set()  # rows that fail whatever page they are on
         self._load()
@@ -106,6 +115,9 @@ class Books:
     def term(self, name: str) -> TermRow | None:
         return self._terms.get(name)
 
+    def master(self, object: str, id: str) -> MasterRow | None:
+        return self._masters.get((object, id))
+
     def contact(self, contact: SeedContact | None) -> ContactRow | None:
         return self._contacts.get(contact.name) if contact else None
 
@@ -142,12 +154,14 @@ class Books:
         self._vendors_changed()
 
     def put_bill(self, bill: SeedBill) -> None:
-        """Adds the bill with new line records, or replaces the one with its record."""
+        """Adds the bill, or replaces the one with its record; a line that stays in its place keeps its record."""
+        numbers: dict[int, int] = {}
         if bill.record in self.tables["APBILL"].rows:
+            numbers = {line.line.number: line.record for line in self.bill(bill.record).lines}
             self.drop_bill(bill.record)
         self._last_bill = max(self._last_bill, bill.record)
         row = BillRow(self, bill)
-        row.lines = [BillLineRow(row, self._next_line(), line) for line in bill.lines]
+        row.lines = [BillLineRow(row, numbers.get(line.number) or self._next_line(), line) for line in bill.lines]
         self._put_all(row, row.lines)
         self._put_term(bill.terms)
         self._bills_of_vendor.setdefault(bill.vendor, {})[bill.record] = row
@@ -165,7 +179,8 @@ class Books:
 
     def put_master(self, master: SeedMaster) -> None:
         """Adds the account or the dimension's value, or replaces the one with its record."""
-        self.tables[master.object].put(MasterRow(self, master))
+        row = self._masters[master.object, master.id] = MasterRow(self, master)
+        self.tables[master.object].put(row)
 
     def drop_bill(self, record: int) -> SeedBill:
         """Takes the bill and its lines away. Returns it; KeyError when there is none."""
@@ -202,6 +217,9 @@ class Books:
         """The purchasing document. KeyError when there is none."""
         return self._purchases[id].seed
 
+    def purchase_row(self, id: str) -> PurchaseRow | None:
+        return self._purchases.get(id)
+
     def put_purchase(self, purchase: SeedPurchase) -> None:
         """Adds the document with new line records, or replaces the one of its id."""
         known = self._purchases.get(purchase.id)
@@ -227,6 +245,31 @@ class Books:
         """A record number for a bill, which no other will get."""
         self._last_bill += 1
         return self._last_bill
+
+    # Values that no seed has a place for
+
+    def values(self, object: str, record: int) -> dict[str, Value]:
+        """What was set of the record besides its seed."""
+        return dict(self._set.get((object, record), {}))
+
+    def set_values(self, object: str, record: int, values: dict[str, Value], *, replace: bool = False) -> None:
+        """From now on these fields of the record have these values, custom fields or any other. ``replace`` forgets earlier ones."""
+        known = {} if replace else self._set.get((object, record), {})
+        self._set[object, record] = known | values
+        fields = self.types[object].fields
+        for name in values.keys() - self._settable.get(object, set()):
+            self._settable.setdefault(object, set()).add(name)
+            fields[name] = msgspec.structs.replace(fields[name], take=self._or_set(object, fields[name]))
+        self.tables[object].changed()
+
+    def _or_set(self, object: str, field: Field) -> Getter:
+        take, name, kept = field.take, field.id, self._set
+
+        def taken(row: Row) -> Value:
+            values = kept.get((object, row.record))
+            return values[name] if values is not None and name in values else take(row)
+
+        return taken
 
     # Commits
 
@@ -292,6 +335,9 @@ def _named(contact: SeedContact | None) -> str:
     return contact.name if contact else ""
 
 
-def _without(type: ObjectType, hidden: Collection[str]) -> ObjectType:
+def _as_here(type: ObjectType, hidden: Collection[str], custom: Collection[str]) -> ObjectType:
+    """The type with the fields this company has."""
     kept = {name: field for name, field in type.fields.items() if f"{type.name}.{name}" not in hidden}
-    return msgspec.structs.replace(type, fields=kept)
+    own = [name.partition(".")[2] for name in custom if name.partition(".")[0] == type.name]
+    added = {name: Field(id=name, kind="TEXT", take=lambda _: None, custom=True) for name in own}
+    return msgspec.structs.replace(type, fields=kept | added)

@@ -59,6 +59,8 @@ class Result(msgspec.Struct, kw_only=True):
     status: str
     function: str
     controlid: str
+    key: str = ""
+    listtype: str = ""
     data: etree._Element | None = None
     errors: tuple[GatewayError, ...] = ()
 
@@ -244,6 +246,13 @@ def add_result(operation: etree._Element, result: Result) -> None:
         add(element, "status", result.status)
     add(element, "function", result.function)
     add(element, "controlid", result.controlid)
+    if result.key:
+        add(element, "key", result.key)
+    if result.listtype:
+        counted = 0 if result.data is None else len(result.data)
+        listed = add(element, "listtype", result.listtype)
+        for name, value in (("start", 0), ("end", max(0, counted - 1)), ("total", counted)):
+            listed.set(name, str(value))
     if result.data is not None:
         element.append(result.data)
     if result.errors:

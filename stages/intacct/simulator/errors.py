@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+from lxml import etree
 
 SCHEMA = "XL03000003"  # not well-formed, or not what the schema allows
 IDENTITY = "XL03000006"  # sender, login, session, and fields that cannot be queried
@@ -11,6 +14,7 @@ NO_OBJECT = "XL03000009"
 NO_FIELD = "XL03000010"
 BUSINESS = "BL01001973"
 DENIED = "PL04000005"
+DATA = "DL02000001"
 
 
 class GatewayError(msgspec.Struct, frozen=True):
@@ -25,9 +29,20 @@ class GatewayError(msgspec.Struct, frozen=True):
 class FunctionRefused(Exception):
     """This function fails; others of its request need not."""
 
-    def __init__(self, errorno: str, text: str, *, description: str = "", correction: str = "") -> None:
+    def __init__(
+        self,
+        errorno: str,
+        text: str,
+        *,
+        description: str = "",
+        correction: str = "",
+        more: tuple[GatewayError, ...] = (),
+    ) -> None:
         super().__init__(text)
         self.error = GatewayError(errorno, text, description, correction)
+        self.more = more  # what the layers above add to it
+        self.data: etree._Element | None = None  # of what was done all the same
+        self.undo: Callable[[], None] | None = None
 
 
 class RequestRefused(Exception):

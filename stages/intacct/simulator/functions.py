@@ -1,4 +1,7 @@
-"""The functions a request may call, by name, and the ``data`` each puts into its result. No envelope, no sessions' rules."""
+"""The functions a request may call, by name, and those that read records: query, readByQuery, readMore, read, readByName.
+
+No envelope, no sessions' rules.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,19 @@ from typing import Any
 import msgspec
 from lxml import etree
 
+from stages.intacct.simulator.answer import Answer
 from stages.intacct.simulator.books import Books
-from stages.intacct.simulator.elements import children, elements, number, text
+from stages.intacct.simulator.describing import Describing
+from stages.intacct.simulator.elements import children, number, text
 from stages.intacct.simulator.envelope import add, records
-from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused, schema_violation
+from stages.intacct.simulator.errors import DATA, NO_OBJECT, FunctionRefused, schema_violation
 from stages.intacct.simulator.filters import compiled, spans
 from stages.intacct.simulator.model import Field, ObjectType, show
 from stages.intacct.simulator.query import DEFAULT_PAGE, arranged, check_readable, read_query, run, visible
 from stages.intacct.simulator.rows import Row
 from stages.intacct.simulator.sessions import Session
 from stages.intacct.simulator.statement import failed, read_statement
+from stages.intacct.simulator.writing import Writing
 
 _LARGEST_LEGACY_PAGE = 1000
 _MOST_KEYS = 100
@@ -37,18 +43,12 @@ class ResultSet(msgspec.Struct, kw_only=True):
     opened: datetime
 
 
-class Answer(msgspec.Struct, kw_only=True):
-    """A function's success. ``facts`` go to the effects log."""
-
-    data: etree._Element | None = None
-    facts: dict[str, Any] = {}
-    undo: Callable[[], None] | None = None
-
-
 class Functions:
-    """Runs functions on the books. ``missing`` says what `read` does about a key it cannot see: omit it, or fail."""
+    """Runs functions on the books. ``denied`` are the objects the user has no rights to; ``missing`` says what `read` does about a key it cannot see: omit it, or fail."""
 
-    def __init__(self, books: Books, rng: random.Random, *, keep: timedelta, missing: str) -> None:
+    def __init__(
+        self, books: Books, rng: random.Random, *, keep: timedelta, missing: str, denied: frozenset[str]
+    ) -> None:
         self._books = books
         self._rng = rng
         self._keep = keep
@@ -60,9 +60,8 @@ class Functions:
             "readMore": self._read_more,
             "read": self._read,
             "readByName": self._read_by_name,
-            "lookup": self._lookup,
-            "inspect": self._inspect,
-            "update": self._update,
+            **Describing(books, denied=denied).functions(),
+            **Writing(books).functions(),
         }
 
     def call(self, name: str, element: etree._Element, session: Session, now: datetime) -> Answer:
@@ -188,7 +187,7 @@ class Functions:
         rows = {show(field.take(row)): row for row in self._candidates(type, field, keys) if sees(row)}
         missing = [key for key in keys if key not in rows]
         if missing and self._missing == "fail":
-            raise FunctionRefused("DL02000001", f"Object {type.name} with key {missing[0]} not found")
+            raise FunctionRefused(DATA, f"Object {type.name} with key {missing[0]} not found")
         return [rows[key] for key in dict.fromkeys(keys) if key in rows]
 
     def _candidates(self, type: ObjectType, field: Field, keys: list[str]) -> list[Row]:
@@ -211,72 +210,6 @@ class Functions:
                     inner = etree.SubElement(collection, owned.element)
                     for field in self._books.types[owned.object].fields.values():
                         add(inner, field.id, show(field.take(line)))
-
-    # lookup and inspect
-
-    def _lookup(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        parts = children(element, ("object", "docparid"))
-        type = self._books.types.get(text(parts["object"]).upper()) if "object" in parts else None
-        if type is None:
-            raise FunctionRefused(NO_OBJECT, "Object definition not found")
-        data = etree.Element("data", listtype="All", count="1")
-        described = etree.SubElement(data, "Type", Name=type.name, DocumentType="")
-        fields = etree.SubElement(described, "Fields")
-        for field in type.fields.values():
-            _add_description(fields, field)
-        relations = etree.SubElement(described, "Relationships")
-        for relation in type.relations:
-            each = etree.SubElement(relations, "Relationship")
-            add(each, "OBJECTPATH", relation.path)
-            add(each, "OBJECTNAME", relation.object)
-            add(each, "LABEL", relation.path.title())
-            add(each, "RELATIONSHIPTYPE", "MANY2ONE")
-            add(each, "RELATEDBY", relation.by)
-        return Answer(data=data, facts={"object": type.name})
-
-    def _inspect(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        parts = children(element, ("object", "name"))
-        name = text(next(iter(parts.values()))) if parts else ""
-        if name == "*":
-            data = etree.Element("data", listtype="All", count=str(len(self._books.types)))
-            for each in self._books.types:
-                add(data, "type", each).set("typename", each)
-            return Answer(data=data, facts={"object": "*"})
-        type = self._legacy_type(name)
-        data = etree.Element("data", listtype="All", count="1")
-        fields = etree.SubElement(etree.SubElement(data, "Type", Name=type.name), "Fields")
-        for field in type.fields.values():
-            _add_inspected(fields, field, detailed=element.get("detail") == "1")
-        return Answer(data=data, facts={"object": type.name})
-
-    # update
-
-    def _update(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        """Sets free-text fields of one bill, which is enough to mark it as handled."""
-        records = elements(element)
-        if len(records) != 1 or str(records[0].tag).upper() != "APBILL":
-            raise schema_violation("Element 'update': one APBILL is expected")
-        given = {str(child.tag).upper(): text(child) for child in elements(records[0])}
-        record = given.pop("RECORDNO", "")
-        found = self._rows(self._books.types["APBILL"], [record], "RECORDNO", session) if record else []
-        if not found:
-            raise FunctionRefused(BUSINESS, f"Could not update APBILL record: {record or 'no RECORDNO'} not found")
-        before = self._books.bill(found[0].record).seed
-        changes: dict[str, Any] = {self._writable(name): value for name, value in given.items()}
-        self._books.put_bill(msgspec.structs.replace(before, modified=self._books.now(), **changes))
-        data = etree.Element("data", listtype="objects", count="1")
-        add(etree.SubElement(data, "apbill"), "RECORDNO", record)
-        return Answer(
-            data=data,
-            facts={"object": "APBILL", "record": before.record, "fields": sorted(given)},
-            undo=lambda: self._books.put_bill(before),
-        )
-
-    def _writable(self, name: str) -> str:
-        field = self._books.types["APBILL"].fields.get(name)
-        if field is None or not field.writable:
-            raise FunctionRefused(BUSINESS, f"Could not update APBILL record: {name} cannot be set")
-        return field.writable
 
 
 def _facts(type: ObjectType, count: int, total: int, **more: Any) -> dict[str, Any]:
@@ -301,38 +234,3 @@ def _add_nested(record: etree._Element, path: list[str], value: str) -> None:
         last = record[-1] if len(record) else None
         record = last if last is not None and last.tag == name else etree.SubElement(record, name)
     add(record, path[-1], value)
-
-
-def _add_description(fields: etree._Element, field: Field) -> None:
-    each = etree.SubElement(fields, "Field")
-    add(each, "ID", field.id)
-    add(each, "LABEL", field.label)
-    add(each, "DESCRIPTION", field.label)
-    add(each, "REQUIRED", show(field.required))
-    add(each, "READONLY", show(not field.writable))
-    add(each, "DATATYPE", field.kind)
-    if field.codes:
-        values = etree.SubElement(each, "VALIDVALUES")
-        for label, _ in field.codes:
-            add(values, "VALIDVALUE", label)
-    add(each, "ISCUSTOM", "false")
-
-
-def _add_inspected(fields: etree._Element, field: Field, *, detailed: bool) -> None:
-    if not detailed:
-        add(fields, "Field", field.id)
-        return
-    each = etree.SubElement(fields, "Field")
-    for name, value in (
-        ("Name", field.id),
-        ("GroupName", ""),
-        ("dataName", field.kind),
-        ("externalDataName", field.kind.lower()),
-        ("isRequired", show(field.required)),
-        ("isReadOnly", show(not field.writable)),
-        ("maxLength", "0"),
-        ("DisplayLabel", field.label),
-        ("Description", field.label),
-        ("id", ""),
-    ):
-        add(each, name, value)

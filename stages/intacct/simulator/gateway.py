@@ -17,6 +17,7 @@ from lxml import etree
 
 from pipeline import Clock
 from stages.ap.seed.world import World
+from stages.intacct.simulator.answer import Answer
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, text
 from stages.intacct.simulator.envelope import (
@@ -44,12 +45,15 @@ from stages.intacct.simulator.errors import (
     GatewayError,
     RequestRefused,
 )
-from stages.intacct.simulator.functions import Answer, Functions
+from stages.intacct.simulator.functions import Functions
 from stages.intacct.simulator.sessions import Session, Sessions
 
 PATH = "/ia/xml/xmlgw.phtml"
 SECOND_PATH = "/na07/ia/xml/xmlgw.phtml"
-_BILLABLE = frozenset({"query", "readByQuery", "readMore", "create", "update", "delete"})
+_BILLABLE = frozenset(
+    {"query", "readByQuery", "readMore", "create", "update", "delete"}
+    | {"create_bill", "update_bill", "delete_bill", "delete_vendor", "get_list"}
+)
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     missing_key: Literal["omit", "fail"] = "omit"
     zone_hours: float = 0  # what WHENMODIFIED is ahead of UTC
     hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
+    custom: frozenset[str] = frozenset()  # text fields of its own, as OBJECT.FIELD
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
     denied: frozenset[str] = frozenset()  # objects the user's role does not include
     absent: frozenset[str] = frozenset()  # objects of modules the company has not subscribed to
@@ -104,7 +109,9 @@ class Gateway:
     def __init__(self, world: World, clock: Clock, *, behaviour: Behaviour, seed: int) -> None:
         self.world = world
         self.behaviour = behaviour
-        self.books = Books(world, clock, zone=timedelta(hours=behaviour.zone_hours), hidden=behaviour.hidden)
+        self.books = Books(
+            world, clock, zone=timedelta(hours=behaviour.zone_hours), hidden=behaviour.hidden, custom=behaviour.custom
+        )
         self.counts = Counts()
         self.effects = Effects(clock)
         self._clock = clock
@@ -118,6 +125,7 @@ class Gateway:
             random.Random(f"rows {seed}"),
             keep=timedelta(seconds=behaviour.result_set_seconds),
             missing=behaviour.missing_key,
+            denied=behaviour.denied | behaviour.absent,
         )
         self._completed: set[tuple[str, str, str]] = set()
 
@@ -257,13 +265,12 @@ class Gateway:
                 )
             answer = self._call(function, visit, session, now)
         except FunctionRefused as refused:
-            return self._failure(function, refused), None
+            return self._failure(function, refused), Answer(undo=refused.undo)
         if visit.control.unique:
             done.append(identity)
         self.counts.billable += function.name in _BILLABLE
         self.effects.add(function.name, controlid=function.controlid, location=session.location, **answer.facts)
-        done_result = Result(status="success", function=function.name, controlid=function.controlid, data=answer.data)
-        return done_result, answer
+        return _success(function, answer), answer
 
     def _failure(self, function: Function, refused: FunctionRefused) -> Result:
         error = refused.error
@@ -271,7 +278,13 @@ class Gateway:
         # The identifier differs from reply to reply, so texts cannot be compared whole.
         marked = f"{error.description2} [Support ID: {self._texts.getrandbits(48):012X}%7E{self._texts.getrandbits(40):010X}]"
         error = msgspec.structs.replace(error, description2=marked.lstrip())
-        return Result(status="failure", function=function.name, controlid=function.controlid, errors=(error,))
+        return Result(
+            status="failure",
+            function=function.name,
+            controlid=function.controlid,
+            data=refused.data,
+            errors=(error, *refused.more),
+        )
 
     def _call(self, function: Function, visit: _Visit, session: Session, now: datetime) -> Answer:
         if function.name != "getAPISession":
@@ -316,6 +329,17 @@ class _Visit(msgspec.Struct, frozen=True):
     path: str
     base: str
     failing: GatewayError | None
+
+
+def _success(function: Function, answer: Answer) -> Result:
+    return Result(
+        status="success",
+        function=function.name,
+        controlid=function.controlid,
+        key=answer.key,
+        listtype=answer.listtype,
+        data=answer.data,
+    )
 
 
 def _aborted(function: Function) -> Result:

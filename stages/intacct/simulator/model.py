@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 Value = str | int | Decimal | bool | date | datetime | None
-Kind = Literal["TEXT", "INTEGER", "DECIMAL", "CURRENCY", "BOOLEAN", "DATE", "TIMESTAMP", "ENUM"]
+Kind = Literal["TEXT", "INTEGER", "DECIMAL", "PERCENT", "CURRENCY", "BOOLEAN", "DATE", "TIMESTAMP", "ENUM"]
 Getter = Callable[[Any], Any]
 
 _DATE = "%m/%d/%Y"
@@ -32,7 +32,19 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     take: Getter
     codes: tuple[tuple[str, str], ...] = ()
     required: bool = False
-    writable: str = ""  # the seed's attribute that `update` may set
+    writable: str = ""  # the seed's attribute behind it
+    read_only: bool = False
+    custom: bool = False
+
+    @property
+    def datatype(self) -> str:
+        """What `lookup` calls its kind: most enumerations are a text with valid values."""
+        return "TEXT" if self.kind == "ENUM" and self.codes else self.kind
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values it can have, when they are listed."""
+        return ("true", "false") if self.kind == "BOOLEAN" else tuple(label for label, _ in self.codes)
 
     @property
     def label(self) -> str:
@@ -139,6 +151,7 @@ _PARSERS: dict[Kind, Callable[[str], Value]] = {
     "ENUM": str,
     "INTEGER": _integer,
     "DECIMAL": _decimal,
+    "PERCENT": _decimal,
     "CURRENCY": _decimal,
     "BOOLEAN": _boolean,
     "DATE": _date,

@@ -63,6 +63,12 @@ class TermRow(Row):
         super().__init__(books, record)
         self.name = name
 
+    @property
+    def days(self) -> int | None:
+        """How long one may take to pay, as far as its name tells."""
+        number = self.name.rpartition(" ")[2]
+        return int(number) if number.isdecimal() else None
+
 
 class VendorRow(Row):
     __slots__ = ("seed",)
@@ -88,6 +94,10 @@ class MasterRow(Row):
     def __init__(self, books: Books, seed: SeedMaster) -> None:
         super().__init__(books, seed.record)
         self.seed = seed
+
+    @property
+    def parent(self) -> MasterRow | None:
+        return self.books.master(self.seed.object, self.seed.parent) if self.seed.parent else None
 
 
 class ContactRow(Row):
@@ -171,6 +181,10 @@ class BillRow(VendorMoneyRow):
     @property
     def from_purchasing(self) -> bool:
         return self.seed.purchase is not None or self.seed.purchase_missing
+
+    @property
+    def purchase(self) -> PurchaseRow | None:
+        return self.books.purchase_row(self.seed.purchase) if self.seed.purchase else None
 
     @property
     def remit_to(self) -> SeedContact | None:

@@ -6,8 +6,10 @@ from stages.intacct.simulator.model import ObjectType, Owned, Relation
 from stages.intacct.simulator.objects.columns import (
     ENTITY,
     FLAGS,
+    PRIORITIES,
     RECORD,
     Pairs,
+    blanks,
     constant,
     field,
     fields,
@@ -26,12 +28,13 @@ BILL_STATES: Pairs = (
     ("Partially Paid", "PP"),
     ("Paid", "P"),
     ("Reversed", "V"),
+    ("Reversal", "RV"),
+    ("No Value", "NV"),
+    ("Analyzing", "AN"),
 )
 _RAW = dict(BILL_STATES)
 
-_PAY_TO = Relation(
-    path="PAYTOCONTACT", object="CONTACT", by="BILLTOPAYTOKEY", follow=lambda r: r.books.contact(r.remit_to)
-)
+_PAY_TO = Relation(path="PAYTO", object="CONTACT", by="BILLTOPAYTOKEY", follow=lambda r: r.books.contact(r.remit_to))
 
 APBILL = ObjectType(
     name="APBILL",
@@ -60,16 +63,16 @@ APBILL = ObjectType(
             field("BASECURR", "TEXT", lambda r: r.base_currency),
             field("EXCHANGE_RATE", "DECIMAL", lambda r: r.rate),
             field("EXCH_RATE_DATE", "DATE", lambda r: r.seed.date),
-            field("EXCH_RATE_TYPE_ID", "TEXT", none),
-            field("TOTALENTERED", "CURRENCY", lambda r: r.base(r.seed.total)),
-            field("TOTALSELECTED", "CURRENCY", lambda r: r.base(r.selected)),
-            field("TOTALPAID", "CURRENCY", lambda r: r.base(r.paid)),
+            field("EXCH_RATE_TYPE_ID", "INTEGER", none),
+            field("TOTALENTERED", "DECIMAL", lambda r: r.base(r.seed.total)),
+            field("TOTALSELECTED", "DECIMAL", lambda r: r.base(r.selected)),
+            field("TOTALPAID", "DECIMAL", lambda r: r.base(r.paid)),
             field("TOTALDUE", "CURRENCY", lambda r: r.base(r.due)),
-            field("TRX_TOTALENTERED", "CURRENCY", lambda r: r.seed.total),
-            field("TRX_TOTALSELECTED", "CURRENCY", lambda r: r.selected),
-            field("TRX_TOTALPAID", "CURRENCY", lambda r: r.paid),
-            field("TRX_TOTALDUE", "CURRENCY", lambda r: r.due),
-            field("TRX_ENTITYDUE", "CURRENCY", lambda r: r.due),
+            field("TRX_TOTALENTERED", "DECIMAL", lambda r: r.seed.total),
+            field("TRX_TOTALSELECTED", "DECIMAL", lambda r: r.selected),
+            field("TRX_TOTALPAID", "DECIMAL", lambda r: r.paid),
+            field("TRX_TOTALDUE", "DECIMAL", lambda r: r.due),
+            field("TRX_ENTITYDUE", "DECIMAL", lambda r: r.due),
             field("INCLUSIVETAX", "BOOLEAN", constant(False)),
             field("TAXSOLUTIONID", "TEXT", none),
             field("BILLTOPAYTOCONTACTNAME", "TEXT", lambda r: r.remit_to.name if r.remit_to else None),
@@ -77,19 +80,27 @@ APBILL = ObjectType(
             field("BILLTOPAYTOKEY", "INTEGER", lambda r: getattr(r.books.contact(r.remit_to), "record", None)),
             field("SHIPTORETURNTOKEY", "INTEGER", none),
             field("ONHOLD", "BOOLEAN", lambda r: r.seed.on_hold),
-            field(
-                "PAYMENTPRIORITY",
-                "ENUM",
-                constant("Normal"),
-                (("Urgent", "u"), ("High", "h"), ("Normal", "n"), ("Low", "l")),
-            ),
+            field("PAYMENTPRIORITY", "ENUM", constant("normal"), PRIORITIES),
             field("PRBATCH", "TEXT", lambda r: f"Bills: {r.seed.date:%B %Y} Summary"),
             field("PRBATCHKEY", "INTEGER", lambda r: r.seed.date.year * 100 + r.seed.date.month),
             field("MODULEKEY", "TEXT", lambda r: "9.PO" if r.from_purchasing else "3.AP"),
             field("SUPDOCID", "TEXT", none),
             field("RECORD_URL", "TEXT", lambda r: f"https://www.example.com/ia/acct/ur.phtml?.r={r.record}"),
-            field("DUE_IN_DAYS", "INTEGER", lambda r: r.days_due),
+            field("DUE_IN_DAYS", "TEXT", lambda r: None if r.days_due is None else str(r.days_due)),
             field("SYSTEMGENERATED", "ENUM", constant("F"), FLAGS),
+            *blanks(
+                "TEXT",
+                "CONTACTTAXGROUP FORM1099TYPE FORM1099BOX VENDTYPE1099TYPE TERMVALUE PAYTO.TAXGROUP.NAME PAYTO.TAXID BILLBACKTEMPLATE "
+                "USERID CREATEDUSERID RECIPIENTEMAIL SENDEREMAIL EINVOICESTATUS",
+            ),
+            field("FINANCIALENTITY", "TEXT", none),
+            field("VENDORKEY", "TEXT", lambda r: str(r.vendor.record) if r.vendor else None),
+            field("DOCHDRKEY", "INTEGER", lambda r: r.purchase.record if r.purchase else None),
+            *blanks("INTEGER", "SCHOPKEY PAYTO.TAXGROUP.RECORDNO"),
+            *blanks("ENUM", "DOCSOURCE UPLOADSTATUS INVOICETYPE INVOICEMODE"),
+            *blanks("DECIMAL", "TRX_TOTALRETAINED TRX_TOTALRELEASED TOTALRETAINED"),
+            *blanks("PERCENT", "RETAINAGEPERCENTAGE"),
+            field("RETAINAGERELEASED", "BOOLEAN", constant(False)),
             *stamps(lambda r: r.seed.created, lambda r: r.seed.modified),
             *ENTITY,
         ]
@@ -97,7 +108,8 @@ APBILL = ObjectType(
     relations=(
         Relation(path="VENDOR", object="VENDOR", by="VENDORID", follow=lambda r: r.vendor),
         _PAY_TO,
-        Relation(path="APTERM", object="APTERM", by="TERMNAME", follow=lambda r: r.books.term(r.seed.terms)),
+        Relation(path="TERM", object="APTERM", by="TERMKEY", follow=lambda r: r.books.term(r.seed.terms)),
+        Relation(path="PODOCUMENT", object="PODOCUMENT", by="DOCHDRKEY", follow=lambda r: r.purchase),
     ),
     owned=(Owned(name="APBILLITEMS", element="apbillitem", object="APBILLITEM", rows=lambda r: r.lines),),
 )

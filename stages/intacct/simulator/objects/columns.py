@@ -12,12 +12,71 @@ Pairs = tuple[tuple[str, str], ...]
 
 STATUS: Pairs = (("active", "T"), ("inactive", "F"), ("active non-posting", "P"))
 FLAGS: Pairs = (("T", "T"), ("F", "F"))
+PRIORITIES: Pairs = (("urgent", "u"), ("high", "h"), ("normal", "n"), ("low", "l"))
 
 ZERO = Decimal(0)
 
 
+# What people or the gateway cannot set: keys, stamps, sums, and what is shown of other records.
+_READ_ONLY = frozenset(
+    [
+        "RECORDNO",
+        "RECORDTYPE",
+        "STATE",
+        "RAWSTATE",
+        "CREATEDBY",
+        "MODIFIEDBY",
+        "CREATEDBYLOGINID",
+        "MODIFIEDBYLOGINID",
+        "RECORD_URL",
+        "MEGAENTITYKEY",
+        "MEGAENTITYID",
+        "MEGAENTITYNAME",
+        "VENDORNAME",
+        "PRBATCHKEY",
+        "MODULEKEY",
+        "SYSTEMGENERATED",
+        "DUE_IN_DAYS",
+        "WHENDISCOUNT",
+        "TERMKEY",
+        "BILLTOPAYTOKEY",
+        "SHIPTORETURNTOKEY",
+        "DISPLAYCONTACTKEY",
+        "PAYTOKEY",
+        "TOTALENTERED",
+        "TOTALSELECTED",
+        "TOTALPAID",
+        "TOTALDUE",
+        "TRX_TOTALENTERED",
+        "TRX_TOTALSELECTED",
+        "TRX_TOTALPAID",
+        "TRX_TOTALDUE",
+        "TRX_ENTITYDUE",
+        "SUPERVISORNAME",
+        "CONTACTTAXGROUP",
+        "SCHOPKEY",
+        "DOCHDRKEY",
+        "USERID",
+        "CREATEDUSERID",
+    ]
+)
+
+
 def field(id: str, kind: Kind, take: Getter, codes: Pairs = (), *, required: bool = False, writable: str = "") -> Field:
-    return Field(id=id, kind=kind, take=take, codes=codes, required=required, writable=writable)
+    return Field(
+        id=id,
+        kind=kind,
+        take=take,
+        codes=codes,
+        required=required,
+        writable=writable,
+        read_only=id in _READ_ONLY or kind == "TIMESTAMP",
+    )
+
+
+def blanks(kind: Kind, names: str) -> list[Field]:
+    """Fields that companies of this kind have and leave empty."""
+    return [field(name, kind, none) for name in names.split()]
 
 
 def fields(fields: Iterable[Field]) -> dict[str, Field]:
@@ -82,9 +141,22 @@ def stamps(created: Getter, modified: Getter) -> list[Field]:
     return [
         field("AUWHENCREATED", "TIMESTAMP", lambda r: r.books.created_stamp(created(r))),
         field("WHENMODIFIED", "TIMESTAMP", lambda r: r.books.stamp(modified(r))),
+        *users(modified),
+    ]
+
+
+def users(modified: Getter) -> list[Field]:
+    """Who saved a record first and last."""
+    return [
         field("CREATEDBY", "INTEGER", constant(1)),
         field("MODIFIEDBY", "INTEGER", lambda r: 1 if modified(r) else None),
+        *blanks("TEXT", "CREATEDBYLOGINID MODIFIEDBYLOGINID"),
     ]
+
+
+def _entity_key(row: VendorRow | ContactRow | BillRow | PurchaseRow | PaymentRow) -> int | None:
+    entity = row.books.entity(row.entity)
+    return entity.record if entity else None
 
 
 def _entity_name(row: VendorRow | ContactRow | BillRow | PurchaseRow | PaymentRow) -> str | None:
@@ -93,6 +165,7 @@ def _entity_name(row: VendorRow | ContactRow | BillRow | PurchaseRow | PaymentRo
 
 
 ENTITY = [
+    field("MEGAENTITYKEY", "INTEGER", _entity_key),
     field("MEGAENTITYID", "TEXT", lambda r: r.entity or None),
     field("MEGAENTITYNAME", "TEXT", _entity_name),
 ]

@@ -6,13 +6,16 @@ from stages.ap.seed.world import SeedContact
 from stages.intacct.simulator.model import ObjectType, Relation
 from stages.intacct.simulator.objects.columns import (
     ENTITY,
+    PRIORITIES,
     RECORD,
     STATUS,
+    blanks,
     constant,
     contact_group,
     field,
     fields,
     none,
+    users,
 )
 from stages.intacct.simulator.rows import VendorRow
 
@@ -32,30 +35,26 @@ VENDOR = ObjectType(
         [
             RECORD,
             field("VENDORID", "TEXT", lambda r: r.seed.id, required=True),
-            field("NAME", "TEXT", lambda r: r.seed.name, required=True),
+            field("NAME", "TEXT", lambda r: r.seed.name, required=True, writable="name"),
             field("NAME1099", "TEXT", lambda r: r.seed.name if r.seed.tax_id else None),
-            field("TAXID", "TEXT", lambda r: r.seed.tax_id or None),
-            field("VENDORACCOUNTNO", "TEXT", lambda r: r.seed.account or None),
-            field("VENDTYPE", "TEXT", lambda r: r.seed.kind or None),
-            field("STATUS", "ENUM", lambda r: r.seed.status, STATUS),
+            field("TAXID", "TEXT", lambda r: r.seed.tax_id or None, writable="tax_id"),
+            field("VENDORACCOUNTNO", "TEXT", lambda r: r.seed.account or None, writable="account"),
+            field("VENDTYPE", "TEXT", lambda r: r.seed.kind or None, writable="kind"),
+            field("STATUS", "ENUM", lambda r: r.seed.status, STATUS, writable="status"),
             field("STATE", "ENUM", constant("Approved"), (("Approved", "A"), ("Submitted", "S"), ("Rejected", "R"))),
-            field("TERMNAME", "TEXT", lambda r: r.seed.terms or None),
-            field("CURRENCY", "TEXT", lambda r: r.seed.currency or None),
+            field("TERMNAME", "TEXT", lambda r: r.seed.terms or None, writable="terms"),
+            field("CURRENCY", "TEXT", lambda r: r.seed.currency or None, writable="currency"),
             field("CREDITLIMIT", "CURRENCY", none),
             field("TOTALDUE", "CURRENCY", lambda r: r.due),
-            field("ONETIME", "BOOLEAN", lambda r: r.seed.one_time),
+            field("ONETIME", "BOOLEAN", lambda r: r.seed.one_time, writable="one_time"),
             field("ONHOLD", "BOOLEAN", constant(False)),
             field("DONOTCUTCHECK", "BOOLEAN", constant(False)),
             field("ISINDIVIDUAL", "BOOLEAN", constant(False)),
-            field(
-                "PAYMENTPRIORITY",
-                "ENUM",
-                constant("Normal"),
-                (("Urgent", "u"), ("High", "h"), ("Normal", "n"), ("Low", "l")),
+            field("PAYMENTPRIORITY", "ENUM", constant("normal"), PRIORITIES),
+            *blanks(
+                "TEXT", "APACCOUNT APACCOUNTTITLE ACCOUNTLABEL OFFSETGLACCOUNTNO GLGROUP PARENTID PARENTNAME COMMENTS"
             ),
-            field("APACCOUNT", "TEXT", none),
-            field("PARENTID", "TEXT", none),
-            field("COMMENTS", "TEXT", none),
+            *blanks("INTEGER", "PARENTKEY"),
             # Saving a contact moves the contact's own WHENMODIFIED, not that of the vendors it belongs to.
             field("DISPLAYCONTACTKEY", "INTEGER", lambda r: getattr(r.books.contact(r.seed.contact), "record", None)),
             field("PAYTOKEY", "INTEGER", lambda r: getattr(r.books.contact(r.seed.pay_to), "record", None)),
@@ -65,8 +64,7 @@ VENDOR = ObjectType(
             *contact_group("RETURNTO.", none),
             field("WHENCREATED", "TIMESTAMP", lambda r: r.books.created_stamp(r.seed.created)),
             field("WHENMODIFIED", "TIMESTAMP", lambda r: r.books.stamp(r.seed.modified)),
-            field("CREATEDBY", "INTEGER", constant(1)),
-            field("MODIFIEDBY", "INTEGER", lambda r: 1 if r.seed.modified else None),
+            *users(lambda r: r.seed.modified),
             *ENTITY,
         ]
     ),
@@ -105,6 +103,12 @@ APTERM = ObjectType(
             RECORD,
             field("NAME", "TEXT", lambda r: r.name, required=True),
             field("DESCRIPTION", "TEXT", lambda r: r.name),
+            field("DUEDATE", "INTEGER", lambda r: r.days),
+            *blanks("ENUM", "DUEFROM DISCFROM DISCPERCAMN PEN_TYPES PENPERCAMN DISCCALCON"),
+            *blanks("INTEGER", "DISCDATE DISCAMOUNT DISCFUDGEDAYS PENAMOUNT PENFUDGEDAYS"),
+            *blanks("TIMESTAMP", "WHENCREATED WHENMODIFIED"),
+            *users(none),
+            *blanks("TEXT", "RECORD_URL"),
             field("STATUS", "ENUM", constant("active"), STATUS),
         ]
     ),
