@@ -19,6 +19,7 @@ from pipeline.errors import (
     ThrottledError,
     TransientError,
     Undetermined,
+    UsageError,
 )
 from pipeline.flow.duration import Duration
 from pipeline.flow.expression import Expression, ExpressionError
@@ -66,6 +67,7 @@ from pipeline.stage import (
     Metered,
     Names,
     Paint,
+    QuerySpec,
     Scoped,
     Settles,
     Shared,
@@ -128,6 +130,7 @@ __all__ = [
     "Page",
     "Paint",
     "PermissionDenied",
+    "QuerySpec",
     "RandomIds",
     "Record",
     "RefusedError",
@@ -153,6 +156,7 @@ __all__ = [
     "Tree",
     "Undetermined",
     "Upserts",
+    "UsageError",
     "Verdict",
     "Window",
     "parse_tree",

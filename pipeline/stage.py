@@ -369,6 +369,22 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, str] = {}
 
 
+class QuerySpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A verb an adapter adds that asks a system: ``ml-connector ADAPTER NAME ARGUMENT``. It changes nothing on the far side.
+
+    ``ask(client, argument, options)`` gets the open client of a connection of type ``connection``: of the flow file that the user
+    names, or of a shipped one. ``options`` are texts by name, "" when not given. It may raise `ConnectorError`.
+    """
+
+    name: str
+    help: str
+    connection: str
+    argument: str
+    argument_help: str
+    ask: Callable[[Any, str, Mapping[str, str]], Awaitable[CommandResult]]
+    options: Mapping[str, str] = {}
+
+
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter exports as ``ADAPTER`` through the entry-point group ``ml_connector.adapters``.
 
@@ -383,6 +399,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[ConnectionSpec, ...] = ()
     simulator: SimulatorSpec | None = None
     commands: tuple[CommandSpec, ...] = ()
+    queries: tuple[QuerySpec, ...] = ()
     readable: Callable[[bytes], list[str] | None] | None = None
     lines: Callable[[bytes], list[str] | None] | None = None
     excerpt: Callable[[bytes, bytes], bytes | None] | None = None

@@ -124,12 +124,14 @@ def main() -> None:
 
 def add_adapter_verbs() -> None:
     """The verbs of the installed adapters, a group each. Left out when a verb of our own is called: adapters take time to load."""
-    from pipeline.cli import adapters
+    from pipeline.cli import adapters, asking
     from pipeline.registry import load_registry
 
-    for name, verbs in adapters.groups(load_registry().adapters).items():
+    registry = load_registry()
+    offered, asked = adapters.groups(registry.adapters), asking.groups(registry)
+    for name in sorted({*offered, *asked}):
         group = typer.Typer(help=f"Verbs of the adapter {name}.", no_args_is_help=True)
-        for verb_name, function in verbs.items():
+        for verb_name, function in {**offered.get(name, {}), **asked.get(name, {})}.items():
             verb(function, verb_name, group=group)
         app.add_typer(group, name=name)
 

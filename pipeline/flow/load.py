@@ -55,6 +55,21 @@ def load_flow(
     return (None if report.failed else flow), report.sorted()
 
 
+def load_connections(path: Path, registry: Registry, environment: Mapping[str, str]) -> dict[str, Connection]:
+    """Only the connections of a flow file, whatever else is in it. Raises `FlowError` with what is wrong with
+    them; a variable that is not set is told when it is needed."""
+    text = read_text(path)
+    tree = parse_tree(text, shown(path), lenient=True)
+    report = Report(tree, path.parent, environment, live=False)
+    data = tree.data if isinstance(tree.data, dict) else {}
+    found = _Loading(path, text, report, registry)._connections(data.get("connections"))
+    if report.failed:
+        raise FlowError(
+            "The connections of the flow cannot be used", tuple(report.sorted()), where=str(path), code="MLC-FLOW-0000"
+        )
+    return found
+
+
 class _Loading:
     """One load. Each method reads one part of the file and reports what is wrong with it."""
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,8 @@ class Content:
 
     def render(self, record: Record) -> list[Document]:
         """One document: the ``payload`` of the body, or the body itself. Raises `DataError` when these are no bytes."""
-        payload = record.body if isinstance(record.body, bytes) else getattr(record.body, "payload", None)
+        body = record.body
+        payload = body if isinstance(body, bytes) else _member(body, "payload", None)
         if not isinstance(payload, bytes):
             raise DataError(
                 "the record has no bytes to pass on",
@@ -49,8 +51,8 @@ class Content:
                 owner="developer",
                 code="MLC-GEN-0021",
             )
-        partner = str(getattr(record.body, "partner", "")) or self._config.partner
-        place = int(getattr(record.body, "place", 0))  # of several documents of one record
+        partner = str(_member(body, "partner", "")) or self._config.partner
+        place = int(_member(body, "place", 0))  # of several documents of one record
         digest = hashlib.sha256(payload).hexdigest()
         return [
             Document(
@@ -79,6 +81,10 @@ class Content:
         """The record's key, the version where there are several, and the name it had: ``78_v2_prices.csv``."""
         key, _, label = documents[0].envelope["name"].partition("/")
         return f"{key}_v{documents[0].version}_{label}" if documents[0].version > 1 else f"{key}_{label}"
+
+
+def _member(body: Any, name: str, default: Any) -> Any:
+    return body.get(name, default) if isinstance(body, Mapping) else getattr(body, name, default)
 
 
 def _name(record: Record, place: int) -> str:

@@ -22,7 +22,8 @@ from pipeline import (
 from stages.ap.partners import load_partners, partners_folder, required_partners
 from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient, connect
-from stages.sterling.config import MailboxSettings, PartnerSettings, SterlingConfig, checked_partners
+from stages.sterling.commands import QUERIES
+from stages.sterling.config import MailboxSettings, PartnerSettings, ResourceSettings, SterlingConfig, checked_partners
 from stages.sterling.doctor import (
     diagnose_connection,
     diagnose_mailbox_sink,
@@ -33,6 +34,7 @@ from stages.sterling.mailbox_sink import MailboxSink
 from stages.sterling.mailbox_source import Box, MailboxSource
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.protocol import addresses
+from stages.sterling.resource_source import ResourceSource
 
 
 def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
@@ -68,6 +70,10 @@ def _boxes(settings: MailboxSettings, context: Context) -> list[Box]:
             code="MLC-STL-0334",
         )
     return boxes
+
+
+def _resource_source(settings: ResourceSettings, context: Context) -> ResourceSource:
+    return ResourceSource(context.connection, settings)
 
 
 def _answer_boxes(setting: str, context: Context) -> list[Box]:
@@ -133,6 +139,14 @@ ADAPTER = Adapter(
             diagnose=_diagnose_mailbox_source,
             doc="Reads the messages that partners left in mailboxes, each with its content.",
         ),
+        StageSpec(
+            name="sterling.resource",
+            verb="source",
+            build=_resource_source,
+            config=ResourceSettings,
+            connection="sterling",
+            doc="Reads any collection of Sterling: workflows, schedules, routing rules, documents and all others.",
+        ),
     ),
     connections=(
         ConnectionSpec(
@@ -144,5 +158,6 @@ ADAPTER = Adapter(
             doc="IBM Sterling B2B Integrator through its B2B REST APIs (/B2BAPIs/svc).",
         ),
     ),
+    queries=QUERIES,
     simulator=SimulatorSpec(name="sterling", start=_simulator),
 )

@@ -189,6 +189,17 @@ class MailboxSettings(_Settings, frozen=True, kw_only=True):
     overlap: Duration = Duration(3600.0)
 
 
+class ResourceSettings(_Settings, frozen=True, kw_only=True):
+    """``with`` of the source ``sterling.resource``: the collection as the B2B APIs call it, and how the server narrows it.
+
+    ``content`` is for ``documents``: each comes with its bytes as ``payload``.
+    """
+
+    resource: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{1,50}$")]
+    filter: dict[str, str] = {}
+    content: bool = False
+
+
 def checked(config: SterlingConfig) -> SterlingConfig:
     """The same settings, if a connection can be made with them safely. Raises `ConfigError`. Touches no file and no network."""
     _check_address(config.url, "url")

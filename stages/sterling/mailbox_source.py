@@ -7,15 +7,12 @@ with a higher id. The engine stores what a page brought before `MailboxSource.se
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import logging
-from base64 import b64decode
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import anyio
 import msgspec
 
 from pipeline import (
@@ -26,11 +23,12 @@ from pipeline import (
     Record,
     RefusedError,
     StageError,
-    TransientError,
     Window,
 )
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import MailboxSettings
+from stages.sterling.contents import NotBase64, payload
+from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.content import Format, format_of
 from stages.sterling.protocol.errors import lacks_collection
@@ -116,7 +114,7 @@ class MailboxSource:
         batch = _batch(self._waiting)
         if not batch and self._unreadable is not None:
             raise self._unreadable
-        records = await _all([self._record_of(path, seen) for path, seen in batch])
+        records = await gather([self._record_of(path, seen) for path, seen in batch])
         del self._waiting[: len(batch)]
         more = bool(self._waiting) or self._unreadable is not None
         return Page([record for record in records if record is not None], self._moved(positions, batch), more)
@@ -125,7 +123,7 @@ class MailboxSource:
         """Extracts what the page brought, if the settings want it. A message that cannot be extracted any more is left alone."""
         if self._settings.after != "extract":
             return
-        await _all([self._extract(record.key) for record in page.records])
+        await gather([self._extract(record.key) for record in page.records])
 
     # --- listing ---
 
@@ -139,7 +137,7 @@ class MailboxSource:
         if len(missing) > 0:
             log.info("sterling: mailboxes that are not there are not read: %s", ", ".join(missing))
         if self._client.config.list_by == "mailboxcontents":
-            found = await _all([self._contents(box, ids or {}) for box in readable])
+            found = await gather([self._contents(box, ids or {}) for box in readable])
             return {box.path.casefold(): rows for box, rows in zip(readable, found, strict=True)}
         return await self._messages(readable, ids or {})
 
@@ -164,7 +162,7 @@ class MailboxSource:
             path = seen.mailbox.casefold() if seen.mailbox else path_of.get(seen.mailbox_id, "")
             if path in found:
                 found[path].append(seen)
-        await _all([self._probe(box, ids) for box in boxes if not found[box.path.casefold()]])
+        await gather([self._probe(box, ids) for box in boxes if not found[box.path.casefold()]])
         return found
 
     async def _contents(self, box: Box, ids: Mapping[str, str]) -> list[Message]:
@@ -242,46 +240,28 @@ class MailboxSource:
             return record.replace(
                 body=_unusable(seen, box, f"It has {seen.size} bytes; {LARGEST_MESSAGE} are read at most.")
             )
-        text = await self._payload(seen)
-        if text is None:
-            return None
         try:
-            payload = (
-                text.encode() if self._settings.content == "text" else b64decode("".join(text.split()), validate=True)
-            )
-        except (binascii.Error, ValueError):
+            content = await self._payload(seen)
+        except NotBase64:
             return record.replace(
                 body=_unusable(seen, box, "Its content is not Base64; set `content: text` if the server gives text.")
             )
+        if content is None:
+            return None
         body = MailboxMessage(
             id=seen.id,
             mailbox=box.path,
             name=seen.name,
             partner=box.partner,
             received=seen.created,
-            format=format_of(payload),
-            payload=payload,
+            format=format_of(content),
+            payload=content,
         )
-        return record.replace(body=body, raw=payload, digest=hashlib.sha256(payload).hexdigest())
+        return record.replace(body=body, raw=content, digest=hashlib.sha256(content).hexdigest())
 
-    async def _payload(self, seen: Message) -> str | None:
+    async def _payload(self, seen: Message) -> bytes | None:
         document = seen.document or await self._document(seen.id)
-        if not document:
-            return None
-        path = f"{addresses.item('documents', document)}/actions/getpayload"
-        query = {"isPlainText": "true"} if self._settings.content == "text" else None
-        answer = await self._client.act(path, f"give the content of message {seen.id}", query)
-        if answer is None:
-            return None
-        if not isinstance(answer, Mapping) or not isinstance(answer.get("response"), str):
-            raise TransientError(
-                f"Sterling's answer holds no content of message {seen.id}",
-                where=path,
-                why="It should be an object with a text `response`.",
-                mend="It is asked for again.",
-                code="MLC-STL-0332",
-            )
-        return str(answer["response"])
+        return await payload(self._client, document, self._settings.content, f"message {seen.id}") if document else None
 
     async def _document(self, id_: str) -> str:
         """The document of a message whose row does not name it; empty when the message has gone."""
@@ -295,25 +275,6 @@ class MailboxSource:
             await self._client.act(path, f"extract message {id_}")
         except RefusedError as error:
             log.info("sterling: message %s was not extracted: %s", id_, error.why)
-
-
-async def _all(calls: Sequence[Awaitable[Any]]) -> list[Any]:
-    """The results in order, all calls at once (the client bounds them); the first failure is raised once all have ended."""
-    results: list[Any] = [None] * len(calls)
-    failures: list[StageError] = []
-
-    async def keep(place: int, call: Awaitable[Any]) -> None:
-        try:
-            results[place] = await call
-        except StageError as error:
-            failures.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        for place, call in enumerate(calls):
-            tasks.start_soon(keep, place, call)
-    if failures:
-        raise failures[0]
-    return results
 
 
 def _batch(waiting: Sequence[tuple[str, Message]]) -> list[tuple[str, Message]]:

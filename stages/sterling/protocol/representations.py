@@ -110,9 +110,20 @@ def message(row: Mapping[str, Any]) -> Message:
     )
 
 
+_KEYS = (
+    "_id", "id", "partnerName", "documentId", "routingChannelKey", "scheduleName", "name", "groupName", "userId", "userName",
+    "permissionName", "profileName", "wfcId",
+)  # fmt: skip
+
+
 def row_key(row: Mapping[str, Any]) -> str:
-    """What tells rows of one listing apart. Messages and sub-mailboxes share numbers, so the type counts too."""
-    key = text_of(row.get("_id")) or text_of(row.get("id")) or text_of(row.get("partnerName"))
+    """What tells rows of one listing apart. Messages and sub-mailboxes share numbers, so the type counts too.
+
+    Rows without `_id` are told apart by what their collection uses as key, and by their version where they have one.
+    """
+    key = next((text for name in _KEYS if (text := text_of(row.get(name)))), "")
     if not key:
         raise ValueError("a listed row has no id")
+    if not text_of(row.get("_id")) and (version := text_of(row.get("wfdVersion"))):
+        key = f"{key}/{version}"
     return f"{text_of(row.get('type'))}:{key}"

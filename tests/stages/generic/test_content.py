@@ -35,7 +35,7 @@ def rendered(
 
 def test_the_bytes_pass_as_they_are() -> None:
     payload = bytes(range(256))
-    for body in (payload, Body(payload)):
+    for body in (payload, Body(payload), {"payload": payload, "other": 1}):
         document, name = rendered(body)
         stored = Stored(1, document.set, document.partner, document.body, document.envelope, 1)
         assert Content(ContentConfig()).pack([stored], {}, None) == payload  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def test_a_long_name_keeps_its_end() -> None:
     assert rendered(b"", label="x" * 300 + ".csv")[1].endswith("xxx.csv")
 
 
-@pytest.mark.parametrize("body", [None, "text", {"payload": b""}, Body("text")])
+@pytest.mark.parametrize("body", [None, "text", {"payload": 1}, Body("text")])
 def test_what_has_no_bytes_is_refused(body: Any) -> None:
     with pytest.raises(DataError) as caught:
         rendered(body)
