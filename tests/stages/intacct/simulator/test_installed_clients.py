@@ -1,0 +1,120 @@
+"""Public clients themselves, unchanged but for their endpoint, against a simulator. Only with ``-m public_clients``: see CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from pipeline.testing import ManualClock
+from stages.ap.seed import SeedBill, World, build_world
+from stages.intacct.simulator import Behaviour, IntacctSimulator
+
+pytestmark = pytest.mark.public_clients
+
+CLIENTS = Path(__file__).parents[4] / ".clients"
+SCRIPTS = Path(__file__).parent / "clients"
+BILLS = 60
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def books() -> World:
+    return build_world(seed=3, bills=BILLS)
+
+
+async def _run(*command: str, environment: dict[str, str]) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        *command, env=os.environ | environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    seen: dict[str, Any] = json.loads(output)
+    return seen
+
+
+def _arguments(world: World, endpoint: str) -> tuple[str, ...]:
+    return (
+        endpoint,
+        world.sender,
+        world.sender_password,
+        world.company,
+        world.user,
+        world.user_password,
+        world.entities[0].id,
+    )
+
+
+def _visible(world: World) -> list[SeedBill]:
+    """The bills that a session of the first entity sees, by record."""
+    return sorted(_ours(world, world.bills), key=lambda bill: bill.record)
+
+
+def _ours(world: World, records: Iterable[T]) -> list[T]:
+    return [record for record in records if record.entity in {"", world.entities[0].id}]  # type: ignore[attr-defined]
+
+
+async def test_the_python_sdk_reads_and_writes(books):
+    if importlib.util.find_spec("sageintacctsdk") is None and not (CLIENTS / "python" / "sageintacctsdk").exists():
+        pytest.skip("sageintacctsdk is not installed: pip install --target .clients/python sageintacctsdk")
+    paths = {"PYTHONPATH": os.pathsep.join([str(CLIENTS / "python"), os.environ.get("PYTHONPATH", "")])}
+    # All but one of its parts go on asking the first endpoint, whatever the sign-in said.
+    behaviour = Behaviour(second_endpoint=False)
+    async with IntacctSimulator(books, ManualClock(books.now, autojump=True), behaviour=behaviour) as simulator:
+        arguments = _arguments(books, simulator.url)
+        seen = await _run(sys.executable, str(SCRIPTS / "sdk_python.py"), *arguments, environment=paths)
+
+    visible = [bill.record for bill in _visible(books)]
+    posted = [bill for bill in _visible(books) if bill.state in {"Posted", "Paid"}]
+    assert (seen["wrong password"], seen["unknown field"], seen["twice"]) == (
+        "InvalidTokenError",
+        "WrongParamsError",
+        "WrongParamsError",
+    )
+    assert seen["endpoint"] == simulator.url
+    assert (seen["bills"], seen["ordered"]) == (visible, sorted(visible, reverse=True))
+    assert seen["vendors"] == sorted(vendor.id for vendor in _ours(books, books.vendors))
+    assert seen["filtered"] == len(posted)
+    assert seen["by query"] == str(sum(bill.state == "Posted" for bill in posted))
+    assert seen["payments"] == len(_ours(books, books.payments)) > 0
+    assert (seen["lookup"], seen["created"], seen["renamed"], seen["deleted"]) == (
+        "APBILL",
+        "V-NEW",
+        "Renamed",
+        "success",
+    )
+    assert seen["marked"] == "success"
+
+
+async def test_the_javascript_sdk_follows_the_endpoint_reads_and_writes(books):
+    node = shutil.which("node")
+    if node is None or not (CLIENTS / "node_modules" / "@intacct" / "intacct-sdk").exists():
+        pytest.skip("@intacct/intacct-sdk is not installed: npm install --prefix .clients @intacct/intacct-sdk")
+    modules = {"NODE_PATH": str(CLIENTS / "node_modules")}
+    async with IntacctSimulator(books, ManualClock(books.now, autojump=True)) as simulator:
+        endpoint = simulator.url.replace("127.0.0.1", "api.intacct.com")
+        seen = await _run(node, str(SCRIPTS / "sdk_js.js"), *_arguments(books, endpoint), environment=modules)
+
+    visible = [bill.record for bill in _visible(books)]
+    chosen = [bill.record for bill in _visible(books) if bill.state in {"Posted", "Paid"} and bill.total > 0]
+    assert "Sign-in information is incorrect" in seen["wrongPassword"]
+    assert seen["endpoint"] == endpoint.replace("/ia/", "/na07/ia/")
+    assert (seen["query"]["count"], seen["query"]["total"]) == (3, len(chosen))
+    assert seen["query"]["first"]["RECORDNO"] == str(sorted(chosen)[-2])
+    assert sum(int(row["COUNT.RECORDNO"]) for row in seen["aggregates"]) == len(visible)
+    assert sorted(map(int, seen["readByQuery"])) == visible
+    assert [lines for _, lines in seen["read"]] == [True, True]
+    assert (seen["lookup"], seen["created"]) == ("VENDOR", "V-NEW")
+    assert "BL34000061" in seen["twice"] or "already exists" in seen["twice"]
+    assert seen["readByName"] == [["New & Co", "true", "new@example.com"]]
+    assert seen["bill"] == [["B-1", "changed", "12.5"]]
+    assert "completed before" in seen["repeated"]
+    assert "nobody" in seen["rolledBack"]
