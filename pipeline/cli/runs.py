@@ -19,11 +19,13 @@ from pipeline.cli.output import counted, joined, print_error, print_json, say
 from pipeline.cli.repeating import cadence, run_repeatedly
 from pipeline.cli.shipped import find_flow
 from pipeline.cli.summary import Summary
+from pipeline.cli.usage import estimate_json, print_estimate
 from pipeline.clock import SystemClock
+from pipeline.engine.estimate import estimate_flow
 from pipeline.engine.replay import ReplayPlan, plan_replay, release, request_for
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
-from pipeline.engine.services import Stopping
+from pipeline.engine.services import Services, Stopping
 from pipeline.errors import ConnectorError, UsageError
 from pipeline.flow.duration import Duration
 from pipeline.flow.model import Flow
@@ -68,10 +70,18 @@ async def run(
     again: Annotated[
         bool, typer.Option("--repeat", metavar="", help="The same, as often as the flow's `schedule` says.")
     ] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate", metavar="", help="Only count what a run would read, and what it would cost; nothing is sent."
+        ),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run a flow once, from where it left off; or again and again."""
     window = parse_window(since, until)
+    if estimate:
+        return await _estimate(flow, window, other=every is not None or again or rewrite, as_json=json)
     kind = "rewrite" if rewrite else "run"
     request = RunRequest(window=window, wait_seconds=parse_wait(wait), kind=kind, rewrite=rewrite)
     registry = load_registry()
@@ -96,6 +106,23 @@ async def run(
             code="MLC-CLI-0001",
         )
     return await run_repeatedly(once, cadence(load_checked(file, registry, os.environ), every))
+
+
+async def _estimate(flow: str, window: Window, *, other: bool, as_json: bool) -> int:
+    if other:
+        raise UsageError(
+            "An estimate runs nothing", why="--every, --repeat and --rewrite say how to run", mend="leave out one or the other",
+            code="MLC-CLI-0001",
+        )  # fmt: skip
+    registry = load_registry()
+    loaded = load_checked(find_flow(flow), registry, os.environ)
+    async with open_ledger(store_url(), SystemClock()) as ledger:
+        found = await estimate_flow(loaded, registry, ledger, Services.system(os.environ), window)
+    if as_json:
+        print_json(estimate_json(found))
+    else:
+        print_estimate(found)
+    return 0
 
 
 def _tell(summary: Summary, *, verbose: bool, as_json: bool, quiet: bool) -> None:

@@ -1,11 +1,12 @@
-"""How the meter is shown: what each account has used this month, of how many calls, and where that leads."""
+"""How the meter is shown: what each account has used this month and where that leads, and what a run would use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.cli.output import counted, say, table
+from pipeline.cli.output import counted, joined, say, table, tell
+from pipeline.engine.estimate import FlowEstimate
 from pipeline.engine.meter import Gauge
 
 
@@ -45,4 +46,50 @@ def gauge_json(gauge: Gauge) -> dict[str, Any]:
         "account": paid.account, "unit": paid.unit, "month": gauge.month.isoformat()[: len("2026-11")], "used": gauge.used,
         "allowance": paid.calls or None, "forecast": gauge.forecast, "level": gauge.level,
         "last_run": {"run": f"r-{gauge.run}", "used": gauge.run_used} if gauge.run else None,
+    }  # fmt: skip
+
+
+def print_estimate(found: FlowEstimate) -> None:
+    """Source by source what a run would take, and what that means for each account."""
+    rows = [
+        [each.stage, *(_numbers(each.estimate.records, each.estimate.pages, each.estimate.calls) if each.estimate else ("?", "?", "?")),
+         each.account, each.estimate.note if each.estimate else "cannot tell beforehand"]
+        for each in found.sources
+    ]  # fmt: skip
+    headings = ["SOURCE", "RECORDS", "PAGES", "CALLS", "ACCOUNT", "RESTS ON"]
+    table(headings, rows, right=["RECORDS", "PAGES", "CALLS"], wrap=["RESTS ON"], drop=["ACCOUNT", "RESTS ON"])
+    for gauge in found.gauges:
+        tell(_meaning(found, gauge))
+    spent = [f"{used:,} of {account}" for account, used in sorted(found.spent.items())]
+    say(joined(["nothing was read or sent", f"finding out took {joined(spent)}" if spent else ""], "; "))
+
+
+def _numbers(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"{number:,}" for number in numbers)
+
+
+def _meaning(found: FlowEstimate, gauge: Gauge) -> str:
+    """``Books ACME: a run would take about 58 calls, the check at its start included; 1,204 of 100,000 are used this month``."""
+    paid = gauge.allowance
+    take = f"{paid.account}: a run would take about {counted(found.calls(paid.account), paid.unit)}, the check at its start included"
+    return f"{take}; {gauge.used:,}{f' of {paid.calls:,}' if paid.calls else ''} are used this month"
+
+
+def estimate_json(found: FlowEstimate) -> dict[str, Any]:
+    """The object ``mlc.estimate/1``."""
+    return {
+        "schema": "mlc.estimate/1",
+        "flow": found.flow,
+        "sources": [
+            {
+                "stage": each.stage, "component": each.component, "account": each.account or None,
+                "records": each.estimate.records if each.estimate else None, "pages": each.estimate.pages if each.estimate else None,
+                "calls": each.estimate.calls if each.estimate else None, "note": each.estimate.note if each.estimate else "",
+            }
+            for each in found.sources
+        ],
+        "accounts": [
+            {"account": gauge.allowance.account, "calls": found.calls(gauge.allowance.account), "meter": gauge_json(gauge)} for gauge in found.gauges
+        ],
+        "spent": [{"account": account, "calls": used} for account, used in sorted(found.spent.items())],
     }  # fmt: skip

@@ -53,10 +53,10 @@ class Graph(msgspec.Struct):
 async def check_connections(flow: Flow, registry: Registry, services: Services) -> None:
     """Opens each connection the flow uses and signs in. Raises `ConnectorError` for the first that fails."""
     async with AsyncExitStack() as stack:
-        await _connect(flow, registry, services, Stopping(), stack)
+        await connect(flow, registry, services, Stopping(), stack)
 
 
-async def _connect(
+async def connect(
     flow: Flow,
     registry: Registry,
     services: Services,
@@ -64,7 +64,7 @@ async def _connect(
     stack: AsyncExitStack,
     meters: Meters | None = None,
 ) -> dict[str, Any]:
-    """The clients by connection name; they are closed with the stack."""
+    """The clients of the connections that stages go over, signed in to, by name; they are closed with the stack. ``meters`` watch them."""
     clients: dict[str, Any] = {}
     for connection in flow.connections:
         if any(stage.via == connection.name for stage in flow.stages):
@@ -90,7 +90,7 @@ async def build_stages(
     meters: Meters | None = None,
 ) -> dict[str, Any]:
     """Every component of the flow, built on its connection. ``meters`` watch the connections; without a ledger nothing is recalled."""
-    clients = await _connect(flow, registry, services, stopping, stack, meters)
+    clients = await connect(flow, registry, services, stopping, stack, meters)
     built = {}
     for stage in flow.stages:
         if stage.spec is not None:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import msgspec
 
-from pipeline import Context, DataError, Page, Record, Window
+from pipeline import Context, DataError, Estimate, Page, Record, Window
 from stages.ap.model import Account, Dimension
+from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import objects, paging
@@ -68,7 +69,7 @@ class MastersSource:
         name = name if name in self._masters else names[0]
         rows, behind, more = await next_page(
             self._readers[name],
-            rules(self._client, name, {"document_date": "WHENCREATED"}, ""),
+            self._rules(name),
             window,
             _part(cursor, name),
         )
@@ -77,6 +78,18 @@ class MastersSource:
         following = name if more else next(iter(names[names.index(name) + 1 :]), "")
         records = [self._record(name, row) for row in rows]
         return Page(records, kept | ({"next": following} if following else {}), bool(following))
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        """What reading would take, object by object. Raises as `Reader.count`."""
+        cursor = cursor or {}
+        names = list(self._masters)
+        left = names[names.index(cursor["next"]) :] if cursor.get("next") in self._masters else names
+        return estimating.alone(
+            [
+                await estimating.counted(self._readers[name], self._rules(name), window, _part(cursor, name))
+                for name in left
+            ]
+        )
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """A key does not say of which object it is: each is asked."""
@@ -90,6 +103,9 @@ class MastersSource:
         missing = [key for key in dict.fromkeys(keys) if key not in found]
         records += [self._wrap(first, key, gone("record", key), objects.digest(key)) for key in missing]
         return Page(records, behind, more)
+
+    def _rules(self, name: str) -> paging.Rules:
+        return rules(self._client, name, {"document_date": "WHENCREATED"}, "")
 
     def _record(self, name: str, row: Row) -> Record:
         master, reader = self._masters[name], self._readers[name]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline import Context, DataError, Page, Record, Window
+from pipeline import Context, DataError, Estimate, Page, Record, Window
 from stages.ap.model import Order
+from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
@@ -54,6 +55,18 @@ class OrdersSource:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._orders, self._rules, window, cursor, self._where)
         return Page(await self._records(rows), behind.cursor(), more)
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        """What reading would take, with lines. Raises as `Reader.count`."""
+        found = await estimating.counted(self._orders, self._rules, window, cursor, self._where)
+        lines = await estimating.per_record(self._entries, self._orders)
+        calls = found.pages + estimating.calls_for(found.lists(), lines)
+        return Estimate(
+            records=found.records,
+            pages=found.pages,
+            calls=calls,
+            note="lines as purchasing documents have them on average",
+        )
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         keys, behind, more = key_slice(window, cursor)

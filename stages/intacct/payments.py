@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from pipeline import Context, DataError, Page, PermissionDenied, Record, Window
+from pipeline import Context, DataError, Estimate, Page, PermissionDenied, Record, Window
 from stages.ap.model import Payment
+from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
@@ -62,6 +63,17 @@ class PaymentsSource:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._payments, self._rules, window, cursor)
         return Page(await self._records(rows), behind.cursor(), more)
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        """What reading would take, with details and what they settle. Raises as `Reader.count`."""
+        found = await estimating.counted(self._payments, self._rules, window, cursor)
+        details = await estimating.per_record(self._details, self._payments)
+        calls = found.pages + estimating.calls_for(found.lists(), details) + found.lists(details)
+        if await estimating.known(self._adjustments):
+            calls += found.lists()
+        return Estimate(
+            records=found.records, pages=found.pages, calls=calls, note="details as payments have them on average"
+        )
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         keys, behind, more = key_slice(window, cursor)

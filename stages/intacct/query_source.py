@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pipeline import Context, DataError, Page, Record, Window
+from pipeline import Context, DataError, Estimate, Page, Record, Window
+from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import objects, paging
@@ -68,6 +69,10 @@ class QuerySource:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._reader, self._rules, window, cursor, self._where)
         return Page([self._record(row) for row in rows], behind.cursor(), more)
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        """What reading would take. Raises as `Reader.count`."""
+        return estimating.alone([await estimating.counted(self._reader, self._rules, window, cursor, self._where)])
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """Exactly the keys asked for, whatever the filter says of them now."""

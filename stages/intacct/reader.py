@@ -102,6 +102,25 @@ class Reader:
         """What is asked for of each row in this company. Raises as `IntacctClient.query`."""
         return (await self._fields()).fields
 
+    @property
+    def page_size(self) -> int:
+        """How many records a page is asked for."""
+        return self._page_size
+
+    async def count(self, *filters: Filter | None) -> int:
+        """How many records there are, for the price of a page. Raises as `page`, and `ConfigError` when the gateway does not say."""
+        question = Query(
+            object=self._wish.object, fields=(self._key,), filter=all_of(filters), order=(self._key,), page_size=1, private=not self.client.config.location_id
+        )  # fmt: skip
+        data = await self.client.query(question)
+        if data.total is not None or data.remaining is not None:
+            return data.total if data.total is not None else (data.remaining or 0) + len(data.rows)
+        raise ConfigError(
+            f"Intacct does not say how many {self._wish.object} records there are", where=f"query of {self._wish.object}",
+            why="its reply has neither totalcount nor numremaining", mend="nothing: what a run takes cannot be told beforehand here",
+            code="MLC-INTACCT-0153",
+        )  # fmt: skip
+
     async def matching(self, field: str, values: Iterable[str], *filters: Filter) -> list[Row]:
         """Every row whose ``field`` is one of ``values``, by the object's key; each slice of values is paged to its end."""
         parts = await concurrently([lambda part=part: self._slice(field, part, filters) for part in slices(values)])  # type: ignore[misc]

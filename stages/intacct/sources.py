@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from math import ceil
 from typing import TypeVar
 
 import anyio.lowlevel
 import msgspec
 
-from pipeline import Context, DataError, Held, Known, Page, PermissionDenied, Record, Window
+from pipeline import Context, DataError, Estimate, Held, Known, Page, PermissionDenied, Record, Window
 from stages.ap.model import Contact, Vendor
+from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.contacts import ContactChanges
@@ -20,6 +22,7 @@ from stages.intacct.deletions import Deletions
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
+from stages.intacct.protocol.query import LARGEST_LIST, Compare
 from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.reader import Reader
 from stages.intacct.trails import Trails
@@ -84,6 +87,13 @@ class VendorsSource:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._reader, self._rules, window, cursor)
         return Page([self._record(row) for row in rows], behind.cursor(), more)
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        """What reading would take. Raises as `Reader.count`."""
+        return await self._trails.estimate(self._estimate, window, cursor)
+
+    async def _estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        return estimating.alone([await estimating.counted(self._reader, self._rules, window, cursor)])
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         keys, behind, more = key_slice(window, cursor)
@@ -169,6 +179,27 @@ class BillsSource:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._bills, self._rules, window, cursor)
         return Page(await self._records(rows), behind.cursor(), more)
+
+    async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        """What reading would take, with lines, purchases, vendors and contacts. Raises as `Reader.count`."""
+        return await self._trails.estimate(self._estimate, window, cursor)
+
+    async def _estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
+        found = await estimating.counted(self._bills, self._rules, window, cursor)
+        calls = found.pages + estimating.calls_for(found.lists(), await estimating.per_record(self._lines, self._bills))
+        purchased = await self._bills.count(Compare("equalto", "MODULEKEY", (MADE_BY_PURCHASING,)))
+        share = purchased / (await self._bills.count() or 1)
+        documents = found.lists(share)
+        calls += documents + estimating.calls_for(
+            documents, await estimating.per_record(self._entries, self._purchases)
+        )
+        calls += await self._remit.estimate(found)
+        return Estimate(
+            records=found.records,
+            pages=found.pages,
+            calls=calls,
+            note="lines, purchases and contacts as this company has them on average",
+        )
 
     async def _read_keys(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """Keys that are numbers are RECORDNOs, all others are DOCIDs of purchasing documents."""
@@ -328,6 +359,11 @@ class RemitTo:
         self._vendors: dict[str, Vendor] = {}
         self._contacts: dict[str, Contact] = {}
         self._readable = True
+
+    async def estimate(self, found: estimating.Counted) -> int:
+        """The calls for so many bills: vendors are looked up once each, contacts where a bill names a stranger."""
+        vendors = min(found.records, await estimating.known(self._vendor_reader))
+        return ceil(vendors / LARGEST_LIST) + (found.pages if found.records else 0)
 
     def forget(self) -> None:
         """A new run: addresses may have changed."""

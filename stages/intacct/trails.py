@@ -10,8 +10,9 @@ from datetime import timedelta, timezone
 
 import msgspec
 
-from pipeline import ConfigError, Context, Page, Record, RefusedError, Window
+from pipeline import ConfigError, Context, Estimate, Page, Record, RefusedError, Window
 from stages.intacct.client import IntacctClient
+from stages.intacct.estimating import counted
 from stages.intacct.pages import rules
 from stages.intacct.protocol import paging
 from stages.intacct.protocol.faults import UnreadableRows
@@ -28,6 +29,7 @@ Records = Callable[[list[Row]], Awaitable[list[Record]]]
 _WESTERNMOST = timezone(timedelta(hours=-12))
 """Where clocks are furthest behind: what is saved from now on has no earlier stamp."""
 _LIVE = Window()
+_CONCERNED = 2  # calls for the records that a page of a trail concerns
 _MOST_STEPS = 100  # rows in a row that cannot be read and are stepped over
 
 
@@ -78,6 +80,16 @@ class Trail:
             self._note(f"{self._missing}: {error.what} ({error.where}; {error.why})")
             return Page([], cursor, False)
 
+    async def estimate(self, cursor: Cursor) -> tuple[int, int]:
+        """The pages and calls that following it takes, the records it concerns at their usual number. Raises `TransientError`."""
+        if not cursor:
+            return 0, 1  # it is begun, and followed from the next run on
+        try:
+            found = await counted(self._reader, self._rules, _LIVE, cursor, self._where)
+        except (ConfigError, RefusedError):
+            return 1, 1
+        return found.pages, found.pages + (_CONCERNED if found.records else 0)
+
     async def _next(self, cursor: Cursor) -> tuple[list[Row], Position, bool]:
         place = paging.position(cursor, _LIVE, self._rules, await self._client.server_now())
         filter, order = paging.page_filter(place, _LIVE, self._rules)
@@ -126,6 +138,20 @@ class Trails:
         page = await self._trails[name].page(_part(cursor, name))
         kept = _without(cursor, name) | _named(name, page.cursor or {})
         return self._following(page.records, kept, name if page.more else self._after(name))
+
+    async def estimate(
+        self, own: Callable[[Window, Cursor | None], Awaitable[Estimate]], window: Window, cursor: Cursor | None
+    ) -> Estimate:
+        """What a run that goes on from there takes, given what its own object takes. Records that trails concern are not counted."""
+        if not window.live or not self._trails:
+            return await own(window, cursor)
+        cursor = cursor or {}
+        found = await own(
+            window, {key: text for key, text in cursor.items() if "." not in key and key != "next"} or None
+        )
+        costs = [await trail.estimate(_part(cursor, name)) for name, trail in self._trails.items()]
+        pages, calls = (sum(each) for each in zip(*costs, strict=True))
+        return msgspec.structs.replace(found, pages=found.pages + pages, calls=found.calls + calls)
 
     async def _own_page(self, window: Window, cursor: Cursor) -> Page:
         self._begun = True

@@ -280,6 +280,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "run small_bills.yaml",
         "check small_bills.yaml",
         "doctor small_bills.yaml",
+        "run small_bills.yaml --estimate",
         "docs --limit 1",
         "dead",
         "acks",
@@ -293,15 +294,19 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         found[" ".join([value["schema"], value.get("kind", "")]).strip()] = value
     # The example's documents expect no answer: what an item is made of is shown on an empty row.
     found["mlc.acks/1"]["items"] = [acknowledgement_json(dict.fromkeys(reports._ACKNOWLEDGEMENT))]
-    found["mlc.status/1"]["meters"] = [
-        gauge_json(
-            Gauge(allowance=Allowance(account="A"), month=date(2026, 11, 1), used=1, forecast=1, run=1, run_used=1)
-        )
-    ]
     # Comparing needs a far side: the printer is given what was found.
     differs = Drift(kind="differs", key="K", name="N", fields={"city": ("Salem", "Keene")})
     unknown = {"V-1": Problem("data", "MLC-AP-0003", "EDI desk", "what")}
     found["mlc.drift/1"] = drift_json([Compared("vendors", folder, Survey("written", 1, [differs], unknown))])
+    # The example uses nobody's calls: what a meter is made of is shown on one that is made up.
+    meter = gauge_json(
+        Gauge(allowance=Allowance(account="A"), month=date(2026, 11, 1), used=1, forecast=1, run=1, run_used=1)
+    )
+    found["mlc.status/1"]["meters"] = [meter]
+    found["mlc.estimate/1"] |= {
+        "accounts": [{"account": "A", "calls": 1, "meter": meter}],
+        "spent": [{"account": "A", "calls": 1}],
+    }
     return found
 
 

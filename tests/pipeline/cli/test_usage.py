@@ -72,3 +72,42 @@ async def test_the_count_of_a_run_is_that_of_the_gateway(
             assert (meter["used"], meter["account"]) == (total, "Intacct HARBORVALE")
         await runs.run(str(FLOWS / "vendors.yaml"))
         assert f"calls: {gateway.counts.billable - total} of Intacct HARBORVALE" in capsys.readouterr().out
+
+
+def test_an_estimate_runs_nothing_and_says_when_a_source_cannot_tell(desk: Any) -> None:
+    told = desk.run("--estimate", "--json")
+    assert (told.code, told.json["sources"][0]["records"]) == (0, None)
+    assert desk.sql("select count(*) from runs") == [(0,)]
+    assert "cannot tell beforehand" in desk.run("--estimate").out
+
+
+@pytest.mark.parametrize("other", [("--every", "2m"), ("--repeat",), ("--rewrite",)])
+def test_an_estimate_is_not_asked_for_with_how_to_run(desk: Any, other: tuple[str, ...]) -> None:
+    assert desk.run("--estimate", *other).code == 2
+
+
+async def test_an_estimate_says_what_a_run_then_takes_and_counts_what_it_took_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLC_STORE", f"sqlite:///{tmp_path}/ledger.db")
+    async with AsyncExitStack() as stack:
+        simulations: list[Any] = [
+            await stack.enter_async_context(s) for s in demo._simulators(load_registry(), 50, 1, {})
+        ]
+        for name, value in demo._merged(simulations).items():
+            monkeypatch.setenv(name, value)
+        gateway, sterling = sorted(simulations, key=lambda each: "Intacct" not in each.summary)
+        await runs.run(str(FLOWS / "vendors.yaml"), estimate=True, json=True)
+        (account,) = (told := json.loads(capsys.readouterr().out))["accounts"]
+        assert told["spent"] == [{"account": account["account"], "calls": gateway.counts.billable}]
+        assert account["meter"]["used"] == gateway.counts.billable
+        assert sterling.effects() == ()
+        spent = gateway.counts.billable
+        await runs.run(str(FLOWS / "vendors.yaml"), json=True)
+        assert json.loads(capsys.readouterr().out)["read"] == told["sources"][0]["records"]
+        assert account["calls"] == gateway.counts.billable - spent
+        assert sterling.effects() != ()
+        used = gateway.counts.billable
+        await runs.run(str(FLOWS / "vendors.yaml"), estimate=True)
+        assert f"{gateway.counts.billable:,} of 100,000 are used this month" in capsys.readouterr().out
+        assert gateway.counts.billable > used

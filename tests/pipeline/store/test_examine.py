@@ -58,3 +58,26 @@ async def test_a_ledger_of_a_newer_program_is_told(file: Path) -> None:
         connection.execute("pragma user_version = 999")
     found = examine(file)
     assert found.schema > found.newest_schema
+
+
+async def test_a_table_whose_key_is_in_another_order_than_its_columns_is_not_taken_for_damaged(file: Path) -> None:
+    """SQLite 3.40.1 tells of a NULL in each row of such a table."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("pragma foreign_keys = off")
+        connection.executemany(
+            "insert into used_numbers values ('s', 'ISA13', ?, ?, ?)", [(n, n, n) for n in range(1, 50)]
+        )
+    assert examine(file).damage == ""
+
+
+async def test_a_null_that_is_really_there_is_told(file: Path) -> None:
+    def rewrite(old: str, new: str) -> None:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("pragma writable_schema = on")
+            connection.execute("update sqlite_schema set sql = replace(sql, ?, ?) where name = 'runs'", (old, new))
+
+    rewrite("kind         text not null", "kind         text")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("update runs set kind = null")
+    rewrite("kind         text,", "kind         text not null,")
+    assert examine(file).damage == "NULL value in runs.kind"
