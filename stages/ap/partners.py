@@ -87,6 +87,26 @@ class Rule(_Form, frozen=True):
         return SUBJECTS.get(self.set, "bill")
 
 
+def document_rule(set: str, role: str, when: str) -> Rule:
+    """A rule from plain texts, for those who keep rules elsewhere. A role left empty is the only one that the set has.
+
+    Raises `ValueError`, whose text is for people.
+    """
+    if set not in ROLES:
+        raise ValueError(f"{set!r} is no set that is sent; there are {', '.join(ROLES)}")
+    if (not role and len(ROLES[set]) > 1) or (role and role not in ROLES[set]):
+        raise ValueError(f"an {set} needs one of the roles {', '.join(ROLES[set])}, not {role!r}")
+    try:
+        condition = Expression(when) if when else None
+    except FlowError as error:
+        raise ValueError(f"the condition {when!r} cannot be read: {error.why or error.what}") from None
+    subject = SUBJECTS.get(set, "bill")
+    foreign = sorted({root for root, _ in condition.names} - {subject}) if condition else []
+    if foreign:
+        raise ValueError(f"the condition {when!r} knows only `{subject}`, not `{foreign[0]}`")
+    return Rule(set=set, role=role or ROLES[set][0], when=condition)  # type: ignore[arg-type]  # checked above
+
+
 class Batch(_Form, frozen=True):
     """The most documents per interchange."""
 

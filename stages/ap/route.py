@@ -7,7 +7,7 @@ What may live here: choosing the partner and the documents, and gathering what a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from stages.ap.partners import WRONG_GUIDE, Partner, Partners, Rule, load_partne
 from stages.ap.remittance_820 import remittance_plan
 from stages.x12.draft import Draft, build_envelope
 from stages.x12.guide import guide_digest
+from stages.x12.guide_lint import lint_guide
 from stages.x12.plan import Place
 
 PLANS = {"810": invoice_plan, "850": order_plan, "820": remittance_plan}
@@ -73,8 +74,17 @@ def duplicate_guard(body: Bill | Payment) -> str:
     return f"{kind}{body.vendor}|{number}|{body.total.normalize():f}|{body.currency}" if number else ""
 
 
-def routes(partner: Partner, place: Place | None = None) -> tuple[Route, ...]:
-    """The rules of one partner made ready, in the order of its file. Raises `ConfigError` in the words of the guide.
+Rules = Callable[[Partner], Sequence[Rule]]
+"""What a partner asks for, wherever that is written down."""
+
+
+def rules_of_file(partner: Partner) -> Sequence[Rule]:
+    """The rules in the partner's own file."""
+    return partner.documents
+
+
+def routes(partner: Partner, place: Place | None = None, rules: Rules = rules_of_file) -> tuple[Route, ...]:
+    """The rules of one partner made ready, in their order. Raises `ConfigError` in the words of the guide.
 
     ``place`` tells where a key of its guide stands, for the origins of elements.
     """
@@ -87,7 +97,7 @@ def routes(partner: Partner, place: Place | None = None) -> tuple[Route, ...]:
         guide=partner.guide,
         ta1=partner.acknowledgement.ta1,
     )
-    return tuple(Route(rule.when, _draft(partner, rule, envelope, place), rule.subject) for rule in partner.documents)
+    return tuple(Route(rule.when, _draft(partner, rule, envelope, place), rule.subject) for rule in rules(partner))
 
 
 def _draft(partner: Partner, rule: Rule, envelope: dict[str, str], place: Place | None) -> Draft:
@@ -122,10 +132,13 @@ def _group(partner: Partner, rule: Rule, envelope: Mapping[str, str]) -> str:
     return f"{partner.code}|{rule.set}|{hashlib.sha256(rest).hexdigest()[:12]}"
 
 
-def build_route(settings: RouteSettings, context: Context) -> RouteStage:
-    """Reads the partner files and compiles their plans once. Raises `FlowError` with every finding about them."""
+def build_route(settings: RouteSettings, context: Context, rules: Rules = rules_of_file) -> RouteStage:
+    """Reads the partner files and compiles their plans once. Raises `FlowError` with every finding about them.
+
+    An adapter whose system says which partner wants what gives ``rules`` in place of those in the files.
+    """
     folder = partners_folder(settings.partners, context.folder, context.environment)
-    partners, made, findings = _load(folder)
+    partners, made, findings = _load(folder, rules)
     return RouteStage(required(partners, findings, folder), made)
 
 
@@ -140,15 +153,26 @@ def route_destinations(settings: RouteSettings, folder: Path, environment: Mappi
     return [Destination(each.code, each.mailbox) for each in partners.all if each.documents] if partners else []
 
 
-def _load(folder: Path) -> tuple[Partners | None, dict[str, tuple[Route, ...]], list[Finding]]:
+def _load(
+    folder: Path, rules: Rules = rules_of_file
+) -> tuple[Partners | None, dict[str, tuple[Route, ...]], list[Finding]]:
     """As `load_partners`, with each partner's routes; a partner whose plans cannot be made is a finding too."""
     partners, findings = load_partners(folder)
     made: dict[str, tuple[Route, ...]] = {}
     for partner in partners.all if partners else ():
         assert partners is not None
+        if rules is not rules_of_file:  # what files ask for is checked with them
+            findings += _guide_findings(partners, partner, rules(partner))
         try:
-            made[partner.code] = routes(partner, partners.place(partner))
+            made[partner.code] = routes(partner, partners.place(partner), rules)
         except ConfigError as error:
             findings.append(partners.finding(partner, "$.guide", f"{error.what}: {error.why}", code=WRONG_GUIDE))
     broken = any(finding.severity == "error" for finding in findings)
     return (None if broken else partners), made, findings
+
+
+def _guide_findings(partners: Partners, partner: Partner, rules: Sequence[Rule]) -> list[Finding]:
+    """What the tables of X12 say about the partner's guide, for sets that are asked for elsewhere than in its file."""
+    sets = dict.fromkeys(rule.set for rule in rules)
+    problems = dict.fromkeys(problem for set_ in sets for problem in lint_guide(partner.guide, set_))
+    return [partners.finding(partner, "$.guide", problem, code=WRONG_GUIDE) for problem in problems]

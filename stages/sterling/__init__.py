@@ -35,6 +35,13 @@ from stages.sterling.mailbox_source import Box, MailboxSource
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.protocol import addresses
 from stages.sterling.resource_source import ResourceSource
+from stages.sterling.route import (
+    ListRouteSettings,
+    build_list_route,
+    diagnose_list_route,
+    lint_list_route,
+    list_route_destinations,
+)
 
 
 def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
@@ -146,6 +153,17 @@ ADAPTER = Adapter(
             config=ResourceSettings,
             connection="sterling",
             doc="Reads any collection of Sterling: workflows, schedules, routing rules, documents and all others.",
+        ),
+        StageSpec(
+            name="sterling.route",
+            verb="map",
+            build=build_list_route,
+            config=ListRouteSettings,
+            connection="sterling",
+            lint=lint_list_route,
+            destinations=list_route_destinations,
+            diagnose=diagnose_list_route,
+            doc="As ap.route, by rules that stand in a code list of Sterling.",
         ),
     ),
     connections=(

@@ -434,12 +434,13 @@ async def test_unsafe_settings_open_nothing(settings, context):
             pass
 
 
-def test_adapter_offers_its_sinks_and_its_sources_over_its_connection():
+def test_adapter_offers_its_stages_over_its_connection():
     assert [(stage.name, stage.verb, stage.connection) for stage in ADAPTER.stages] == [
         ("sterling.partners", "sink", "sterling"),
         ("sterling.mailbox", "sink", "sterling"),
         ("sterling.mailbox", "source", "sterling"),
         ("sterling.resource", "source", "sterling"),
+        ("sterling.route", "map", "sterling"),
     ]
 
 
