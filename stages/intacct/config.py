@@ -35,8 +35,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     ``location_id`` opens one entity; empty means the top level, which also sees what is private to entities. ``client_id`` is for
     console users. ``allowed_hosts`` (``host`` or ``host:port``) are trusted as the endpoint a sign-in returns, besides
-    ``*.intacct.com`` and the host of ``url``. ``timezone`` is the zone the API user's profile shows times in (IANA name): it matters
-    only to ``--since``/``--until`` by modification and to the hour repeated in autumn; UTC is the safe choice.
+    ``*.intacct.com`` and the host of ``url``. ``timezone`` is the zone the API user's profile shows times in (IANA name; empty: it is
+    measured where it matters, see `stages.intacct.protocol.zones`): ``--since`` and ``--until`` by modification, and the hour repeated in autumn.
     What a save shows late is found by reading back (see `stages.intacct.protocol.paging`): ``overlap`` with each live read, ``look_back``
     once every ``look_back_every``, both behind a mark that stays ``lag`` behind what was read.
     ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is the most at once: it
@@ -52,7 +52,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     location_id: str = ""
     client_id: str = ""
     allowed_hosts: list[str] = []
-    timezone: str = "UTC"
+    timezone: str = ""
     currency: str = ""
     page_size: int = 1000
     lag: Duration = Duration(60)
@@ -87,7 +87,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if re.fullmatch(r"([A-Z]{3})?", self.currency) is None:
             raise ValueError("currency must be a code of three capital letters such as USD, or empty")
         try:
-            ZoneInfo(self.timezone)
+            _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"timezone {self.timezone!r} is not an IANA zone name such as America/New_York") from None
 
@@ -95,6 +95,11 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def account(self) -> str:
         """Whose contract with Sage it is: behind a console the client's company, whatever the user or entity."""
         return f"Intacct {(self.client_id or self.company_id).upper()}"
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone of the API user's times; None when it is not set."""
+        return ZoneInfo(self.timezone) if self.timezone else None
 
     @property
     def company(self) -> str:

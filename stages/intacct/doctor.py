@@ -7,8 +7,7 @@ lock a user after a few. Nothing is changed.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -173,7 +172,14 @@ async def _clock(client: IntacctClient, context: Context, tell: Tell) -> None:
 
 async def _time_zone(client: IntacctClient, tell: Tell) -> None:
     """No record can have been changed in the future: one that was tells that the zone is not the one we were told."""
-    zone = ZoneInfo(client.config.timezone)
+    zone = client.config.zone
+    if zone is None:
+        tell(
+            Diagnosis.skipped(
+                "time zone", "`timezone` is not set: it is measured for --since and --until, and live reads do without"
+            )
+        )
+        return
     newest = await _newest(client)
     if newest is None:
         tell(Diagnosis.skipped("time zone", "there is no vendor or bill to compare with"))
@@ -210,6 +216,6 @@ async def _last_change(client: IntacctClient, name: str) -> datetime | None:
     )  # fmt: skip
     try:
         data = await client.query(question)
-        return read_wall(data.rows[0].get(STAMP) or "", ZoneInfo(client.config.timezone)) if data.rows else None
+        return read_wall(data.rows[0].get(STAMP) or "", client.config.zone or UTC) if data.rows else None
     except (StageError, ValueError):  # a missing right has its line where a stage needs it
         return None

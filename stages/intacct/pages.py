@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta, tzinfo
+
+import msgspec
 
 from pipeline import DataError, Window
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
-from stages.intacct.protocol import paging
+from stages.intacct.protocol import paging, zones
 from stages.intacct.protocol.query import LARGEST_LIST, Filter, all_of
 from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader, Rows
@@ -33,7 +34,7 @@ def rules(client: IntacctClient, name: str, dates: dict[str, str], created: str)
         overlap=timedelta(seconds=config.overlap),
         look_back=timedelta(seconds=config.look_back),
         look_back_every=timedelta(seconds=config.look_back_every),
-        zone=ZoneInfo(config.timezone),
+        zone=config.zone,
     )
 
 
@@ -48,12 +49,23 @@ async def next_page(
 
     ``where`` narrows the window.
     """
+    if window.by == "modified" and not window.live:
+        rules = msgspec.structs.replace(rules, zone=await _zone(reader, rules))
     place = paging.position(cursor, window, rules, await reader.client.server_now())
     filter, order = paging.page_filter(place, window, rules)
     found: Rows = await reader.page(all_of([where, filter]), order)
     behind, more = paging.advance(place, found.rows, found.more, rules)
     distinct = {row[rules.key]: row for row in found.rows}
     return list(distinct.values()), behind, more
+
+
+async def _zone(reader: Reader, rules: paging.Rules) -> tzinfo:
+    """The zone of a window by modification: as configured or measured, once for each reader. Raises `ConfigError` when it is not known."""
+    if reader.zone is None:
+        newest = await reader.page(None, (rules.key,), newest_first=True, most=zones.ASKED)
+        found = zones.pairs(newest.rows, rules.created, rules.stamp) if rules.created else []
+        reader.zone = zones.window_zone(rules.zone, found, f"{rules.object} of {reader.client.config.company}")
+    return reader.zone
 
 
 def key_slice(window: Window, cursor: dict[str, str] | None) -> tuple[tuple[str, ...], dict[str, str], bool]:

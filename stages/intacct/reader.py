@@ -7,6 +7,7 @@ that nothing is left.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import tzinfo
 from typing import TypeVar
 
 import anyio
@@ -53,6 +54,7 @@ class Reader:
         self._selection: Selection | None = None
         self._columns: dict[tuple[str, ...], Columns] = {}
         self._learning = anyio.Lock()
+        self.zone: tzinfo | None = None  # of the times of its rows, once that was asked
 
     async def page(
         self,

@@ -6,7 +6,6 @@ A trail is a courtesy of the API user's rights: where it cannot be read, that is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta, timezone
 
 import msgspec
 
@@ -26,8 +25,6 @@ from stages.intacct.reader import Reader, Rows
 Cursor = dict[str, str]
 Records = Callable[[list[Row]], Awaitable[list[Record]]]
 
-_WESTERNMOST = timezone(timedelta(hours=-12))
-"""Where clocks are furthest behind: what is saved from now on has no earlier stamp."""
 _LIVE = Window()
 _CONCERNED = 2  # calls for the records that a page of a trail concerns
 _MOST_STEPS = 100  # rows in a row that cannot be read and are stepped over
@@ -55,7 +52,7 @@ class Trail:
     async def beginning(self) -> Cursor:
         """The cursor of those who need nothing that was saved before now."""
         now = await self._client.server_now()
-        modified = to_wall(now, _WESTERNMOST)
+        modified = to_wall(now, paging.WESTERNMOST)
         try:
             newest = await self._reader.page(
                 all_of([self._where, Compare("isnotnull", self._rules.stamp)]),
@@ -65,7 +62,8 @@ class Trail:
             )
             if newest.rows:
                 modified = min(
-                    modified, read_wall(newest.rows[0].get(self._rules.stamp) or "", self._rules.zone or _WESTERNMOST)
+                    modified,
+                    read_wall(newest.rows[0].get(self._rules.stamp) or "", self._rules.zone or paging.WESTERNMOST),
                 )
         except (ConfigError, RefusedError, ValueError):
             pass  # it is told when the trail is read

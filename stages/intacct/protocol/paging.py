@@ -21,7 +21,16 @@ import msgspec
 from pipeline import ConfigError, Window
 from stages.intacct.protocol.query import Compare, Filter, after, all_of, beyond
 from stages.intacct.protocol.responses import Row
-from stages.intacct.protocol.times import earlier, read_wall, step_back, to_wall, write_date, write_wall
+from stages.intacct.protocol.times import (
+    earlier,
+    first_wall,
+    last_wall,
+    read_wall,
+    step_back,
+    to_wall,
+    write_date,
+    write_wall,
+)
 
 Phase = Literal["modified", "unstamped", "dated"]
 _MOMENTS = ("modified", "begun", "swept")
@@ -29,8 +38,8 @@ STAMP = "WHENMODIFIED"
 KEY = "RECORDNO"
 
 
-EASTERNMOST = timezone(timedelta(hours=14))
-"""Where clocks are furthest ahead: no stamp of now is later than theirs."""
+EASTERNMOST, WESTERNMOST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+"""Where clocks are furthest ahead and behind: no stamp of now is later or earlier than theirs."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +106,8 @@ def _next_read(place: Position, rules: Rules, now: datetime) -> Position:
 
 def _mark(newest: datetime, begun: datetime | None, rules: Rules) -> datetime:
     """How far a finished read is trusted, given the newest stamp it met. A stamp from the future carries it no further than its clock."""
-    if begun is not None:
-        newest = min(newest, to_wall(begun, rules.zone or EASTERNMOST))
+    if begun is not None and newest > to_wall(begun, rules.zone or EASTERNMOST):
+        newest = to_wall(begun, rules.zone or WESTERNMOST)
     return earlier(newest, rules.lag)
 
 
@@ -146,9 +155,9 @@ def _stamp_bounds(field: str, window: Window, rules: Rules) -> list[Filter]:
     zone = rules.zone or UTC
     bounds: list[Filter] = []
     if window.since is not None:
-        bounds.append(Compare("greaterthanorequalto", field, (write_wall(to_wall(window.since, zone)),)))
+        bounds.append(Compare("greaterthanorequalto", field, (write_wall(first_wall(window.since, zone)),)))
     if window.until is not None:
-        bounds.append(Compare("lessthan", field, (write_wall(to_wall(window.until, zone)),)))
+        bounds.append(Compare("lessthan", field, (write_wall(last_wall(window.until, zone)),)))
     return bounds
 
 

@@ -52,6 +52,18 @@ def to_wall(moment: datetime, zone: tzinfo) -> datetime:
     return local.replace(microsecond=0) + timedelta(seconds=1 if local.microsecond else 0)
 
 
+def first_wall(moment: datetime, zone: tzinfo) -> datetime:
+    """The earliest wall time that ``moment`` or anything after it shows: in the first of two repeated hours, what comes in the second."""
+    wall = to_wall(moment, zone)
+    return wall - _repeat(wall, zone) if moment.astimezone(zone).fold == 0 else wall
+
+
+def last_wall(moment: datetime, zone: tzinfo) -> datetime:
+    """What no moment before it shows: in the second of two repeated hours, what came in the first is later."""
+    wall = to_wall(moment, zone)
+    return wall + _repeat(wall, zone) if moment.astimezone(zone).fold == 1 else wall
+
+
 def earlier(wall: datetime, length: timedelta) -> datetime:
     """So much earlier, or the beginning of time."""
     return wall - length if wall - datetime.min > length else datetime.min  # noqa: DTZ901 - wall time by definition

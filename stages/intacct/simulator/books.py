@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
@@ -42,7 +42,7 @@ _FIRST_LINE = 500_001  # line records of both kinds count from here, apart from 
 class Books:
     """All tables of one company.
 
-    ``zone`` shifts WHENMODIFIED against UTC as a company set to another zone shows it; the time of creation stays UTC.
+    ``zone`` is where WHENMODIFIED is shown, as in a company set to that zone; the time of creation stays UTC.
     ``hidden`` names fields this company does not have, ``custom`` text fields of its own, both as ``OBJECT.FIELD``.
     """
 
@@ -51,7 +51,7 @@ class Books:
         world: World,
         clock: Clock,
         *,
-        zone: timedelta = timedelta(0),
+        zone: tzinfo = UTC,
         hidden: Collection[str] = (),
         custom: Collection[str] = (),
     ) -> None:
@@ -101,7 +101,7 @@ class Books:
 
     def stamp(self, at: datetime | None) -> datetime | None:
         """A time as WHENMODIFIED shows it: whole seconds, no zone."""
-        return (at.astimezone(UTC) + self._zone).replace(tzinfo=None, microsecond=0) if at else None
+        return at.astimezone(self._zone).replace(tzinfo=None, microsecond=0) if at else None
 
     def created_stamp(self, at: datetime | None) -> datetime | None:
         return at.astimezone(UTC).replace(tzinfo=None, microsecond=0) if at else None

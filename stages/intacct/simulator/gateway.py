@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from lxml import etree
@@ -65,7 +66,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str = ""  # the endpoint to name instead, whole
     strict_content_type: bool = False  # only application/xml and text/xml
     missing_key: Literal["omit", "fail"] = "omit"
-    zone_hours: float = 0  # what WHENMODIFIED is ahead of UTC
+    zone_hours: float = 0  # what WHENMODIFIED is ahead of UTC ...
+    zone: str = ""  # ... or the IANA zone it is shown in
     hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
     custom: frozenset[str] = frozenset()  # text fields of its own, as OBJECT.FIELD
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
@@ -109,9 +111,8 @@ class Gateway:
     def __init__(self, world: World, clock: Clock, *, behaviour: Behaviour, seed: int) -> None:
         self.world = world
         self.behaviour = behaviour
-        self.books = Books(
-            world, clock, zone=timedelta(hours=behaviour.zone_hours), hidden=behaviour.hidden, custom=behaviour.custom
-        )
+        zone = ZoneInfo(behaviour.zone) if behaviour.zone else timezone(timedelta(hours=behaviour.zone_hours))
+        self.books = Books(world, clock, zone=zone, hidden=behaviour.hidden, custom=behaviour.custom)
         self.counts = Counts()
         self.effects = Effects(clock)
         self._clock = clock

@@ -265,6 +265,7 @@ def config_for() -> Callable[..., IntacctConfig]:
             "company_id": "acme",
             "user_id": "sync",
             "user_password": Secret(USER_PASSWORD),
+            "timezone": "UTC",
         }
         return IntacctConfig(url=url, **(usual | settings))
 

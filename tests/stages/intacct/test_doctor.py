@@ -53,7 +53,7 @@ def fresh(clock: ManualClock) -> Callable[..., Context]:
 def settings(world: World, url: str, **changed: Any) -> IntacctConfig:
     usual: dict[str, Any] = {
         "url": url, "sender_id": world.sender, "sender_password": Secret(world.sender_password), "company_id": world.company,
-        "user_id": world.user, "user_password": Secret(world.user_password),
+        "user_id": world.user, "user_password": Secret(world.user_password), "timezone": "UTC",
     }  # fmt: skip
     return IntacctConfig(**(usual | changed))
 

@@ -5,7 +5,7 @@ within the bounds is read by the next run in its last version.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from pipeline import Context, Duration, Secret, Window
 from pipeline.testing import ManualClock, SequenceIds
-from stages.ap.seed import build_world
+from stages.ap.seed import World, build_world
 from stages.ap.seed.world import SeedBill
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
-from stages.intacct.simulator import IntacctSimulator
+from stages.intacct.simulator import Behaviour, IntacctSimulator
 from stages.intacct.sources import BillsSettings, BillsSource
 
 WORLD = build_world(seed=3, bills=40)
@@ -121,13 +121,13 @@ def bill(record: int, text: str, modified: Any) -> SeedBill:
     )
 
 
-def carried_out(work: Any, **more: Any) -> None:
+def carried_out(work: Any, *, books: World = EMPTY, behaviour: Behaviour | None = None, **more: Any) -> None:
     """Runs the work with a `Schedule` over empty books."""
 
     async def run() -> None:
-        clock = ManualClock(WORLD.now)
+        clock = ManualClock(books.now)
         context = Context("bills", None, clock, SequenceIds(), None, None)  # type: ignore[arg-type]
-        async with IntacctSimulator(EMPTY, clock) as simulator:
+        async with IntacctSimulator(books, clock, behaviour=behaviour) as simulator:
             config = IntacctConfig(
                 url=simulator.url,
                 sender_id=WORLD.sender,
@@ -144,9 +144,10 @@ def carried_out(work: Any, **more: Any) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(schedules(LAG + OVERLAP))
-@example(just_in_time(LAG + OVERLAP))
-def test_what_appears_within_lag_and_overlap_is_read_by_the_next_run(steps: list[Step]) -> None:
+@given(schedules(LAG + OVERLAP), st.sampled_from(["", "UTC", "America/New_York"]))
+@example(just_in_time(LAG + OVERLAP), "")
+@example(just_in_time(LAG + OVERLAP), "UTC")
+def test_what_appears_within_lag_and_overlap_is_read_by_the_next_run(steps: list[Step], zone: str) -> None:
     async def work(schedule: Schedule) -> None:
         await schedule.carry_out(steps)
         await schedule.all_is_visible()
@@ -154,7 +155,7 @@ def test_what_appears_within_lag_and_overlap_is_read_by_the_next_run(steps: list
         await schedule.finish()
         assert schedule.lost() == {}
 
-    carried_out(work, **NO_SWEEPS)
+    carried_out(work, **NO_SWEEPS, behaviour=Behaviour(zone=zone or "Asia/Kolkata"), timezone=zone)
 
 
 @settings(max_examples=60, deadline=None)
@@ -224,6 +225,42 @@ def test_a_bill_stamped_in_the_future_does_not_carry_the_cursor_past_others() ->
         assert schedule.lost() == {}
 
     carried_out(work, **NO_SWEEPS)
+
+
+IN_AUTUMN = msgspec.structs.replace(EMPTY, now=datetime(2026, 11, 1, 5, 0, tzinfo=UTC))
+"""01:00 in New York, for the first time; an hour later it is 01:00 again."""
+
+
+@pytest.mark.parametrize("minutes", [7, 20, 45, 100])
+def test_what_is_saved_in_the_hour_repeated_in_autumn_is_read_by_the_next_run(minutes: int) -> None:
+    """By the profile's clock the saves of the second hour lie before what was read in the first."""
+
+    async def work(schedule: Schedule) -> None:
+        for _ in range(4 * 60 // minutes):
+            await schedule.carry_out([("add", 0), ("wait", minutes * 60)])
+            await schedule.finish()
+            assert schedule.lost() == {}
+
+    new_york = "America/New_York"
+    carried_out(work, **NO_SWEEPS, books=IN_AUTUMN, behaviour=Behaviour(zone=new_york), timezone=new_york)
+
+
+def test_without_a_zone_the_hour_repeated_in_autumn_is_read_by_the_next_sweep() -> None:
+    async def work(schedule: Schedule) -> None:
+        for _ in range(12):
+            await schedule.carry_out([("add", 0), ("wait", 20 * 60)])
+            await schedule.finish()
+        await schedule.clock.advance(6 * 3600)
+        await schedule.finish()
+        assert schedule.lost() == {}
+
+    carried_out(
+        work,
+        lag=Duration(LAG),
+        overlap=Duration(OVERLAP),
+        books=IN_AUTUMN,
+        behaviour=Behaviour(zone="America/New_York"),
+    )
 
 
 @pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Tokyo"])

@@ -82,6 +82,7 @@ def books(world: World, context: Context) -> Books:
                 company_id=world.company,
                 user_id=world.user,
                 user_password=Secret(world.user_password),
+                timezone="UTC",
                 page_size=50,
             )
             async with open_intacct(config, context) as context.connection:

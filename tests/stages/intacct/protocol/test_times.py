@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.intacct.protocol.times import read_date, read_wall, step_back, to_wall, write_wall
+from stages.intacct.protocol.times import first_wall, last_wall, read_date, read_wall, step_back, to_wall, write_wall
 
 NEW_YORK = ZoneInfo("America/New_York")
 Z = ZoneInfo("UTC")
@@ -80,3 +80,13 @@ def test_the_next_read_begins_earlier_and_minds_the_repeated_hour(
     zone: ZoneInfo, wall: datetime, begin: datetime
 ) -> None:
     assert step_back(wall, TEN_MINUTES, zone) == begin
+
+
+@given(
+    st.datetimes(datetime(2026, 10, 31, 22), datetime(2026, 11, 1, 12)).map(lambda d: d.replace(tzinfo=UTC)),
+    st.timedeltas(timedelta(), timedelta(hours=5)),
+)
+def test_no_moment_of_a_window_is_shown_outside_of_its_walls(moment: datetime, length: timedelta) -> None:
+    moment = moment.replace(microsecond=0)
+    shown = to_wall(moment, NEW_YORK)
+    assert first_wall(moment - length, NEW_YORK) <= shown < last_wall(moment + length + timedelta(seconds=1), NEW_YORK)
