@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -22,6 +23,14 @@ FaultKind = Literal[
     "two roots",  # the answer, and another root element after it
     "bomb",  # the answer with nested entities that grow without end
     "external entity",  # the answer with an entity that names a local file
+    "not utf-8",  # the answer with bytes that its encoding does not have
+    "padded",  # the answer with `size` spaces in it
+    "deep",  # the answer with `size` elements, each in the one before
+    "huge attribute",  # the answer with an attribute of `size` characters
+    "foreign",  # a well-formed document of another kind
+    "gzip bomb",  # the padded answer, compressed to next to nothing
+    "gzip cut",  # the compressed answer without its end, as if it were all
+    "gzip broken",  # the compressed answer with a wrong byte in it
     "expired session",  # every session ends just before this request
     "reset before",  # the connection is reset, nothing was done
     "reset after",  # the connection is reset, the work done
@@ -41,7 +50,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that goes wrong. It strikes the ``nth`` matching request after it was added, and the ``times`` - 1 after that.
 
-    ``times`` None: for ever. ``when`` narrows further. ``seconds`` is a pause by the simulator's clock.
+    ``times`` None: for ever. ``when`` narrows further. ``seconds`` is a pause by the simulator's clock, ``size`` how much
+    of a thing there is too much of.
     """
 
     kind: FaultKind
@@ -53,6 +63,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 503
     retry_after: int | None = None
     seconds: float = 1.0
+    size: int = 64 * 1024 * 1024
 
     def matches(self, call: Call) -> bool:
         named = any(self.function in {"", name} and self.object in {"", object} for name, object in call.functions)
@@ -109,6 +120,45 @@ def bomb(answer: bytes) -> bytes:
 def external_entity(answer: bytes) -> bytes:
     """The answer with a local file's content as an entity."""
     return _with_doctype(answer, '<!ENTITY e0 SYSTEM "file:///etc/hostname">', "&e0;")
+
+
+def not_utf8(answer: bytes) -> bytes:
+    """The answer with half a character in a note."""
+    return _with_note(answer, b"caf\xe9")
+
+
+def padded(answer: bytes, size: int) -> bytes:
+    return _with_note(answer, b" " * size)
+
+
+def deep(answer: bytes, size: int) -> bytes:
+    return _with_note(answer, b"<n>" * size + b"</n>" * size)
+
+
+def huge_attribute(answer: bytes, size: int) -> bytes:
+    return _with_note(answer, b'<n a="' + b"x" * size + b'"/>')
+
+
+FOREIGN = (
+    b'<?xml version="1.0"?><Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><Fault>'
+    b"<faultcode>Server</faultcode></Fault></Body></Envelope>"
+)
+
+
+def gzip_cut(answer: bytes) -> bytes:
+    """Two thirds of the compressed answer."""
+    packed = gzip.compress(answer, mtime=0)
+    return packed[: len(packed) * 2 // 3]
+
+
+def gzip_broken(answer: bytes) -> bytes:
+    """The compressed answer with the checksum of another."""
+    packed = gzip.compress(answer, mtime=0)
+    return packed[:-8] + bytes(byte ^ 0xFF for byte in packed[-8:-4]) + packed[-4:]
+
+
+def _with_note(answer: bytes, note: bytes) -> bytes:
+    return answer.replace(b"<response>", b"<response><note>" + note + b"</note>", 1)
 
 
 def _with_doctype(answer: bytes, entities: str, use: str) -> bytes:

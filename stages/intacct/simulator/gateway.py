@@ -74,11 +74,13 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     denied: frozenset[str] = frozenset()  # objects the user's role does not include
     absent: frozenset[str] = frozenset()  # objects of modules the company has not subscribed to
     lock_after: int = 0  # so many refused sign-ins lock the user; 0: never
+    remember_seconds: float = 0  # how long a completed controlid is refused; 0: for ever
     duplicate: str = IDENTITY  # the errorno of a refused controlid, which is not published
     bare_duplicate: bool = False  # the refusal has neither status nor error, a shape that has been seen
     skip_after_failure: bool = True  # in a transaction: functions after the culprit are left out of the reply
     concurrency: int = 0  # requests in work at once; 0: any number
     queue: int = 20  # how many more may wait before GW-0010
+    hold_seconds: float = 30  # how long one waits at most, by the simulator's clock
     latency_seconds: float = 0  # before each answer, by the simulator's clock
 
 
@@ -92,6 +94,7 @@ class Counts(msgspec.Struct):
     functions: int = 0
     billable: int = 0
     faults: int = 0
+    throttled: int = 0  # refused at the gate
 
 
 class Effects:
@@ -128,7 +131,7 @@ class Gateway:
             missing=behaviour.missing_key,
             denied=behaviour.denied | behaviour.absent,
         )
-        self._completed: set[tuple[str, str, str]] = set()
+        self._completed: dict[tuple[str, str, str], datetime] = {}
 
     def answer(self, body: bytes, *, path: str = PATH, base: str = "", failing: GatewayError | None = None) -> bytes:
         """The reply to a request that came to ``path`` of ``base``. With ``failing`` every function fails with that error."""
@@ -227,7 +230,7 @@ class Gateway:
                 undo.append(answer.undo)
         if failed and visit.operation.atomic:
             return self._rolled_back(results, undo)
-        self._completed.update(done)
+        self._completed.update(dict.fromkeys(done, now))
         return results
 
     def _rolled_back(self, results: list[Result], undo: list[Callable[[], None]]) -> list[Result]:
@@ -257,7 +260,7 @@ class Gateway:
                     description=visit.failing.description,
                     correction=visit.failing.correction,
                 )
-            if visit.control.unique and (identity in self._completed or identity in done):
+            if visit.control.unique and (self._is_completed(identity, now) or identity in done):
                 if self.behaviour.bare_duplicate:
                     self.effects.add("function refused", function=function.name, errorno="", text="")
                     return Result(status="", function=function.name, controlid=function.controlid), None
@@ -272,6 +275,10 @@ class Gateway:
         self.counts.billable += function.name in _BILLABLE
         self.effects.add(function.name, controlid=function.controlid, location=session.location, **answer.facts)
         return _success(function, answer), answer
+
+    def _is_completed(self, identity: tuple[str, str, str], now: datetime) -> bool:
+        at, keep = self._completed.get(identity), self.behaviour.remember_seconds
+        return at is not None and (not keep or now < at + timedelta(seconds=keep))
 
     def _failure(self, function: Function, refused: FunctionRefused) -> Result:
         error = refused.error

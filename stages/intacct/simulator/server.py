@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import socket
 import struct
@@ -17,9 +16,11 @@ from lxml import etree
 
 from pipeline import Clock
 from stages.ap.seed.world import World
+from stages.intacct.simulator import faults as wrong
 from stages.intacct.simulator.edits import Edits
 from stages.intacct.simulator.errors import BUSINESS, GatewayError
-from stages.intacct.simulator.faults import Call, Fault, FaultKind, FaultPlan, bomb, external_entity, page
+from stages.intacct.simulator.faults import Call, Fault, FaultKind, FaultPlan, page
+from stages.intacct.simulator.gate import Gate
 from stages.intacct.simulator.gateway import PATH, SECOND_PATH, Behaviour, Counts, Gateway
 
 _LARGEST_REQUEST = 8 * 1024 * 1024
@@ -66,8 +67,7 @@ class IntacctSimulator(Edits):
         self._clock = clock
         self._port = port
         self._runner: web.AppRunner | None = None
-        self._gate = asyncio.Semaphore(self._behaviour.concurrency) if self._behaviour.concurrency else None
-        self._waiting = 0
+        self._gate = Gate(clock, self._behaviour) if self._behaviour.concurrency else None
         self.environment: Mapping[str, str] = {}
         self.summary = ""
 
@@ -136,15 +136,14 @@ class IntacctSimulator(Edits):
     async def _admit(self, request: web.Request) -> web.StreamResponse:
         if self._gate is None:
             return await self._serve(request)
-        if self._waiting >= self._behaviour.concurrency + self._behaviour.queue:
+        if not await self._gate.enter():
             self._gateway.effects.add("throttled")
+            self.counts.throttled += 1
             return _response(_throttled(429), request)
-        self._waiting += 1
         try:
-            async with self._gate:
-                return await self._serve(request)
+            return await self._serve(request)
         finally:
-            self._waiting -= 1
+            self._gate.leave()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.counts.requests += 1
@@ -230,7 +229,8 @@ def _call(number: int, body: bytes) -> Call:
 def _response(reply: Reply, request: web.Request) -> web.Response:
     headers = {"Content-Type": f"{reply.content_type}; charset=utf-8", **reply.headers}
     body = reply.body
-    if len(body) > _WORTH_ZIPPING and "gzip" in request.headers.get("Accept-Encoding", "").lower():
+    zipped = "Content-Encoding" in headers
+    if not zipped and len(body) > _WORTH_ZIPPING and "gzip" in request.headers.get("Accept-Encoding", "").lower():
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=body, status=reply.status, headers=headers)
@@ -270,7 +270,15 @@ def _html(status: int) -> Reply:
 
 
 def _changed_body(change: Callable[[bytes], bytes]) -> Callable[[Reply, Fault], Reply]:
-    return lambda reply, _: msgspec.structs.replace(reply, body=change(reply.body))
+    return lambda reply, _: _with_body(reply, change(reply.body))
+
+
+def _with_body(reply: Reply, body: bytes) -> Reply:
+    return msgspec.structs.replace(reply, body=body)
+
+
+def _packed(reply: Reply, body: bytes) -> Reply:
+    return msgspec.structs.replace(reply, body=body, headers={"Content-Encoding": "gzip"})
 
 
 # Nothing is done, and this is the answer.
@@ -288,8 +296,16 @@ _CHANGED: dict[FaultKind, Callable[[Reply, Fault], Reply]] = {
     "empty": _changed_body(lambda _: b""),
     "truncated": _changed_body(lambda body: body[: len(body) // 2]),
     "two roots": _changed_body(lambda body: body + b"<response><control><status>success</status></control></response>"),
-    "bomb": _changed_body(bomb),
-    "external entity": _changed_body(external_entity),
+    "bomb": _changed_body(wrong.bomb),
+    "external entity": _changed_body(wrong.external_entity),
+    "not utf-8": _changed_body(wrong.not_utf8),
+    "padded": lambda reply, fault: _with_body(reply, wrong.padded(reply.body, fault.size)),
+    "deep": lambda reply, fault: _with_body(reply, wrong.deep(reply.body, fault.size)),
+    "huge attribute": lambda reply, fault: _with_body(reply, wrong.huge_attribute(reply.body, fault.size)),
+    "foreign": _changed_body(lambda _: wrong.FOREIGN),
+    "gzip bomb": lambda reply, fault: _packed(reply, gzip.compress(wrong.padded(reply.body, fault.size), mtime=0)),
+    "gzip cut": lambda reply, _: _packed(reply, wrong.gzip_cut(reply.body)),
+    "gzip broken": lambda reply, _: _packed(reply, wrong.gzip_broken(reply.body)),
 }
 
 # Each function fails with this; nothing is done.

@@ -372,6 +372,17 @@ async def test_a_repeat_within_one_request_is_refused_under_uniqueid_only(wired,
     assert [result.findtext("status") for result in reply.findall("operation/result")] == ["success", second]
 
 
+async def test_a_completed_controlid_can_be_forgotten_after_a_while(wired, clock):
+    async with wired(remember_seconds=60) as wire:
+        await wire.call(_update(101, "A"), unique="true")
+        await clock.advance(59)
+        within = await wire.call(_update(101, "B"), unique="true")
+        await clock.advance(1)
+        after = await wire.call(_update(101, "C"), unique="true")
+
+    assert [each.findtext("status") for each in (within, after)] == ["failure", "success"]
+
+
 async def test_a_failed_function_may_come_again_under_its_controlid(wired):
     async with wired() as wire:
         await wire.call(_update(999, "A"), unique="true")

@@ -144,5 +144,44 @@ async def test_requests_beyond_the_queue_are_refused_at_once(world, wired):
     assert statuses == [200, 200, 429]
 
 
+async def test_who_waits_half_a_minute_in_line_is_refused(world, wired):
+    waiting = ManualClock(world.now)
+    async with wired(by=waiting, latency_seconds=40, concurrency=1) as wire:
+        body = wire.envelope('<function controlid="s"><getAPISession/></function>', login())
+        first = asyncio.create_task(wire.post(body))
+        while waiting.sleepers < 1:
+            await asyncio.sleep(0.001)
+        second = asyncio.create_task(wire.post(body))
+        while waiting.sleepers < 2:
+            await asyncio.sleep(0.001)
+        await waiting.advance(30)
+        refused = (await second)[0]
+        await waiting.advance(10)
+        served = (await first)[0]
+
+    assert (served, refused) == (200, 429)
+    assert wire.simulator.counts.throttled == 1
+
+
+async def test_a_slot_left_goes_to_the_first_in_line(world, wired):
+    waiting = ManualClock(world.now)
+    async with wired(by=waiting, latency_seconds=10, concurrency=1) as wire:
+        calls = []
+        for number in range(3):
+            body = wire.envelope(f'<function controlid="s{number}"><getAPISession/></function>', login())
+            calls.append(asyncio.create_task(wire.post(body)))
+            while waiting.sleepers < 1 + number:
+                await asyncio.sleep(0.001)
+        order = []
+        for call in calls:
+            call.add_done_callback(lambda done: order.append(calls.index(done)))
+        for _ in range(3):
+            await waiting.advance(10)
+            while len(order) < 1 + _:
+                await asyncio.sleep(0.001)
+
+    assert order == [0, 1, 2]
+
+
 def login():
     return "<login><userid>sync</userid><companyid>acme</companyid><password>user-pass</password></login>"
