@@ -138,6 +138,16 @@ class Compares(Protocol):
 
 
 @runtime_checkable
+class Paced(Protocol):
+    """A sink that knows how many deliveries at once keep its far side busy; the flow's own ``workers`` wins.
+
+    Each of them also waits for the ledger, twice: so it is more than the connections that the far side is given.
+    """
+
+    workers: int
+
+
+@runtime_checkable
 class Names(Protocol):
     """A sink that chooses how message names begin; together with lane, number and digest they are unique."""
 

@@ -23,7 +23,7 @@ from pipeline.errors import ConfigError, ConnectorError, DataError, StageError, 
 from pipeline.flow.model import Stage
 from pipeline.record import Delivery, Destination, Evidence
 from pipeline.retry import Wait, decide
-from pipeline.stage import COMMIT_POINT, Encode, Finds, Upserts
+from pipeline.stage import COMMIT_POINT, Encode, Finds, Paced, Upserts
 from pipeline.store.ledger import Ledger
 from pipeline.store.rows import OpenDelivery, Problem
 
@@ -51,7 +51,7 @@ class Lanes:
         self._sink, self._deliveries = sink, ledger.deliveries
         self._services, self._stopping = services, stopping
         self._wait_seconds = wait_seconds
-        self._limiter = anyio.CapacityLimiter(stage.workers)
+        self._limiter = anyio.CapacityLimiter(stage.workers or (sink.workers if isinstance(sink, Paced) else 1))
         self._sealer = Sealer(flow, run, stage.name, sink, encoders, ledger.deliveries, services.clock)
         self._exceptions = 0
         self._awake: set[str] = set()

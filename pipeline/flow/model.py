@@ -53,7 +53,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     via: str | None = None
     inputs: tuple[Input, ...] = ()
     queue: int = 1024
-    workers: int = 1
+    workers: int | None = None  # None: as many as the sink says, else one
     lane: str | None = None  # None: as the sink says; otherwise a document field: partner | address
     retry: RetryPolicy = RetryPolicy()
     expression: Expression | None = None

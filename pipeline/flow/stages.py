@@ -8,7 +8,7 @@ keys, which are these; the component's own settings stand under ``with``.
     with      where it has any    the component's settings
     queue     all but sources     records its input edge holds
     retry     all but branches    {times, first, max}, each as in `defaults` when left out
-    workers   sinks               deliveries at once, each of another lane
+    workers   sinks               deliveries at once, each of another lane; without it, as many as the sink says, else one
     lane      sinks               what keeps order: partner | address; without it, as the sink says
     rule      filters             the name under which records are excluded; without it, the stage's name
     else      branches            the port of records for which no case holds; without it they are excluded
@@ -272,7 +272,7 @@ class _Entry:
             "retry": retry.over(self.reader.defaults.retry.over(RetryPolicy())),
         }
         if verb == "sink":
-            found["workers"] = self._typed("workers", Workers) or 1
+            found["workers"] = self._typed("workers", Workers)
             found["lane"] = self._typed("lane", Lane)
         if verb == "filter":
             found["rule"] = self._typed("rule", Annotated[str, msgspec.Meta(min_length=1, max_length=200)]) or self.name

@@ -34,12 +34,16 @@ DOCUMENT = "document"
 
 
 class MailboxSink:
-    """Delivers to mailboxes. ``name_prefix`` is what the engine lets its message names begin with: ours alone in a mailbox."""
+    """Delivers to mailboxes. ``name_prefix`` is what the engine lets its message names begin with: ours alone in a mailbox.
+
+    ``workers`` keeps the connection's calls busy while as many again wait for the ledger.
+    """
 
     def __init__(self, client: SterlingClient) -> None:
         self._client = client
         self.settle_seconds = float(client.config.settle)
         self.name_prefix = client.config.message_prefix
+        self.workers = 2 * client.config.concurrency
 
     def destination(self, document: Document) -> Destination:
         return Destination(lane=document.partner, address=document.address)

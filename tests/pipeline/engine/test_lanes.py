@@ -137,8 +137,11 @@ async def test_the_flow_may_say_what_the_lane_is(inline_rig: Any, make_bills: An
     assert (found[0]["lane"], found[0]["address"]) == ("/P", "/P")
 
 
-async def test_so_many_sends_run_at_once_as_there_are_workers(
-    inline_rig: Any, make_bill: Any, line_encoder: Any
+@pytest.mark.parametrize(
+    ("of_flow", "of_sink", "most"), [(3, None, 3), (3, 6, 3), (None, 6, 6), (None, None, 1)], ids=str
+)
+async def test_so_many_sends_run_at_once_as_the_flow_or_else_the_sink_says(
+    inline_rig: Any, make_bill: Any, line_encoder: Any, of_flow: int | None, of_sink: int | None, most: int
 ) -> None:
     class Counting(CollectingSink):
         now = most = 0
@@ -152,8 +155,11 @@ async def test_so_many_sends_run_at_once_as_there_are_workers(
             return await super().send(delivery, mark)
 
     sink = Counting()
-    await deliver(inline_rig, [make_bill(str(n), partner=f"P{n}") for n in range(8)], sink, line_encoder(), workers=3)
-    assert sink.most == 3
+    if of_sink is not None:
+        sink.workers = of_sink  # type: ignore[attr-defined]
+    bills = [make_bill(str(n), partner=f"P{n}") for n in range(8)]
+    await deliver(inline_rig, bills, sink, line_encoder(), workers=of_flow)
+    assert sink.most == most
 
 
 # --- the commit point --------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class TestGoodFlow:
         assert flow.stage("payable").retry == RetryPolicy(times=3, first=0.5, max=300.0)
         assert flow.stage("sent").retry == RetryPolicy(times=3, first=0.5, max=120.0)
         assert (flow.stage("sent").workers, flow.stage("sent").lane) == (4, "partner")
-        assert (flow.stage("unrouted").workers, flow.stage("unrouted").lane) == (1, None)
+        assert (flow.stage("unrouted").workers, flow.stage("unrouted").lane) == (None, None)
 
     def test_components_and_their_settings(self, load: Load) -> None:
         flow = good(load)
