@@ -14,6 +14,7 @@ import msgspec
 from pipeline import ConfigError, ConnectorError, Context, Diagnosis, StageError, Tell
 from stages.intacct.client import IntacctClient, NotReached, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.protocol.faults import SAYS
 from stages.intacct.protocol.paging import STAMP
 from stages.intacct.protocol.query import Compare, Query
 from stages.intacct.protocol.times import read_wall, to_wall
@@ -121,9 +122,11 @@ async def _refused(client: IntacctClient, error: StageError, context: Context) -
 
 
 def _user_or_company(error: StageError, more: str) -> ConfigError:
+    _, says, words = error.why.partition(SAYS)
+    said = says + words
     return ConfigError(
         "Intacct refuses the sign-in: the user, its password or the company is wrong", where=error.where,
-        why=f"the sender is right, and the gateway does not say which of the three it is{more}. {error.why}",
+        why=f"the sender is right, and the gateway does not say which of the three it is{more}{said}",
         mend="check company_id (INTACCT_COMPANY_ID) letter by letter, then user_id and user_password; see in Intacct that the user is active, not locked, "
         "and that its password has not expired",
         code=error.code,

@@ -401,6 +401,8 @@ def named_page_size(text: str, refused: int) -> int | None:
 REPEATED = r"control\s?id|unique\s?id|\balready\b.*\b(processed|executed|completed|submitted)\b|duplicate (function|request|transaction)"
 """How a gateway may say that a function with this control id was done before; neither its number nor its words are published."""
 _ROLLED_BACK = re.compile(r"(?i)rolled back|not executed: the transaction")
+SAYS = ". Intacct says: "
+"""What stands between our reason and the gateway's own words in the ``why`` of an error."""
 _TELLING = 8  # this many first characters of a secret are as bad as all
 _QUOTED_SESSION = re.compile(r"(?i)\b(invalid session(?: id)?[ :=]+)\S+")
 
@@ -437,7 +439,7 @@ def _fits(rule: Rule, level: Level, fault: Fault, form: Form) -> bool:
 
 def _build(rule: Rule, faults: tuple[Fault, ...], place: Place, retry_after: float | None) -> StageError:
     said = "; ".join(dict.fromkeys(_said(fault) for fault in faults if _said(fault)))
-    where, why = _where(place, faults), f"{rule.why}{f'. Intacct says: {said}' if said else ''}"
+    where, why = _where(place, faults), f"{rule.why}{SAYS + said if said else ''}"
     if issubclass(rule.error, TransientError):
         return rule.error(
             rule.what, where=where, why=why, mend=rule.mend, owner=rule.owner, code=rule.code, retry_after=retry_after
