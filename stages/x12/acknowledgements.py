@@ -5,24 +5,24 @@ One record per answer goes from the first to the second; how an answer is matche
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from pipeline import Answer, AnswerStatus, Context, DataError, Excluded, Record, SentDocument, StageSpec, Verdict
-from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, OrderAnswer, Received, read_answers
+from stages.x12.answer_reader import Unread, reading
+from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, OrderAnswer, Received
 from stages.x12.definitions import release
 from stages.x12.envelope import places
 from stages.x12.match import Matched, Sent, Status, match
-from stages.x12.reader import events
-from stages.x12.scanner import Damage
+from stages.x12.reader import ReadHeader, events
 
 NOT_X12 = "not X12"
 NOTHING_ANSWERED = "no acknowledgement"
 """The rules under which messages are excluded; a flow file cannot rename them."""
 
-ANSWERS = ("997", "999", "824", "855")
 DUPLICATE_INTERCHANGE = "interchange note 025"
 MOST_FINDINGS = 5
 CLOCKS_APART = timedelta(days=1)
@@ -43,8 +43,15 @@ def decode(record: Record) -> list[Record]:
     payload = payload_of(record, "x12.decode")
     if payload is None:
         raise Excluded(NOT_X12)
-    _refuse_damage(payload, record)
-    answers = read_answers([payload])
+    answers: list[Received] = []
+    unread: list[Unread] = []
+    for one in reading([payload]):
+        if isinstance(one, Unread):
+            unread.append(one)
+        else:
+            answers.append(one)
+    if unread:
+        raise _unreadable(unread, record)
     if not answers:
         raise Excluded(NOTHING_ANSWERED)
     return [record.replace(kind="answer", body=answer, raw=b"") for answer in answers]
@@ -55,36 +62,33 @@ def payload_of(record: Record, stage: str) -> bytes | None:
     payload = record.body if isinstance(record.body, bytes) else getattr(record.body, "payload", None)
     if not isinstance(payload, bytes):
         raise _wrong_body(stage, "takes messages: bytes, or a body with a `payload` of bytes", record)
-    return payload if payload.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"ISA") else None
+    return payload if _is_x12(payload) else None
 
 
-def _refuse_damage(payload: bytes, record: Record) -> None:
+_HEADERS = (b"ISA", "ISA".encode("cp037"))
+_ANSWERING = re.compile(rb"(?<![A-Za-z0-9])(?:AK1(\W)[A-Z]{2}\1\d|AK9(\W)\w?\2\d|TA1(\W)\d{9}\3)")
+
+
+def _is_x12(payload: bytes) -> bool:
+    """Whether there is X12 somewhere, or what once was: an answer in another encoding, or without its header, is for a person too."""
+    text = payload.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    if text.startswith(_HEADERS) or _ANSWERING.search(text):
+        return True
+    return b"ISA" in payload and any(isinstance(event, ReadHeader) for event in events([payload]))
+
+
+def _unreadable(unread: Sequence[Unread], record: Record) -> DataError:
     """An answer that cannot be read whole is for a person: what is missing may be the refusal."""
-    findings: list[str] = []
-    interchange, group = "", ""
-    told: set[tuple[str, str, str]] = set()
-    for event in events([payload]):
-        if isinstance(event, Damage):
-            findings.append(f"{event.code} at byte {event.offset}: {event.why}")
-        elif event.id == "ISA":
-            interchange, group = event[13], ""
-        elif event.id == "GS":
-            group = event[6]
-        elif event.id == "ST" and event[1] in ANSWERS:
-            told.add((interchange, group, event[2]))
-    read = {answer.source for answer in read_answers([payload])}
-    findings += [
-        f"the set {control} of group {group} says nothing that can be read" for _, group, control in told - read
-    ]
-    if findings:
-        raise DataError(
-            "A message of a partner cannot be read to its end",
-            where=f"message {record.label or record.key}",
-            why="; ".join(sorted(findings)[:MOST_FINDINGS]),
-            mend="Ask the partner to send it again; what it answers is not known",
-            owner="EDI desk",
-            code="MLC-X12-0601",
-        )
+    why = "; ".join(map(str, unread[:MOST_FINDINGS]))
+    more = len(unread) - MOST_FINDINGS
+    return DataError(
+        "A message of a partner cannot be read to its end",
+        where=f"message {record.label or record.key}",
+        why=why + (f"; and {more:,} more" if more > 0 else ""),
+        mend="Ask the partner to send it again; what it answers is not known",
+        owner="EDI desk",
+        code="MLC-X12-0601",
+    )
 
 
 class Acknowledgements:

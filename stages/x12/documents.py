@@ -11,7 +11,8 @@ from itertools import pairwise
 import msgspec
 
 from pipeline import Context, DataError, Excluded, Record, StageSpec
-from stages.x12.acknowledgements import ANSWERS, NOT_X12, payload_of
+from stages.x12.acknowledgements import NOT_X12, payload_of
+from stages.x12.answer_reader import ANSWERS
 from stages.x12.reader import ReadHeader, ReadSegment, events, read
 from stages.x12.scanner import Damage
 

@@ -30,6 +30,8 @@ _ORDERS: dict[str, Status] = {
     "AK": "business_accepted", "AT": "business_accepted", "RD": "business_rejected", "RF": "business_rejected",
     "RJ": "business_rejected", "RO": "business_rejected",
 }  # fmt: skip
+MOST_REASONS = 20
+"""Sentences about one document; the rest is counted."""
 _ADVICE: dict[str, Status] = {"A": "business_accepted", "R": "business_rejected"}
 
 
@@ -113,7 +115,9 @@ def _matches(received: Received, sent: Sequence[Sent]) -> list[Matched]:
         case OrderAnswer() as answer:
             status = _ORDERS.get(answer.status, "unclear")
             orders = [one for one in sent if one.set == "850" and answer.order and one.reference == answer.order]
-            lines = tuple(f"line {line.line}: {line.status}" for line in answer.lines if line.status != "IA")
+            lines = _few(
+                [f"line {line.line}: {line.status}" for line in answer.lines if line.status != "IA"], answer.omitted
+            )
             return [
                 Matched(document=one.document, status=status, by="855", source=received.source, reasons=lines)
                 for one in orders
@@ -142,44 +146,82 @@ def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequenc
 
 def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> list[Matched]:
     mine = [one for one in sent if (one.group, one.group_number) == (answer.group, answer.number)]
-    named = {(one.set, one.control): one for one in answer.sets}
+    named = _named(answer)
     if named:
-        mine_named = [one for one in mine if (one.set, one.control) in named]
+        mine_named = [one for one in mine if _place(one) in named]
         if not mine_named:
             return []
         newest = {(one.sent, one.interchange) for one in _latest(received, mine_named)}
         # A short answer names the faulty sets only; a rejection means the whole group.
-        told_of = mine if answer.included > len(named) or answer.status == "R" else mine_named
+        told_of = mine if answer.included > len(named) or answer.status not in _SYNTAX else mine_named
         mine = [one for one in told_of if (one.sent, one.interchange) in newest]
     else:
         mine = _latest(received, mine)
-    return [_of_set(received, answer, named.get((one.set, one.control)), one) for one in mine]
+    unnamed = _unnamed(answer, len(mine))
+    return [_of_set(received, answer, unnamed, named.get(_place(one)), one) for one in mine]
 
 
-def _of_set(received: Received, answer: GroupAnswer, of: SetAnswer | None, sent: Sent) -> Matched:
-    reasons: tuple[str, ...] = ()
-    if of is not None:
-        reasons = tuple(_reasons(of))
-    if answer.status == "R" or of is None:  # a rejected group is rejected whole, whatever is said of its sets
-        spared = of is None and answer.status in ("E", "P") and answer.sets  # others of the group are at fault
-        status = "accepted" if spared else _SYNTAX.get(answer.status, "rejected")
+def _place(one: Sent | SetAnswer) -> tuple[str, str]:
+    """ST01 and ST02 of a set; partners repeat 0001 as 1."""
+    return one.set, one.control.lstrip("0")
+
+
+def _named(answer: GroupAnswer) -> dict[tuple[str, str], SetAnswer]:
+    """The sets it names. Of one that is named twice, the refusal stands."""
+    named: dict[tuple[str, str], SetAnswer] = {}
+    for one in answer.sets:
+        if _place(one) not in named or one.status not in _SYNTAX:
+            named[_place(one)] = one
+    return named
+
+
+def _unnamed(answer: GroupAnswer, sent: int) -> Status:
+    """What is said of the sets that the answer does not name: accepted only when its counts leave room for no other reading."""
+    if answer.status not in _SYNTAX:
+        return "rejected"
+    others = max(answer.included, sent) - len(answer.sets)
+    if answer.accepted - _accepted_by_name(answer) < others or (answer.status == "P" and not answer.sets):
+        return "unclear"
+    return "accepted" if answer.sets else _SYNTAX[answer.status]
+
+
+def _accepted_by_name(answer: GroupAnswer) -> int:
+    return sum(one.status in _SYNTAX for one in answer.sets)
+
+
+def _of_set(received: Received, answer: GroupAnswer, unnamed: Status, of: SetAnswer | None, sent: Sent) -> Matched:
+    reasons = _few(_reasons(of), of.omitted) if of is not None else ()
+    if of is None:
+        status = unnamed
+    elif answer.status not in _SYNTAX:  # a rejected group is rejected whole, whatever is said of its sets
+        status = "rejected"
+    elif of.status in _SYNTAX and _accepted_by_name(answer) > answer.accepted:
+        status = "unclear"
     else:
         status = _SYNTAX.get(of.status, "rejected")
     if status == "rejected" and answer.codes:
         reasons += tuple(f"group error {code}" for code in answer.codes)
     if status == "unclear":
-        reasons = ("the group was accepted in part, and the answer does not say which part",)
+        counts = f"{answer.included} sets included, {answer.received} received, {answer.accepted} accepted"
+        reasons = (f"the answer does not say which sets of the group were accepted: {counts}",)
     return Matched(document=sent.document, status=status, by=answer.form, source=received.source, reasons=reasons)
 
 
+def _few(reasons: Iterable[str], omitted: int = 0) -> tuple[str, ...]:
+    """The first of the reasons, and how many more there are."""
+    told = list(reasons)
+    more = len(told) - MOST_REASONS + omitted
+    return (*told[:MOST_REASONS], f"and {more:,} more") if more > 0 else tuple(told)
+
+
 def _reasons(of: SetAnswer) -> Iterable[str]:
+    yield from (f"set error {code}" for code in of.codes if code not in ("5", "I5") or not of.segments)
     for note in of.segments:
         where = f"segment {note.position}, {note.segment}"
         if not note.elements:
             yield f"{where}: error {note.code}"
         for fault in note.elements:
             yield f"{where}{fault.element:02d}: error {fault.code}" + (f", {fault.value!r}" if fault.value else "")
-    yield from (f"set error {code}" for code in of.codes if code != "5" or not of.segments)
 
 
 def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent]) -> list[Matched]:
@@ -192,7 +234,8 @@ def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent])
     if not mine and answer.reference:
         mine = [one for one in sent if one.reference == answer.reference and answer.set in ("", one.set)]
     status = _ADVICE.get(answer.status[-1:], "business_accepted_with_errors")
-    reasons = tuple(" ".join(filter(None, (c.code, c.message, c.value))) for c in answer.complaints) + answer.remarks
+    told = [" ".join(filter(None, (one.code, one.message, one.value))) for one in answer.complaints]
+    reasons = _few([*told, *answer.remarks], answer.omitted)
     return [
         Matched(document=one.document, status=status, by="824", source=received.source, reasons=reasons)
         for one in _latest(received, mine)

@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from stages.x12.answers import GroupAnswer, functional
+from stages.x12.answer_reader import functional
+from stages.x12.answers import GroupAnswer
 from stages.x12.definitions import Release, release, releases
 from stages.x12.guide import Delimiters
 from stages.x12.reader import ReadHeader, ReadSegment, events

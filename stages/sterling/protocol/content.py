@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 Format = Literal["x12", "edifact", "xml", "json", "text", "binary", "empty"]
@@ -12,8 +13,12 @@ HEAD = 4096
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
+_HEADER_BEHIND = re.compile(r"(?<![A-Za-z0-9])ISA([^A-Za-z0-9\s])..\1.{10}\1..\1.{10}\1..\1")
+"""An interchange header that stands behind something else, such as the header of a mail. Source: X12.5, the widths of ISA."""
+
+
 def format_of(payload: bytes) -> Format:
-    """The format by its beginning; a byte order mark and blanks before it do not count.
+    """The format by its beginning; a byte order mark and blanks before it do not count. X12 may have lines of text before it.
 
     >>> format_of(b"  ISA*00*"), format_of(b"<?xml version='1.0'?>"), format_of(b"vendor;amount"), format_of(b"PK\\x03\\x04\\xff")
     ('x12', 'xml', 'text', 'binary')
@@ -26,6 +31,8 @@ def format_of(payload: bytes) -> Format:
         return "empty"
     if head.startswith("ISA") and not head[3:4].isalnum():
         return "x12"  # its separators may be control characters
+    if head[:1] not in "<{[" and _HEADER_BEHIND.search(head):
+        return "x12"
     if any(ord(one) < 32 and one not in "\t\r\n\f\x1a" for one in text):
         return "binary"
     if head.startswith(("UNA", "UNB+")):

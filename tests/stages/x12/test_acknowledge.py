@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline import ConfigError
 from stages.x12.acknowledge import group_answers, interchange_answer, reply, write_set
+from stages.x12.answer_reader import read_answers
 from stages.x12.answers import (
     Complaint,
     DocumentAdvice,
@@ -20,7 +21,6 @@ from stages.x12.answers import (
     OrderAnswer,
     SegmentNote,
     SetAnswer,
-    read_answers,
 )
 from stages.x12.guide import Guide
 from stages.x12.validator import examine, validate

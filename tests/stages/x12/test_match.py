@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.x12.answers import Received, read_answers
+from stages.x12.answer_reader import read_answers
+from stages.x12.answers import Received
 from stages.x12.match import ORDER, Sent, joined, match, statuses
 
 THEM = ("ZZ", "ACMEAP")
@@ -58,7 +59,9 @@ def test_a_997_without_sets_speaks_of_all_of_the_group(
     answer: Callable[..., Received], status: str, expected: str
 ) -> None:
     short = answer(
-        "997.edi", ("AK2*810*0001~\nAK3*N4*9*N1*8~\nAK4*2*156*7*ZZ~\nAK5*E*5~\n", ""), ("AK9*E", f"AK9*{status}")
+        "997.edi",
+        ("AK2*810*0001~\nAK3*N4*9*N1*8~\nAK4*2*156*7*ZZ~\nAK5*E*5~\n", ""),
+        ("AK9*E*1*1*1", f"AK9*{status}*2*2*2"),
     )
     outcome = match([short], [sent(1), sent(2, control="0002")])
     assert [(m.document, m.status) for m in outcome.matched] == [(1, expected), (2, expected)]
@@ -130,3 +133,25 @@ def test_answers_in_any_order_and_repeated_give_the_same(answer: Callable[..., R
 def test_a_rejected_group_is_rejected_whole_whatever_it_says_of_a_set(answer: Callable[..., Received]) -> None:
     told = answer("997.edi", ("AK3*N4*9*N1*8~\nAK4*2*156*7*ZZ~\nAK5*E*5~\n", "AK5*A~\n"), ("AK9*E", "AK9*R"))
     assert [m.status for m in match([told], [sent(1), sent(2, control="0002")]).matched] == ["rejected", "rejected"]
+
+
+ALONE = ("AK2*810*0001~\nAK3*N4*9*N1*8~\nAK4*2*156*7*ZZ~\nAK5*E*5~\n", "")
+COUNTS = [
+    ("AK9*A*2*1*1", ["unclear", "unclear"]), ("AK9*A*2*2*1", ["unclear", "unclear"]), ("AK9*A*1*1*1", ["unclear", "unclear"]),
+    ("AK2*810*0001~\nAK5*A~\nAK9*A*2*1*1", ["accepted", "unclear"]),
+    ("AK2*810*0001~\nAK5*R*5~\nAK9*P*2*2*0", ["rejected", "unclear"]),
+    ("AK2*810*0001~\nAK5*A~\nAK2*810*0002~\nAK5*A~\nAK9*A*2*2*1", ["unclear", "unclear"]),
+    ("AK2*810*1~\nAK5*A~\nAK2*810*0002~\nAK5*R*5~\nAK9*P*2*2*1", ["accepted", "rejected"]),
+    ("AK2*810*0001~\nAK5*R*5~\nAK2*810*0001~\nAK5*A~\nAK9*P*2*2*1", ["rejected", "accepted"]),
+    ("AK2*810*0001~\nAK5*A~\nAK9*M*2*2*0", ["rejected", "rejected"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("says", "expected"), COUNTS, ids=[case[0].replace("~\n", " ") for case in COUNTS])
+def test_only_what_the_counts_leave_no_doubt_about_is_accepted(
+    answer: Callable[..., Received], says: str, expected: list[str]
+) -> None:
+    told = statuses(
+        match([answer("997.edi", ALONE, ("AK9*E*1*1*1", says))], [sent(1), sent(2, control="0002")]).matched
+    )
+    assert [told[1], told[2]] == expected

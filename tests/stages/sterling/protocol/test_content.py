@@ -10,6 +10,7 @@ from stages.sterling.protocol.content import HEAD, format_of
 
 CASES = [
     (b"ISA*00*", "x12"), (b"\xef\xbb\xbf\r\nISA*00*", "x12"), (b"ISA\x1d00\x1d\x1c", "x12"), (b"ISA*00*\xff\xff", "x12"),
+    (b"Subject: 997\r\n\r\nISA*00*          *00*          *ZZ*THEM           *", "x12"), (b"an ISA*00* in a text", "text"),
     (b"ISAAC;1\n", "text"), (b"UNB+UNOA:1+", "edifact"), (b"UNA:+.? '", "edifact"), (b"UNBEKANNT", "text"),
     (b"<?xml version='1.0'?><a/>", "xml"), (b" <a b='1'/>", "xml"), ("<ä/>".encode(), "xml"), ("<a/>".encode("utf-16"), "xml"),
     (b"< 5 items", "text"), (b'{"a": 1}\n', "json"), (b"[1, 2]", "json"), (b"[section]\nkey=1", "text"), (b"{half", "text"),

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline import ConnectorError
 from stages.x12.acknowledge import group_answers, interchange_answer, reply
-from stages.x12.answers import read_answers
+from stages.x12.answer_reader import read_answers
 from stages.x12.guide import Guide
 from stages.x12.match import match
 from stages.x12.reader import events
