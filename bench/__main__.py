@@ -1,4 +1,4 @@
-"""``python -m bench [engine ledger backfill x12 x12_encode intacct sterling] [--json]``: prints ratios measured in this run; exits 1 when a bar is missed."""
+"""``python -m bench [engine ledger backfill x12 x12_encode intacct sterling sterling_partners] [--json]``: prints ratios measured in this run; exits 1 when a bar is missed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from bench.measure import Ratio
 
-BENCHES = ("engine", "ledger", "backfill", "x12", "x12_encode", "intacct", "sterling")
+BENCHES = ("engine", "ledger", "backfill", "x12", "x12_encode", "intacct", "sterling", "sterling_partners")
 
 
 def main() -> int:

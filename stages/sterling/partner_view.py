@@ -37,14 +37,18 @@ class Directory:
         self._epoch += 1
 
     async def _once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        """What was made since `renew`; made by one task while the others wait."""
         wanted = self._epoch
-        async with self._lock:
-            kept = self._kept.get(name)
-            if kept is None or kept[0] < wanted:
-                began = self._epoch
-                kept = self._kept[name] = began, await make()
-            value: T = kept[1]
-            return value
+        if not self._fresh(name, wanted):
+            async with self._lock:
+                if not self._fresh(name, wanted):
+                    began = self._epoch
+                    self._kept[name] = began, await make()
+        value: T = self._kept[name][1]
+        return value
+
+    def _fresh(self, name: str, wanted: int) -> bool:
+        return name in self._kept and self._kept[name][0] >= wanted
 
     async def partners(self) -> dict[str, list[dict[str, str]]]:
         """What is remembered of each partner, by code; those without a code under the empty one. Raises `StageError`."""
