@@ -330,11 +330,12 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``port`` 0 picks a free one. ``bills`` and ``seed`` decide the data; the same pair gives the same bytes."""
+    """``port`` 0 picks a free one. ``bills``, ``months`` (over which they are spread) and ``seed`` decide the data; equal ones give equal bytes."""
 
     port: int = 0
     bills: int = 200
     seed: int = 1
+    months: int = 1
     clock: Clock
 
 

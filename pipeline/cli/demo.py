@@ -30,6 +30,7 @@ from pipeline.store import open_ledger
 DEMO_FLOWS = ("vendors", "bills", "acknowledgements")
 FOLDER = Path(".ml-connector")
 Bills = Annotated[int, typer.Option("--bills", min=0, max=1_000_000, help="How many bills the books hold.")]
+Months = Annotated[int, typer.Option("--months", min=1, max=120, help="Over how many months the bills are spread.")]
 Seed = Annotated[int, typer.Option("--seed", help="Which books: the same seed gives the same data.")]
 
 
@@ -175,12 +176,12 @@ def _write_variables(file: Path, variables: Mapping[str, str]) -> Path:
 # --- the simulators --------------------------------------------------------------------------------------------------------
 
 
-async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1) -> int:
+async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1, months: Months = 1) -> int:
     """Run the simulators alone and print the variables that point flows at them. --intacct-port and --sterling-port fix ports."""
     registry = load_registry()
     async with AsyncExitStack() as stack:
         ports = _ports(context.args, registry)
-        simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, ports)]
+        simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, ports, months)]
         for name, value in _merged(simulations).items():
             tell(f"export {name}={shlex.quote(value)}")
         for simulation in simulations:
@@ -193,12 +194,14 @@ async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1) -
 
 
 def _simulators(
-    registry: Registry, bills: int, seed: int, ports: Mapping[str, int]
+    registry: Registry, bills: int, seed: int, ports: Mapping[str, int], months: int = 1
 ) -> list[AbstractAsyncContextManager[Simulation]]:
     clock = SystemClock()
     return [
         adapter.simulator.start(
-            SimulatorOptions(port=ports.get(adapter.simulator.name, 0), bills=bills, seed=seed, clock=clock)
+            SimulatorOptions(
+                port=ports.get(adapter.simulator.name, 0), bills=bills, seed=seed, months=months, clock=clock
+            )
         )
         for adapter in registry.adapters
         if adapter.simulator is not None
@@ -220,7 +223,7 @@ def _ports(arguments: list[str], registry: Registry) -> dict[str, int]:
             known = ", ".join(f"--{name}-port PORT" for name in names)
             raise UsageError(
                 f"{option} {value}".strip() + " is not understood",
-                why=f"the options are {known}, --bills and --seed",
+                why=f"the options are {known}, --bills, --seed and --months",
                 mend="write it so",
                 code="MLC-CLI-0001",
             )

@@ -46,6 +46,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """When a bill was entered, whose it is and what kind of bill it is to be."""
 
     at: datetime
+    since: date  # the books' first day
     vendor: SeedVendor
     purchasing: bool
     state: str
@@ -77,12 +78,12 @@ def draw_bill(rng: random.Random, arrival: Arrival, index: int) -> Drawn:
 
 def _header(rng: random.Random, arrival: Arrival, index: int, purchase: SeedPurchase | None) -> SeedBill:
     vendor, entered = arrival.vendor, arrival.at.date()
-    dated = max(MONTH, entered - timedelta(days=rng.randrange(6)))
+    dated = max(arrival.since, entered - timedelta(days=rng.randrange(6)))
     due, discount = TERMS[vendor.terms]
     payable = arrival.state in ("Posted", "Selected", "Partially Paid", "Paid", "Reversed")
     return SeedBill(
         record=FIRST_RECORD + index,
-        number=_number(vendor, index),
+        number=_number(vendor, index, entered),
         vendor=vendor.id,
         state=arrival.state,
         date=dated,
@@ -104,10 +105,10 @@ def _header(rng: random.Random, arrival: Arrival, index: int, purchase: SeedPurc
     )
 
 
-def _number(vendor: SeedVendor, index: int) -> str:
+def _number(vendor: SeedVendor, index: int, entered: date) -> str:
     """The vendor's invoice number, in one of the styles vendors have; rising, and unique for the vendor."""
     serial = 10_000 + vendor.record * 37 + index
-    styles = (f"{serial}", f"INV-{serial}", f"2610-{serial:06d}", f"{vendor.name[0].upper()}{serial}")
+    styles = (f"{serial}", f"INV-{serial}", f"{entered:%y%m}-{serial:06d}", f"{vendor.name[0].upper()}{serial}")
     return styles[vendor.record % len(styles)]
 
 
@@ -144,7 +145,7 @@ def _purchase(rng: random.Random, arrival: Arrival, index: int) -> SeedPurchase:
         number=f"VI-{index + 1:06d}",
         definition="Vendor Invoice",
         vendor=arrival.vendor.id,
-        date=max(MONTH, arrival.at.date() - timedelta(days=rng.randrange(3))),
+        date=max(arrival.since, arrival.at.date() - timedelta(days=rng.randrange(3))),
         order=f"Purchase Order-{order}",
         order_number=order,
         currency=arrival.vendor.currency,

@@ -1,10 +1,10 @@
-"""`build_world`: draws a month of bills for the fixed vendor master. Equal arguments give equal worlds, to the byte."""
+"""`build_world`: draws a month or more of bills for the fixed vendor master. Equal arguments give equal worlds, to the byte."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 
 import msgspec
@@ -19,8 +19,8 @@ from stages.ap.seed.world import SeedVendor, World
 
 EDI_SHARE = 0.47  # of bills
 WEEKDAYS = (24, 19, 18, 21, 16, 2, 0)  # arrivals, Monday first
-CLOSE_RUSH = 1.8  # on the last three business days
-CLOSE_DAYS = frozenset({28, 29, 30})
+CLOSE_RUSH = 1.8  # on the last three business days of a month
+CLOSE_DAYS = 3
 OFFICE_HOURS_SHARE = 0.7
 STATES = {
     "Posted": 762,
@@ -33,10 +33,12 @@ STATES = {
     "Declined": 3,
     "Reversed": 4,
 }
+STATES_OF_OLD = {"Paid": 950, "Posted": 20, "Partially Paid": 10, "Declined": 5, "Reversed": 15}
+"""Of bills of the months before the last one: most are settled."""
 
 
-def build_world(*, seed: int = 1, bills: int = 200) -> World:
-    """The books of Harbor & Vale Foodservice as of 2 November 2026, with this many bills of October.
+def build_world(*, seed: int = 1, bills: int = 200, months: int = 1) -> World:
+    """The books of Harbor & Vale Foodservice as of 2 November 2026, with this many bills of the last so many months.
 
     Vendors and partners are the same whatever the arguments. From `LEAST_BILLS` bills on, one bill of each row in
     `planted.PLANTED` and one suspected duplicate are among them. A bill's total is the sum of those of its lines that
@@ -44,7 +46,7 @@ def build_world(*, seed: int = 1, bills: int = 200) -> World:
     """
     rng = random.Random(seed)
     master = vendors()
-    arrivals = _arrivals(rng, master, bills)
+    arrivals = _arrivals(rng, master, bills, months_before(MONTH, months - 1))
     drawn = [draw_bill(rng, arrival, index) for index, arrival in enumerate(arrivals)]
     _repeat_the_original(arrivals, drawn)
     _share_a_second(arrivals, drawn)
@@ -74,9 +76,15 @@ def build_world(*, seed: int = 1, bills: int = 200) -> World:
     )
 
 
-def _arrivals(rng: random.Random, master: Sequence[SeedVendor], count: int) -> list[Arrival]:
+def months_before(month: date, count: int) -> date:
+    """The first day of the month that lies so many before."""
+    years, rest = divmod(month.year * 12 + month.month - 1 - count, 12)
+    return date(years, rest + 1, 1)
+
+
+def _arrivals(rng: random.Random, master: Sequence[SeedVendor], count: int, since: date) -> list[Arrival]:
     """What arrives when, in order of time."""
-    times = sorted(_moments(rng, count))
+    times = sorted(_moments(rng, count, since))
     planted = _positions(rng, count)
     choose = _VendorChoice(master)
     by_id = {vendor.id: vendor for vendor in master}
@@ -85,23 +93,31 @@ def _arrivals(rng: random.Random, master: Sequence[SeedVendor], count: int) -> l
         row = planted.get(index)
         vendor = by_id[row.vendor] if row else choose(rng)
         purchasing = rng.random() < GOODS[vendor.kind].ordered
-        state = rng.choices(tuple(STATES), tuple(STATES.values()))[0]
+        states = STATES if at.date() >= MONTH else STATES_OF_OLD
+        state = rng.choices(tuple(states), tuple(states.values()))[0]
         if row:
             purchasing, state = row.purchasing, "Posted"
-        result.append(Arrival(at=at, vendor=vendor, purchasing=purchasing, state=state, planted=row))
+        result.append(Arrival(at=at, since=since, vendor=vendor, purchasing=purchasing, state=state, planted=row))
     return result
 
 
-def _moments(rng: random.Random, count: int) -> list[datetime]:
-    days = [MONTH + timedelta(days=offset) for offset in range(31)]
-    weights = [WEEKDAYS[day.weekday()] * (CLOSE_RUSH if day.day in CLOSE_DAYS else 1) for day in days]
+def _moments(rng: random.Random, count: int, since: date) -> list[datetime]:
+    days = [since + timedelta(days=offset) for offset in range((months_before(MONTH, -1) - since).days)]
+    weights = [WEEKDAYS[day.weekday()] * (CLOSE_RUSH if _is_closing(day) else 1) for day in days]
     return [
         _moment(rng, datetime(day.year, day.month, day.day, tzinfo=UTC)) for day in rng.choices(days, weights, k=count)
     ]
 
 
+def _is_closing(day: date) -> bool:
+    """Whether it is one of the last business days of its month."""
+    rest = (months_before(day.replace(day=1), -1) - day).days
+    business = sum((day + timedelta(days=offset)).weekday() < 5 for offset in range(rest))
+    return day.weekday() < 5 and business <= CLOSE_DAYS
+
+
 def _moment(rng: random.Random, midnight: datetime) -> datetime:
-    """A second of that working day on the East coast (UTC-4 in October), mostly from 10 to 16 o'clock."""
+    """A second of that working day on the East coast (UTC-4 in summer), mostly from 10 to 16 o'clock."""
     start, hours = (14, 6) if rng.random() < OFFICE_HOURS_SHARE else rng.choice(((11, 3), (20, 3)))
     return midnight + timedelta(hours=start, seconds=rng.randrange(hours * 3600))
 

@@ -21,6 +21,6 @@ __all__ = ["Behaviour", "Call", "Counts", "Fault", "FaultKind", "FaultPlan", "In
 @asynccontextmanager
 async def start_simulator(options: SimulatorOptions) -> AsyncIterator[Simulation]:
     """A running simulator over the seeded world, listening on 127.0.0.1 until the context is left."""
-    world = build_world(seed=options.seed, bills=options.bills)
+    world = build_world(seed=options.seed, bills=options.bills, months=options.months)
     async with IntacctSimulator(world, options.clock, seed=options.seed, port=options.port) as simulator:
         yield simulator

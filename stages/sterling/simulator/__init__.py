@@ -23,7 +23,7 @@ async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSi
     """Serves the seeded world of ``options`` on 127.0.0.1 until the block ends. Its partners answer what they are sent."""
     from stages.ap.seed import build_world
 
-    world = build_world(seed=options.seed, bills=options.bills)
+    world = build_world(seed=options.seed, bills=options.bills, months=options.months)
     simulator = SterlingSimulator(world, options.clock, port=options.port)
     for partner in world.partners:
         open_mailbox(simulator.hub, outbound(partner.mailbox))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
@@ -236,3 +236,17 @@ def test_payments_are_as_different_as_payments_are() -> None:
     assert any(len(payment.details) > 1 for payment in payments)
     assert any(detail.discount for payment in payments for detail in payment.details)
     assert all(payment.modified <= build_world(bills=0).now for payment in payments)
+
+
+def test_a_year_of_bills_comes_month_by_month_and_what_is_old_is_mostly_paid() -> None:
+    bills = build_world(bills=3_000, months=12).bills
+    months = Counter((bill.created.year, bill.created.month) for bill in bills)
+    old = [bill for bill in bills if bill.created.date() < date(2026, 10, 1)]
+    assert sorted(months) == [(2025, 11), (2025, 12), *((2026, month) for month in range(1, 11))]
+    assert max(months.values()) < 2 * min(months.values())
+    assert sum(bill.state == "Paid" for bill in old) > 0.9 * len(old)
+    assert [bill.created for bill in bills] == sorted(bill.created for bill in bills)
+
+
+def test_a_world_of_one_month_is_what_it_is_without_saying_so() -> None:
+    assert msgspec.json.encode(build_world(bills=120, months=1)) == msgspec.json.encode(build_world(bills=120))
