@@ -105,14 +105,14 @@ def bill(
     entries: Sequence[Source] = (),
     remit_to: Contact | None = None,
 ) -> Bill:
-    """The bill. ``currency`` is assumed when the books name none; ``generated`` are lines nobody entered. Raises `DataError` when it has no vendor, date, total or currency.
+    """The bill. ``currency`` is assumed when the books name none; ``generated`` are lines nobody entered.
 
-    Its source also holds PODOCID, and POLINES: how its lines and the document's were paired (see
+    Raises `DataError` when it has no vendor, date, total or currency. Its source also holds PODOCID, and POLINES: how its lines and the document's were paired (see
     `stages.intacct.protocol.purchases`). Both are None unless Purchasing made the bill.
     """
     total = bill_total(header)
     own = bill_lines(lines)
-    taxes = bill_taxes(generated, sum((line.amount for line in own), Decimal()), total)
+    taxes = bill_taxes(generated, own, total) if generated else ()
     untaxed = total - sum((tax.amount for tax in taxes), Decimal())
     bought = purchased_lines(own, entries, untaxed) if purchase is not None else None
     return Bill(
@@ -171,11 +171,12 @@ def bill_lines(lines: Sequence[Source]) -> tuple[BillLine, ...]:
     return tuple(_line(line, number) for number, line in numbered)
 
 
-def bill_taxes(generated: Sequence[Source], own: Decimal, total: Decimal) -> tuple[BillTax, ...]:
+def bill_taxes(generated: Sequence[Source], lines: Sequence[BillLine], total: Decimal) -> tuple[BillTax, ...]:
     """The tax among the lines the books generated, by account: what makes up the difference between the entered lines and the total.
 
     Others are offsets, which say the total once more; when nothing fits, no line is taken for a tax.
     """
+    own = sum((line.amount for line in lines), Decimal())
     if own == total:
         return ()
     amounts = [(line, amount) for line in generated if (amount := _amount_of(line))]
