@@ -371,13 +371,15 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A verb an adapter adds to the command, ``ml-connector ADAPTER NAME FILE``. The command reads the files; the verb does no I/O.
 
     ``run(data, name, extra, paint)`` gets the bytes of FILE and its name; ``options`` names further files by option (``guide``) with
-    a line of help, and ``extra`` holds the text of those that were given. It may raise `ConnectorError`.
+    a line of help, and ``extra`` holds the text of those that were given. Of an option in ``under`` the file of that name in the same
+    folder comes too, as ``extra["guide under"]``: what the given file rests on. It may raise `ConnectorError`.
     """
 
     name: str
     help: str
     run: Callable[[bytes, str, Mapping[str, str], Paint], CommandResult]
     options: Mapping[str, str] = {}
+    under: Mapping[str, str] = {}
 
 
 class QuerySpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ def _verb(spec: CommandSpec) -> Callable[..., int]:
 
     def run(file: str, json: bool = False, **named: str) -> int:
         extra = {name: _text(path) for name, path in named.items() if path}
+        extra |= _under(spec, named)
         result = spec.run(_bytes(file), file, extra, _paint())
         if json:
             print_json(result.json)
@@ -44,6 +45,16 @@ def _verb(spec: CommandSpec) -> Callable[..., int]:
         "return": int,
     }
     return _with_options(run, spec.options)
+
+
+def _under(spec: CommandSpec, named: Mapping[str, str]) -> dict[str, str]:
+    """The files that given ones rest on, where there are any."""
+    places = {name: Path(named[name]).with_name(file) for name, file in spec.under.items() if named.get(name)}
+    return {
+        f"{name} under": _text(str(place))
+        for name, place in places.items()
+        if place.is_file() and place.name != Path(named[name]).name
+    }
 
 
 def _with_options(run: Callable[..., int], options: Mapping[str, str]) -> Callable[..., int]:

@@ -113,7 +113,7 @@ class Settlement:
             return Problem(
                 "held", "MLC-DOC-0002", "EDI desk", "The record changed after its document was made",
                 f"{record.kind} {record.label}, {document.set} to {document.partner}, version {before.version + 1}",
-                "this partner's file says  amendments: hold",
+                "this partner's file says  amendments: hold,  or its documents cannot say that they replace another",
                 "look at both versions, then replay this one to send it",
             )  # fmt: skip
         guard = (document.guard, document.partner, document.set)

@@ -26,7 +26,9 @@ _EACH = "EA"  # the unit of a line entered in AP, which is one times its amount
 def line_rows(id: str, guide: Guide) -> Each:
     """IT1 or PO1 for each line of goods: both hold the same things at the same places; descriptions and references follow."""
     elements: dict[int, Source] = {1: path("line.number"), 2: _quantity(guide), 3: _unit(guide), 4: _price(guide)}
+    exact = {2: "quantity times price is the line", 4: "quantity times price is the line"}
     if guide.price_basis:
+        exact[5] = "`price_basis` states the price by it"
         elements[5] = lookup("price basis", "line.unit", guide.price_basis, optional=True, table_name="price_basis")
     fields = _line_fields("line")
     row = segment(
@@ -36,6 +38,8 @@ def line_rows(id: str, guide: Guide) -> Each:
         pairs=tuple((kind, _item(kind, guide, fields)) for kind in guide.item_ids),
         pairs_by="guide.item_ids",
         when=is_goods(guide),
+        exact=exact,
+        guards="the lines make up the total",
         children=(
             *(
                 segment("PID", {1: "F", 5: _field(f, fields)}, by=_by(guide, "descriptions"))
@@ -218,14 +222,16 @@ def date_rows(guide: Guide) -> tuple[Row, ...]:
     )
 
 
-def currency_row(guide: Guide) -> Row:
-    """CUR, unless it is the currency that need not be told."""
+def currency_row(guide: Guide, of: str = "bill.currency", entity: str = "") -> Row:
+    """CUR, unless it is the currency that need not be told. ``entity`` is CUR01 where the guide has no say over it."""
     home = guide.home_currency
-    currency = path("bill.currency")
-    if not home:
-        return segment("CUR", {1: guide.currency_entity, 2: currency}, by=_by(guide, "currency_entity"))
-    foreign = computed("foreign currency", lambda currency: "" if currency == home else currency, "bill.currency")
-    return segment("CUR", {1: guide.currency_entity, 2: foreign}, by="guide.home_currency")
+    by = "guide.home_currency" if home else "" if entity else _by(guide, "currency_entity")
+    told: Source = path(of)
+    if home:
+        told = computed("foreign currency", lambda currency: "" if currency == home else currency, of)
+    exact = {2: "the amounts are in it"}
+    guards = "the amounts are not in the partner's own currency"
+    return segment("CUR", {1: entity or guide.currency_entity, 2: told}, by=by, exact=exact, guards=guards)
 
 
 def contact_rows(guide: Guide) -> tuple[Row, ...]:

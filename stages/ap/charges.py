@@ -17,6 +17,7 @@ from stages.x12.mapping import Each, Row, Source, computed, each, lookup, path, 
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
+_IN_TOTAL = "it is in the document's total"
 
 _KINDS = ("bill.lines.account", "bill.lines.amount", "bill.total")
 """What tells whether a line is goods."""
@@ -67,7 +68,10 @@ def charge_rows(guide: Guide) -> tuple[Each, ...]:
         12: value("handling", lambda charge, amount: charge.handling),
         15: path("charge.description"),
     }
-    row = segment("SAC", elements, when=elements[2], by="guide.charges" if guide.charges else "guide.allowance_code")
+    row = segment(
+        "SAC", elements, when=elements[2], by="guide.charges" if guide.charges else "guide.allowance_code",
+        exact=dict.fromkeys((1, 5, 12), _IN_TOTAL), guards=_IN_TOTAL,
+    )  # fmt: skip
     return (each("charge", "bill.lines", row),)
 
 
@@ -80,7 +84,7 @@ def tax_rows(guide: Guide) -> tuple[Each, ...]:
 
     def row(kind: Source, by: str) -> Row:
         amount = computed("tax amount", signed, "tax.amount", "bill.total")
-        return segment("TXI", {1: kind, 2: amount}, when=kind, by=by)
+        return segment("TXI", {1: kind, 2: amount}, when=kind, by=by, exact={2: _IN_TOTAL}, guards=_IN_TOTAL)
 
     added = computed("tax type", lambda account: taxes.get(account, guide.tax_type), "tax.account")
     rows = [each("tax", "bill.taxes", row(added, "guide.tax_type"))]
@@ -117,7 +121,7 @@ def count_row(guide: Guide, *children: Row) -> Row:
         elements[1] = computed("goods count", lambda *columns: sum(map(goods, *_each(columns))), *_KINDS)
     if guide.hash_total:
         elements[2] = computed("sum of quantities", _summed(guide), "bill.lines.quantity", *_KINDS)
-    return segment("CTT", elements, children=children)
+    return segment("CTT", elements, children=children, exact={1: "it counts the lines"})
 
 
 def _summed(guide: Guide) -> Callable[..., Decimal]:

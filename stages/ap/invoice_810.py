@@ -37,6 +37,7 @@ def invoice_mapping(guide: Guide, role: str) -> SetMapping:
                     7: _type(role, guide),
                     8: purpose("07" if role == "bill_copy" else ""),
                 },
+                exact=_exact(role, guide),
             ),
             *_note(guide),
             rows.currency_row(guide),
@@ -47,12 +48,18 @@ def invoice_mapping(guide: Guide, role: str) -> SetMapping:
             *rows.date_rows(guide),
             *rows.fob_rows(guide),
             rows.line_rows("IT1", guide),
-            segment("TDS", {1: rows.total(guide), **_discounts(guide)}),
+            segment("TDS", {1: rows.total(guide), **_discounts(guide)}, exact={1: "it is the bill's total"}),
             *charges.tax_rows(guide),
             *charges.charge_rows(guide),
             charges.count_row(guide),
         ),
     )
+
+
+def _exact(role: str, guide: Guide) -> dict[int, str]:
+    """What of BIG tells a credit from a debit, and a copy from an original."""
+    exact = {7: "`credit_sign: type` tells credits by it"} if guide.credit_sign == "type" else {}
+    return exact | ({8: "it tells a copy from an original"} if role == "bill_copy" else {})
 
 
 def _note(guide: Guide) -> tuple[Row, ...]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from pipeline import ConfigError
 from stages.ap import bill_rows as rows
 from stages.ap import charges
@@ -21,7 +23,8 @@ PARTIES = (Party(role="BY", who="us"), Party(role="VN", who="vendor"))
 
 
 def order_mapping(guide: Guide) -> SetMapping:
-    """The rows of an 850 for one guide, in the order they are sent."""
+    """The rows of an 850 for one guide, in the order they are sent. It has no type to tell a credit by: the sign stays."""
+    guide = msgspec.structs.replace(guide, credit_sign="minus")
     return SetMapping(
         set="850",
         subject="bill",
@@ -52,7 +55,9 @@ def order_mapping(guide: Guide) -> SetMapping:
             *_note(guide),
             *rows.party_rows("850", guide, PARTIES),
             rows.line_rows("PO1", guide),
-            charges.count_row(guide, segment("AMT", {1: "TT", 2: rows.total(guide)})),
+            charges.count_row(
+                guide, segment("AMT", {1: "TT", 2: rows.total(guide)}, exact={2: "it is the order's total"})
+            ),
         ),
     )
 

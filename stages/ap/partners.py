@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pipeline import Duration, Expression, Finding, FlowError, Tree, read_tree
-from stages.x12.guide import Guide
+from stages.x12.guide import Guide, merged
 from stages.x12.guide_lint import lint_guide
 
 DEFAULT = "_default.yaml"
@@ -268,7 +268,7 @@ class _File:
     def __init__(self, tree: Tree, default: Tree | None) -> None:
         self.tree = tree
         self.default = default
-        self.data = _merged(default.data, tree.data) if default else tree.data
+        self.data = merged(default.data, tree.data) if default else tree.data
 
     def convert(self, findings: list[Finding]) -> Partner | None:
         partner, found = self.tree.convert("$", Partner, code=NOT_THE_FORM, data=self.data)
@@ -349,12 +349,6 @@ def _guide_path(problem: str) -> str:
     """Problems of a guide start with the key they are about: ``limits: BIG02 ...``."""
     key = problem.partition(":")[0]
     return f"$.guide.{key}" if key.partition(".")[0] in Guide.__struct_fields__ else "$.guide"
-
-
-def _merged(under: Any, over: Any) -> Any:
-    if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
-        return over
-    return {**under, **{key: _merged(under[key], value) if key in under else value for key, value in over.items()}}
 
 
 def _across(files: list[_File]) -> Iterator[Finding]:

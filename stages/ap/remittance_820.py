@@ -43,9 +43,10 @@ def remittance_mapping(guide: Guide) -> SetMapping:
                     5: _format(guide),
                     16: path("payment.date"),
                 },
+                exact={2: "it is what was paid"},
             ),
             segment("TRN", {1: "1", 2: path("payment.number")}),
-            segment("CUR", {1: "PR", 2: path("payment.currency")}),
+            rows.currency_row(guide, "payment.currency", "PR"),
             *rows.refs(guide, "payment_refs", _fields()),
             *rows.party_rows("820", guide, PARTIES, "payment"),
             segment("ENT", {1: "1"}),
@@ -85,6 +86,8 @@ def _detail(guide: Guide) -> Row:
         "RMR",
         elements,
         when=listed,
+        exact={4: "it is what was paid", 5: "it is what was owed", 6: "it was taken off", 8: "it was taken off"},
+        guards="an advice says what was paid",
         children=(
             segment("REF", {1: "PO", 2: path("detail.order")}),
             segment("DTM", {1: "003", 2: path("detail.date")}),
@@ -98,7 +101,20 @@ def _credits(guide: Guide) -> tuple[Each, ...]:
         return ()
     apart = computed("is credit", lambda paid: paid < 0, "credit.paid")
     elements: dict[int, Source] = {1: path("credit.paid"), 2: _CREDIT_MEMO, 3: _CREDIT_MEMO, 4: path("credit.number")}
-    return (each("credit", "payment.details", segment("ADX", elements, when=apart, by="guide.credits")),)
+    return (
+        each(
+            "credit",
+            "payment.details",
+            segment(
+                "ADX",
+                elements,
+                when=apart,
+                by="guide.credits",
+                exact={1: "it was taken off"},
+                guards="it was taken off what was paid",
+            ),
+        ),
+    )
 
 
 def _said(amount: Decimal) -> Decimal | None:

@@ -103,10 +103,11 @@ def routes(partner: Partner, place: Place | None = None, rules: Rules = rules_of
 def _draft(partner: Partner, rule: Rule, envelope: dict[str, str], place: Place | None) -> Draft:
     """All of a draft that does not depend on the bill or payment."""
     expected = partner.acknowledgement.expect
+    plan = PLANS[rule.set](partner.guide, rule.role, place)
     return Draft(
         set=rule.set,
         partner=partner.code,
-        plan=PLANS[rule.set](partner.guide, rule.role, place),
+        plan=plan,
         subject={
             "us": {"name": partner.us.name or partner.us.gs, "id": partner.us.id or partner.us.gs},
             "partner": {"code": partner.code, "name": partner.name},
@@ -116,8 +117,8 @@ def _draft(partner: Partner, rule: Rule, envelope: dict[str, str], place: Place 
         group=_group(partner, rule, envelope),
         batch=partner.batch.documents,
         guide_digest=guide_digest(partner.guide),
-        # An 820 cannot say that it replaces another: a payment that changed after its advice waits for a person.
-        amendments="hold" if rule.set == "820" else partner.amendments,
+        # What cannot say that it replaces another (an 820, an invoice without BIG08) would be taken for one more.
+        amendments=partner.amendments if plan.amendable else "hold",
         acknowledgement="" if expected == "none" else expected,
         acknowledge_within=0.0 if expected == "none" else float(partner.acknowledgement.within),
     )

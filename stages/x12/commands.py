@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from pipeline import CommandResult, CommandSpec, FlowError, Paint, parse_tree
-from stages.x12.guide import Guide
+from stages.x12.guide import Guide, merged
 from stages.x12.guide_lint import lint_guide
 from stages.x12.show import Role, show_bytes
 from stages.x12.validator import validate
@@ -29,7 +29,7 @@ def show(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> Comm
 
 def check(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
     """Every finding about the file, by the standard and, where given, the partner's guide."""
-    guide = read_guide(extra["guide"]) if "guide" in extra else None
+    guide = read_guide(extra["guide"], extra.get("guide under", "")) if "guide" in extra else None
     if guide is not None:
         refuse_wrong(guide, sets_in(data))
     found = validate(data, guide)
@@ -46,12 +46,17 @@ def check(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> Com
     return CommandResult(lines=lines, json=ours, failed=errors > 0)
 
 
-def read_guide(text: str) -> Guide:
-    """The guide in a YAML text: a partner file's ``guide``, or a file that holds nothing else. Raises `FlowError` with findings."""
+def read_guide(text: str, defaults: str = "") -> Guide:
+    """The guide in a YAML text: a partner file's ``guide`` on top of that of the ``defaults``, or a file that holds nothing else.
+
+    Raises `FlowError` with findings.
+    """
     tree = parse_tree(text, "the guide")
-    path, data = (
-        ("$.guide", tree.data["guide"]) if isinstance(tree.data, dict) and "guide" in tree.data else ("$", tree.data)
-    )
+    path, data = "$", tree.data
+    if isinstance(data, dict) and ("guide" in data or "partner" in data):
+        path, data = "$.guide", data.get("guide", {})
+        under = parse_tree(defaults, "_default.yaml").data if defaults else {}
+        data = merged(under.get("guide", {}) if isinstance(under, dict) else {}, data)
     guide, findings = tree.convert(path, Guide, code=WRONG_GUIDE, data=data)
     if guide is None or findings:
         raise FlowError(
@@ -92,6 +97,9 @@ COMMANDS = (
         name="validate",
         help="Report everything that is wrong with an X12 file; exit 3 when there are errors.",
         run=check,
-        options={"guide": "A partner file, or a guide alone, to hold the file against."},
+        options={
+            "guide": "A partner file (with the _default.yaml beside it), or a guide alone, to hold the file against."
+        },
+        under={"guide": "_default.yaml"},
     ),
 )

@@ -15,6 +15,7 @@ from stages.x12.definitions import Segment, SetDefinition, SyntaxNote
 from stages.x12.mapping import Computed, Lookup, Path, SetMapping, Source, Unusable
 from stages.x12.paths import resolve, resolver
 from stages.x12.values import (
+    FORBIDDEN,
     MISSING,
     NOT_LISTED,
     NOTE,
@@ -101,6 +102,14 @@ class Part:
         return code or ""
 
 
+class Slot(msgspec.Struct, frozen=True):
+    """A position of pairs for which the guide asks something, whichever pair comes to stand there."""
+
+    position: int
+    name: str
+    encoder: Encoder
+
+
 class CompiledRow(msgspec.Struct, frozen=True, kw_only=True):
     """One segment, ready to be written any number of times."""
 
@@ -115,11 +124,17 @@ class CompiledRow(msgspec.Struct, frozen=True, kw_only=True):
     required: str  # the guide's ``require`` entry that demands it
     element_mark: str
     children: tuple[CompiledRow, ...]
+    lacking: tuple[str, ...] = ()  # elements that the guide requires of this segment and this row never has
+    refused: str = ""  # why a document that has something to say here cannot be sent: the guide forbids the segment
+    slots: tuple[Slot, ...] = ()
 
     def write(self, scope: Mapping[str, Any], out: list[str], run: Rendering) -> None:
         """Append this segment and its children, or nothing when there is nothing to say."""
         text = self.text(scope, run)
-        if text:
+        if text and self.refused:
+            place = f"segment {self.key} ({self.segment.name}){run.line}"
+            run.faults.append(Fault(FORBIDDEN, self.segment.name, place, self.refused))
+        elif text:
             out.append(text)
             for child in self.children:
                 child.write(scope, out, run)
@@ -147,11 +162,27 @@ class CompiledRow(msgspec.Struct, frozen=True, kw_only=True):
             texts[self.pairs_from + 2 * i] = qualifier
             texts[self.pairs_from + 2 * i + 1] = text
         present = frozenset(position for position, text in texts.items() if text)
+        faults += self._by_guide(texts, run)
         if not faults:
             faults += self._notes(present, run)
         run.faults += faults
         last = max(present, default=0)
         return self.element_mark.join([self.segment.id, *(texts.get(i, "") for i in range(1, last + 1))])
+
+    def _by_guide(self, texts: Mapping[int, str], run: Rendering) -> list[Fault]:
+        """What the guide asks of places that only the finished segment has."""
+        of = f" of segment {self.key} ({self.segment.name}){run.line}"
+        found = [
+            Fault(REQUIRED, name, f"element {name}{of}", "it is never sent there; `guide.require` names it")
+            for name in self.lacking
+        ]
+        for slot in self.slots:
+            try:
+                slot.encoder.hold(texts.get(slot.position, ""))
+            except Broken as broken:
+                name = slot.encoder.element.name
+                found.append(Fault(broken.rule, name, f"element {slot.name} ({name}){of}", broken.why))
+        return found
 
     @property
     def _constant(self) -> bool:

@@ -36,8 +36,8 @@ def build_envelope(
     """
     marks = guide.delimiters
     problems = [
-        *_isa_problems("us", *us_isa),
-        *_isa_problems("them", *them_isa),
+        *_isa_problems("us", *us_isa, guide),
+        *_isa_problems("them", *them_isa, guide),
         *(
             f"{who} gs id {id!r} must have 2 to 15 characters"
             for who, id in (("us", us_gs), ("them", them_gs))
@@ -78,13 +78,16 @@ def build_envelope(
 
 
 def _marks(guide: Guide) -> tuple[str, ...]:
-    return (guide.delimiters.element, guide.delimiters.segment, guide.delimiters.component)
+    marks = guide.delimiters
+    repetition = (marks.repetition,) if guide.release >= "004020" else ()
+    return (marks.element, marks.segment, marks.component, *repetition)
 
 
-def _isa_problems(who: str, qualifier: str, id: str) -> list[str]:
+def _isa_problems(who: str, qualifier: str, id: str, guide: Guide) -> list[str]:
     problems = []
-    if not (len(qualifier) == 2 and qualifier.isascii() and qualifier.isalnum()):
-        problems.append(f"{who} isa qualifier {qualifier!r} must be two letters or digits")
+    known = release(guide.version).codes["I05"]
+    if qualifier not in known:
+        problems.append(f"{who} isa qualifier {qualifier!r} is none of {', '.join(sorted(known))}")
     if not 1 <= len(id) <= 15:
         problems.append(f"{who} isa id {id!r} must have 1 to 15 characters")
     return problems

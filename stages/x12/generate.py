@@ -129,6 +129,9 @@ class _Writer:
         variable = [part for part in row.parts if part.constant is None]
         sources = variable + [part for _, part in row.pairs]
         written = {part: self._element(part, i) for i, part in enumerate(sources)}
+        if row.refused:
+            self._doubt(" or ".join(written.values()) or "True")
+            return
         self._doubt(" or ".join(filter(None, (_wrong_length(part, name) for part, name in written.items()))))
         self._doubt(_all_missing(name for part, name in written.items() if _encoder(part).required))
         self._doubt(
@@ -144,6 +147,9 @@ class _Writer:
         self._missed(row)
 
     def _segment(self, row: CompiledRow, written: Mapping[Part, str]) -> None:
+        if row.lacking:
+            self._line("raise Doubt")
+            return
         alone = len(written) == 1 and not row.needed  # then it is there, or we would not be here
         for part, name in written.items():
             if part.default:
@@ -153,6 +159,7 @@ class _Writer:
             self._doubt(_all_missing(wanted))
         sure = {name for part, name in written.items() if alone or _encoder(part).mandatory or part.default}
         pairs = [(qualifier, written[part]) for qualifier, part in row.pairs]
+        self._hold_slots(row, pairs)
         present = Presence(row, written, sure)
         for note in row.notes:
             self._doubt(present.broken(note))
@@ -170,6 +177,17 @@ class _Writer:
         self._write(row, written, pairs, present)
         for child in row.children:
             self._row(child)
+
+    def _hold_slots(self, row: CompiledRow, pairs: list[tuple[str, str]]) -> None:
+        """Where the guide asks something of a place of pairs: only when none moves up is it plain what stands there."""
+        if not row.slots:
+            return
+        self._doubt(_all_missing(name for _, name in pairs))
+        for slot in row.slots:
+            index, value = divmod(slot.position - row.pairs_from, 2)
+            qualifier, name = pairs[index]
+            held = self._name(f"held {slot.name}", slot.encoder.hold)
+            self._line(f"{held}({name if value else repr(qualifier)})")
 
     def _write(
         self, row: CompiledRow, written: Mapping[Part, str], pairs: list[tuple[str, str]], present: Presence
@@ -220,12 +238,14 @@ class _Writer:
             self._line(f"{name} = {self._name(encoder.kind.lower(), plain)}({value})")
             return name
         if self._bringing:
-            self._line(f"{name} = bring({value}, {name!r}, {self._place})")
+            upper = ".upper()" if encoder.kind == "ID" else ""
+            self._line(f"{name} = bring({value}, {name!r}, {self._place}){upper}")
             return name
         if not value.isidentifier():
             self._line(f"{name} = {value}")
             value = name
-        self._line(f"{name} = {value}.strip(){self._upper} if type({value}) is str else text({value})")
+        upper = ".upper()" if encoder.kind == "ID" else self._upper
+        self._line(f"{name} = {value}.strip(){upper} if type({value}) is str else text({value})")
         return name
 
     def _value(self, part: Part) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -274,3 +275,10 @@ def element_key(segment: str, position: int) -> str:
 def segment_key(segment: str, first: object) -> str:
     """How a guide names one kind of a segment: ``REF*IA`` when its first element is a constant, else ``REF``."""
     return f"{segment}*{first}" if isinstance(first, str) and first else segment
+
+
+def merged(under: Any, over: Any) -> Any:
+    """What a partner's file says on top of the defaults, before it is a `Guide`: mappings key by key, anything else as a whole."""
+    if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
+        return over
+    return {**under, **{key: merged(under[key], value) if key in under else value for key, value in over.items()}}

@@ -46,6 +46,7 @@ def lint_guide(guide: Guide, set: str) -> list[str]:
         *_lint_codes(guide, tables),
         *_lint_fields(guide),
         *_lint_places(guide, tables, tables.sets[set]),
+        *_lint_money(guide),
     ]
 
 
@@ -137,6 +138,19 @@ def _lint_fields(guide: Guide) -> Iterator[str]:
     for account, charge in guide.charges.items():
         if bool(charge.code) == bool(charge.tax):
             yield f"charges.{account}: give either `code` or `tax`"
+
+
+_HANDLED_IN_TOTAL = ("02", "06")
+
+
+def _lint_money(guide: Guide) -> Iterator[str]:
+    """What would make a document say another amount than the bill."""
+    for account, charge in guide.charges.items():
+        if charge.code and charge.handling not in _HANDLED_IN_TOTAL:
+            known = " or ".join(_HANDLED_IN_TOTAL)
+            yield f"charges.{account}.handling: {charge.handling!r} is not in the total, and the line is; write {known}"
+    if not guide.home_currency and any(place.partition("*")[0] == "CUR" for place in guide.forbid):
+        yield "forbid: without CUR a bill in a foreign currency would be read in the partner's own; name that in `home_currency`"
 
 
 def _lint_field(key: str, field: str, known: frozenset[str]) -> Iterator[str]:

@@ -57,7 +57,9 @@ Source = str | Path | Lookup | Computed
 class Row(msgspec.Struct, frozen=True):
     """One segment. ``pairs`` are (qualifier, source) couples that fill the positions from ``pairs_from`` on, without gaps.
 
-    ``by`` is the key of the guide that made the row, ``pairs_by`` the one that made the pairs; "" when none did.
+    ``by`` is the key of the guide that made the row, ``pairs_by`` the one that made the pairs; "" when none did. A guide has no say
+    over the positions in ``exact`` (position -> why): it may neither leave them out nor fix them. ``guards`` says why a document that
+    has something to say here cannot be sent when the guide forbids the segment; "" when it can.
     """
 
     segment: str
@@ -68,6 +70,8 @@ class Row(msgspec.Struct, frozen=True):
     children: tuple[Row, ...] = ()
     by: str = ""
     pairs_by: str = ""
+    exact: Mapping[int, str] = {}
+    guards: str = ""
 
 
 class Each(msgspec.Struct, frozen=True):
@@ -130,8 +134,10 @@ def segment(
     children: tuple[Row, ...] = (),
     by: str = "",
     pairs_by: str = "",
+    exact: Mapping[int, str] | None = None,
+    guards: str = "",
 ) -> Row:
-    return Row(segment, elements, pairs_from, pairs, when, children, by, pairs_by)
+    return Row(segment, elements, pairs_from, pairs, when, children, by, pairs_by, exact or {}, guards)
 
 
 def each(var: str, over: str, row: Row) -> Each:

@@ -11,16 +11,16 @@ from functools import cached_property
 from typing import Any
 
 from pipeline import ConfigError, DataError
-from stages.x12.definitions import Node, Segment, SetDefinition, SyntaxNote, release
-from stages.x12.encode import CompiledEach, CompiledRow, Part, Rendering, failure
+from stages.x12.definitions import ElementUse, Node, Segment, SetDefinition, SyntaxNote, release
+from stages.x12.encode import CompiledEach, CompiledRow, Fault, Part, Rendering, Slot, failure
 from stages.x12.envelope import CONTROL_PLACEHOLDER
 from stages.x12.generate import Foreign, Quick, generate
-from stages.x12.guide import Guide, element_key, overridden, segment_key, segment_of
+from stages.x12.guide import PLACE, Guide, element_key, overridden, segment_key, segment_of
 from stages.x12.guide_lint import lint_guide
 from stages.x12.mapping import Computed, Each, Lookup, Path, Row, SetMapping, Source, Unusable
 from stages.x12.paths import fingerprint, resolve, resolver
 from stages.x12.structure import Walker
-from stages.x12.values import Alphabet, Broken, Doubt, Encoder
+from stages.x12.values import REQUIRED, Alphabet, Broken, Doubt, Encoder
 
 Place = Callable[[str], str]
 
@@ -33,6 +33,7 @@ class Plan:
 
     ``fields`` are the source fields it uses, as paths (``bill.lines.quantity`` for each line's). ``origins`` says where each
     element comes from, one line each; ``digest`` is its SHA-256. ``source`` is the Python that writes documents without faults.
+    ``amendable``: a document that replaces another one says so.
     """
 
     def __init__(
@@ -44,8 +45,12 @@ class Plan:
         origins: str,
         lookups: tuple[tuple[Callable[[Any], Any], Lookup], ...],
         guide: Guide,
+        required: tuple[str, ...],
+        *,
+        amendable: bool,
     ) -> None:
         self.set = definition.id
+        self.amendable = amendable
         self.fields = fields
         self.origins = origins
         self.digest = hashlib.sha256(origins.encode()).hexdigest()
@@ -58,6 +63,7 @@ class Plan:
         head = ["ST", definition.id, CONTROL_PLACEHOLDER, *([guide.implementation] if guide.implementation else [])]
         self._head = marks.element.join(head)
         self._tail = (f"SE{marks.element}", f"{marks.element}{CONTROL_PLACEHOLDER}")
+        self._required = {name: _beginnings(name, marks.element, self._end) for name in required}
         self._alphabet = Alphabet(guide)
         self.source, self._quick = self._generate()
 
@@ -74,7 +80,7 @@ class Plan:
         for check in self._mapping.checks:
             failures += check(subject)
         body = None if failures else self._plainly(scope, notes)
-        if body is None:
+        if body is None or (self._required and self._unwritten(body)):
             body = self._carefully(scope, notes, failures)
         return body.encode("ascii")
 
@@ -91,6 +97,10 @@ class Plan:
         if notes is not None:
             notes.update(brought)
         return body
+
+    def _unwritten(self, body: str) -> list[str]:
+        """Segments that the guide requires and the body does not have."""
+        return [name for name, beginnings in self._required.items() if not any(one in body for one in beginnings)]
 
     def _generate(self, *, bringing: bool = False) -> tuple[str, Quick]:
         return generate(
@@ -112,6 +122,9 @@ class Plan:
         out = [self._head]
         for row in self._rows:
             row.write(scope, out, run)
+        told = {fault.rule for fault in run.faults}
+        for name in self._unwritten(self._end.join([*out, ""])) if REQUIRED not in told else ():
+            run.faults.append(Fault(REQUIRED, f"Segment {name}", f"segment {name}", "`guide.require` names it"))
         if run.faults or failures:
             raise failure(self._definition, self._mapping, scope, run.faults, failures)
         if notes is not None:
@@ -149,6 +162,12 @@ def compile_plan(set: str, mapping: SetMapping, guide: Guide, place: Place | Non
     return plan
 
 
+def _beginnings(name: str, mark: str, end: str) -> tuple[str, ...]:
+    """How a segment begins in a body: ``PID``, or ``REF*IA`` with its first element."""
+    start = end + name.replace("*", mark)
+    return (start + mark, start + end)
+
+
 def check_guide(guide: Guide, set: str) -> None:
     """Raises `ConfigError` with all that is wrong with a guide for this set, before a mapping is made with it."""
     problems = lint_guide(guide, set)
@@ -168,8 +187,9 @@ def explain(origins: str, name: str) -> list[str]:
     segment, _, first = name.partition("*")
     found = []
     for line in origins.splitlines():
-        element, _, of = line.partition(" <- ")[0].partition(" of ")
-        if name == element or (element[:-2] == segment and (not first or of.split(",")[0] == name)):
+        elements, _, of = line.partition(" <- ")[0].partition(" of ")
+        names = elements.split(" or ")  # a pair moves up where one before it is empty
+        if name in names or (names[0][:-2] == segment and (not first or of.split(",")[0] == name)):
             found.append(line)
     return found
 
@@ -202,6 +222,8 @@ class _Compiler:
         self._produced: set[str] = set()
         self._lookups: list[tuple[Callable[[Any], Any], Lookup]] = []
         self._prefix: dict[str, str] = {}  # the variable of a loop -> the path of its sequence
+        self._repeated = False  # inside of a loop
+        self._amendable = False
 
     def compile(self) -> Plan:
         self._walker.step("ST")
@@ -217,9 +239,14 @@ class _Compiler:
         ]
         self.problems += [f"fixed: {key} is in no segment that is sent" for key in self._unmade(self._guide.fixed)]
         origins = "\n".join(self._origins)
-        return Plan(
-            self._definition, self._mapping, rows, tuple(self._fields), origins, tuple(self._lookups), self._guide
+        known = self._definition.segments()
+        required = tuple(
+            name for name in self._guide.require if not PLACE.fullmatch(name) and segment_of(name) in known
         )
+        return Plan(
+            self._definition, self._mapping, rows, tuple(self._fields), origins, tuple(self._lookups), self._guide, required,
+            amendable=self._amendable,
+        )  # fmt: skip
 
     def _unmade(self, places: Iterable[str]) -> list[str]:
         """Those of these places that are in this set, but not in what is sent."""
@@ -230,7 +257,9 @@ class _Compiler:
         if isinstance(item, Row):
             return self._row(item)
         self._prefix[item.var] = item.over
+        self._repeated = True
         row = self._row(item.row)
+        self._repeated = False
         if row is None:
             return None
         limits = [node.max for node in self._definition.nodes if node.segment == row.segment.id]
@@ -247,13 +276,15 @@ class _Compiler:
     def _row(self, row: Row) -> CompiledRow | None:
         key = segment_key(row.segment, row.elements.get(1))
         if row.segment in self._guide.forbid or key in self._guide.forbid:
-            return None
+            return self._guard(row, key) if row.guards else None
         node = self._walk(row.segment)
         segment = self._tables.segments[row.segment]
         parts = self._parts(row, segment, key)
         pairs = self._pairs(row, segment, key)
         self._produced |= {row.segment, key}
-        required = next((name for name in (key, row.segment) if name in self._guide.require), "")
+        # Of several alike in the header one is enough, which the whole document shows; in a line each is looked at where it stands.
+        names = (key, row.segment) if self._repeated else (key,)
+        required = next((name for name in names if name in self._guide.require), "")
         notes = self._notes(segment, key, parts, range(row.pairs_from, row.pairs_from + 2 * len(pairs)))
         needed = bool(node and node.mandatory and not node.loop and not self._walker.loop)
         return CompiledRow(
@@ -268,6 +299,39 @@ class _Compiler:
             required=required,
             element_mark=self._guide.delimiters.element,
             children=tuple(child for child in map(self._row, row.children) if child is not None),
+            lacking=self._lacking(row, parts, pairs),
+            slots=self._slots(row, segment, len(pairs)),
+        )
+
+    def _guard(self, row: Row, key: str) -> CompiledRow:
+        """A row that the guide forbids and that is not simply left out: it notices what a document would not say."""
+        kept = (list(self.problems), list(self._origins), set(self._produced), self._amendable)
+        segment = self._tables.segments[row.segment]
+        parts = tuple(self._element(at, source, segment, key, "") for at, source in row.elements.items())
+        self.problems, self._origins, self._produced, self._amendable = kept
+        return CompiledRow(
+            segment=segment, key=key, parts=parts, notes=(), pairs_from=0, pairs=(), needed=False, required="", children=(),
+            when=self._part(row.when, None, "", "") if row.when is not None else None,
+            element_mark=self._guide.delimiters.element, refused=f"`guide.forbid` names it, and {row.guards}",
+        )  # fmt: skip
+
+    def _lacking(self, row: Row, parts: tuple[Part, ...], pairs: tuple[tuple[str, Part], ...]) -> tuple[str, ...]:
+        """Elements that the guide requires of this segment, and that this row has no source for."""
+        has = {part.position for part in parts}
+        has |= set(range(row.pairs_from, row.pairs_from + 2 * len(pairs)))
+        asked = [(name, place) for name in self._guide.require if (place := PLACE.fullmatch(name))]
+        return tuple(name for name, place in asked if place[1] == row.segment and int(place[2]) not in has)
+
+    def _slots(self, row: Row, segment: Segment, pairs: int) -> tuple[Slot, ...]:
+        """Positions of several pairs that the guide asks something of: which pair stands there is known at run time only."""
+        if pairs < 2:
+            return ()
+        positions = range(row.pairs_from, row.pairs_from + 2 * pairs)
+        named = [(position, element_key(segment.id, position)) for position in positions]
+        return tuple(
+            Slot(position, name, self._encoder(name, segment.elements[position - 1]))
+            for position, name in named
+            if name in self._guide.limits or name in self._guide.codes or name in self._guide.require
         )
 
     def _parts(self, row: Row, segment: Segment, key: str) -> tuple[Part, ...]:
@@ -277,6 +341,12 @@ class _Compiler:
             source, by = self._source(name, row.elements.get(position)), row.by
             if source is None and name in self._guide.defaults and name not in self._guide.forbid:
                 source, by = self._guide.defaults[name], f"guide.defaults.{name}"
+            if position in row.exact and (name in self._guide.forbid or name in self._guide.fixed):
+                key_ = "forbid" if name in self._guide.forbid else "fixed"
+                self.problems.append(
+                    f"{key_}: {name} is what the bill says and cannot be another: {row.exact[position]}"
+                )
+                continue
             if name in self._guide.fixed:
                 by = f"guide.fixed.{name}"
             if row.pairs and position >= row.pairs_from:
@@ -289,6 +359,7 @@ class _Compiler:
                 continue
             parts.append(self._element(position, source, segment, key, by))
             self._produced.add(name)
+            self._amendable = self._amendable or (isinstance(source, Lookup) and source.path == "document.purpose")
         return tuple(parts)
 
     def _source(self, name: str, source: Source | None) -> Source | None:
@@ -308,12 +379,22 @@ class _Compiler:
                 self.problems.append(f"{segment.id} has no room for {len(row.pairs)} pairs from {row.pairs_from} on")
                 break
             names = (element_key(segment.id, position - 1), element_key(segment.id, position))
-            if any(name in self._guide.forbid for name in names):
+            if forbidden := [name for name in names if name in self._guide.forbid]:
+                if len(row.pairs) > 1:
+                    told = f"forbid: what stands at {forbidden[0]} depends on the bill; choose what is sent by {row.pairs_by or row.by}"
+                    self.problems.append(told)
                 continue
             self._produced.update(names)
             by = row.pairs_by or row.by
-            self._element(position - 1, qualifier, segment, key, by)
-            pairs.append((qualifier, self._element(position, source, segment, f"{key}, {qualifier}", by)))
+            self._element(position - 1, qualifier, segment, key, by, earlier=i)
+            pairs.append(
+                (
+                    qualifier,
+                    self._element(
+                        position, source, segment, f"{key}, {qualifier}", by, earlier=i, several=len(row.pairs) > 1
+                    ),
+                )
+            )
         return tuple(pairs)
 
     def _notes(self, segment: Segment, key: str, parts: tuple[Part, ...], paired: range) -> tuple[SyntaxNote, ...]:
@@ -332,14 +413,24 @@ class _Compiler:
             self.problems.append(f"{cause} {note.explain(segment.id)} cannot hold in {key}")
         return tuple(kept)
 
-    def _element(self, position: int, source: Source, segment: Segment, key: str, by: str) -> Part:
+    def _element(
+        self,
+        position: int,
+        source: Source,
+        segment: Segment,
+        key: str,
+        by: str,
+        *,
+        earlier: int = 0,
+        several: bool = False,
+    ) -> Part:
+        """``earlier`` is how many pairs may be missing before this one; of ``several`` pairs the guide's wishes hold by place (`_slots`)."""
         name = element_key(segment.id, position)
         use = segment.elements[position - 1]
-        guide, default = self._guide, self._guide.defaults.get(name, "")
-        required = name in guide.require and not default
-        mandatory = use.mandatory and not default and not (overridden(guide, name) and name in guide.forbid)
-        codes = guide.codes.get(name)
-        encoder = Encoder(use.element, mandatory, required, guide, self._alphabet, guide.limits.get(name), codes=codes)
+        default = self._guide.defaults.get(name, "")
+        encoder = (
+            Encoder(use.element, False, False, self._guide, self._alphabet) if several else self._encoder(name, use)
+        )
         if isinstance(source, str):
             source = self._constant(source, encoder, name)
         default = self._constant(default, encoder, name) if default else ""
@@ -350,8 +441,17 @@ class _Compiler:
         ]
         if default:
             notes.append(f'else "{default}", {self._key(f"guide.defaults.{name}")}')
-        self._origins.append(", ".join(filter(None, (f"{name}{of} <- {part.origin}", *notes))))
+        places = " or ".join(element_key(segment.id, position - 2 * back) for back in range(earlier, -1, -1))
+        self._origins.append(", ".join(filter(None, (f"{places}{of} <- {part.origin}", *notes))))
         return part
+
+    def _encoder(self, name: str, use: ElementUse) -> Encoder:
+        """What standard and guide ask of this element."""
+        guide, default = self._guide, self._guide.defaults.get(name, "")
+        required = name in guide.require and not default
+        mandatory = use.mandatory and not default and not (overridden(guide, name) and name in guide.forbid)
+        limit, codes = guide.limits.get(name), guide.codes.get(name)
+        return Encoder(use.element, mandatory, required, guide, self._alphabet, limit, codes=codes)
 
     def _key(self, key: str) -> str:
         """A key of the guide for people, with its place when that is known."""

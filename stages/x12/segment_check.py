@@ -23,6 +23,8 @@ CLOSED = CLOSED_CODES | {"I01", "I03", "I05", "I13", "I14", "I17", "715", "717"}
 
 _REAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _WHOLE = re.compile(r"-?[0-9]+")
+_CODE = re.compile(r"[A-Z0-9](?:[A-Z0-9 ./-]*[A-Z0-9])?")  # postal codes (116) are codes too
+_SEPARATORS = ("I15", "I65")  # ISA16, and ISA11 where it is one
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?"
 _TIME_OF_DAY = re.compile(_TIME)
 _DAY = (
@@ -197,11 +199,17 @@ class SegmentCheck:
             yield Problem(
                 0, "too_short", f"{element.name} has {length} characters; the minimum is {element.min}", text, ref=ref
             )
+        elif ref in _SEPARATORS:
+            return  # what may separate is for the scanner to say
         elif element.type == "AN" and text.isspace() and self.id != "ISA":
             yield Problem(0, "blank", f"{element.name} holds nothing but spaces", text, ref=ref)
             return
         elif wrong := _wrong_type(text, element.type):
             yield Problem(0, wrong[1], f"{element.name}: {_shown(visible(text, ref))} is not {wrong[0]}", text, ref=ref)
+        elif element.type == "ID" and not use.free and not _CODE.fullmatch(text):
+            yield Problem(
+                0, "code", f"{element.name}: {_shown(text)} is no code, which is of capitals and digits", text, ref=ref
+            )
         elif use.codes is not None and text not in use.codes and text not in use.allowed:
             severity: Severity = "error" if use.closed else "warning"
             yield Problem(0, "code", f"{element.name}: code {_shown(text)} is unknown", text, severity, ref)
@@ -295,7 +303,7 @@ class SegmentCheck:
                 codes = [code for code in codes if re.fullmatch(self._any_of(""), code)]
                 return f"(?:{'|'.join(map(re.escape, codes))})" if len(codes) <= _LONGEST_LIST else None
             case "ID":
-                return f"{self._any_of('')[:-1]}{{{low},{high}}}"
+                return f"[A-Z0-9]{{{low},{high}}}"
             case "AN":
                 return f"{self._any_of('')[:-1]}{{{max(low - 1, 0)},{high - 1}}}{self._any_of(' ')[:-1]}"
             case "DT":

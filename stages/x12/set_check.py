@@ -98,6 +98,7 @@ class OpenSet:
             if watched == COUNTED and count is not None:
                 count(text.split(mark), NOWHERE)
             elif watched:
+                walker.state = after  # a finding names the loop it is in
                 watched_by(text.split(mark), position, places.offset(at))
         else:
             at = len(texts)

@@ -13,9 +13,10 @@ from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
+from stages.x12.guide import PRICE_SCALES
+
 _CENT = Decimal("0.01")
-_HUNDRED = Decimal(100)
-_BASIS = {"HP": _HUNDRED, "HU": _HUNDRED, "TP": Decimal(1000), "TH": Decimal(1000)}
+_BASIS = {basis: Decimal(scale) for basis, scale in PRICE_SCALES.items()}
 _IN_TOTAL = frozenset({"", "02", "06"})  # SAC12: off invoice, customer pays; others only inform
 _CREDITS = frozenset({"CR", "CN"})  # BIG07
 

@@ -138,8 +138,9 @@ class Checker:
             self._envelope(fields, offset)
         elif fields[0] in ("ISB", "ISE", "TA3") and self._gs is None:
             return  # interchange services: grade of service, deferred delivery, delivery notice; nobody checks them
-        elif text:
-            self._found.add(fields, offset, "outside", f"segment {short(fields[0])} outside of a set")
+        else:
+            what = f"segment {short(fields[0])}" if text else "an empty segment"
+            self._found.add(fields, offset, "outside", f"{what} outside of a set")
 
     def _envelope(self, fields: list[str], offset: int) -> None:
         """The elements of an envelope's segment, by the release of the group or else of the interchange."""

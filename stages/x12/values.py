@@ -32,6 +32,10 @@ _MARKS = str.maketrans(
 _BASIC = frozenset(string.ascii_uppercase + string.digits + " !\"&'()*+,-./:;?=")
 
 
+IDENTIFIERS = frozenset({"67", "76", "127", "234", "324", "328"})
+"""Elements that tell one thing from another: id codes, invoice, reference, product, order and release numbers."""
+
+
 class Doubt(Exception):
     """The plain way cannot tell; the careful way must look."""
 
@@ -74,6 +78,12 @@ UNUSABLE = Rule("MLC-X12-0113", "cannot be sent", "Correct it in the books")
 NOT_ALLOWED = Rule(
     "MLC-X12-0115", "is no value the partner takes", "Correct it in the books, or add it to `guide.codes`", True
 )
+FORBIDDEN = Rule(
+    "MLC-X12-0116",
+    "is forbidden by the partner's guide, and the document cannot do without it",
+    "Take it out of `guide.forbid`, or exclude such documents by a rule",
+    True,
+)
 TOO_MANY = Rule("MLC-X12-0114", "occurs more often than the set allows", "Split the bill")
 
 
@@ -105,15 +115,18 @@ class Alphabet:
         """Whether all of these characters may be sent as they are."""
         return data.isascii() and not data.encode().translate(None, self.allowed)
 
-    def bring_in(self, text: str) -> tuple[str, str]:
-        """The text in this alphabet, and a note on what was substituted ("" when nothing was). Raises `Broken`."""
+    def bring_in(self, text: str, *, identifier: bool = False) -> tuple[str, str]:
+        """The text in this alphabet, and a note on what was substituted ("" when nothing was). Raises `Broken`.
+
+        In an ``identifier`` no delimiter is replaced by nothing or a space: it could become another one.
+        """
         written = text.upper() if self._guide.uppercase else text
         if self.fits(written):
             return written, ""
         if self._guide.transliterate:
             written = transliterate(written)
             written = written.upper() if self._guide.uppercase else written
-        written = self._without_delimiters(written, text)
+        written = self._without_delimiters(written, text, identifier)
         if not self.fits(written):
             bad = next(c for c in written if not self.fits(c))
             raise Broken(
@@ -124,12 +137,17 @@ class Alphabet:
     def bringer(self, notes: dict[str, str]) -> Callable[[Any, str, str], str]:
         """`bring_in` for any value, with the notes put under element and place. Raises `Doubt` for what is no text."""
 
+        # Whether a delimiter may be replaced by nothing depends on the element, which is not known here.
+        risky = self.delimiters if self._guide.on_delimiter == "replace" and not self._guide.replacement.strip() else ""
+
         def bring(value: Any, name: str, place: str) -> str:
             if value is None:
                 return ""
             if type(value) is not str and type(value) is not int:
                 raise Doubt
             text = str(value).strip()
+            if any(mark in text for mark in risky):
+                raise Doubt
             written, note = self.bring_in(text) if text else ("", "")
             if note:
                 notes[name + place] = note
@@ -137,11 +155,14 @@ class Alphabet:
 
         return bring
 
-    def _without_delimiters(self, written: str, text: str) -> str:
+    def _without_delimiters(self, written: str, text: str, identifier: bool) -> str:
         for mark in self.delimiters:
             if mark in written:
                 if self._guide.on_delimiter == "refuse":
                     raise Broken(DELIMITER, f"{shown(text)} holds {mark!r}, a delimiter of this partner")
+                if identifier and not self._guide.replacement.strip():
+                    why = f"{shown(text)} holds {mark!r}; an identifier that loses it could be another's"
+                    raise Broken(DELIMITER, f"{why}: set a visible `guide.replacement`")
                 written = written.replace(mark, self._guide.replacement)
         return written
 
@@ -205,13 +226,28 @@ class Encoder:
                 raise Broken(MISSING, "it is empty in the books; the set demands it")
             return "", note  # of a text of which nothing is left
         text, note = self._measured(text, note)
-        if self.codes is not None and text not in self.codes:
-            raise Broken(NOT_ALLOWED, f"{shown(text)} is not one of {', '.join(self.codes)} (`guide.codes`)")
+        self._allow(text)
         return text, note
 
+    def hold(self, text: str) -> None:
+        """Raises `Broken` when a text that is ready to be sent breaks what the guide asks of this position."""
+        if not text and self.required:
+            raise Broken(REQUIRED, "there is nothing for it; `guide.require` names it")
+        if text and len(text) > self.max:
+            raise Broken(self._length_rule(), f"{shown(text)} has {len(text)} characters; the maximum is {self.max}")
+        self._allow(text)
+
+    def _allow(self, text: str) -> None:
+        if text and self.codes is not None and text not in self.codes:
+            raise Broken(NOT_ALLOWED, f"{shown(text)} is not one of {', '.join(self.codes)} (`guide.codes`)")
+
     def literal(self, text: str) -> Any:
-        """A text of a mapping or guide as a value of this element: ``1`` is a number where X12 wants one, ``20260131`` a date."""
+        """A text of a mapping or guide, written as it is sent, as a value of this element: ``1`` is a number where X12 wants one,
+        ``1000`` is 10.00 where two decimals are implied, ``20260131`` is a date.
+        """
         try:
+            if self.kind[0] == "N":
+                return Decimal(int(text)).scaleb(-int(self.kind[1:]))
             if self._numeric:
                 return Decimal(text)
             return datetime.strptime(text, "%Y%m%d").date() if self.kind == "DT" else text  # noqa: DTZ007 - a calendar date
@@ -225,7 +261,9 @@ class Encoder:
             case "AN" | "ID":
                 if isinstance(value, bool) or not isinstance(value, str | int):
                     raise Broken(WRONG_TYPE, f"{shown(value)} is not text")
-                return self._alphabet.bring_in(str(value).strip())
+                text = str(value).strip()
+                identifier = self.element.ref in IDENTIFIERS
+                return self._alphabet.bring_in(text.upper() if self.kind == "ID" else text, identifier=identifier)
             case "DT":
                 if not isinstance(value, date) or isinstance(value, datetime):
                     raise Broken(WRONG_TYPE, f"{shown(value)} is not a date")

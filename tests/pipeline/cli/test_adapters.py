@@ -32,10 +32,22 @@ def test_a_wrong_file_exits_with_3_and_names_each_finding(call: Call, tmp_path: 
 
 def test_the_guide_is_held_against_the_file(call: Call, tmp_path: Path) -> None:
     guide = tmp_path / "partner.yaml"
-    guide.write_text("partner: X\nguide: { forbid: [CUR] }\n")
+    guide.write_text("partner: X\nguide: { forbid: [CUR], home_currency: USD }\n")
     done = call("x12", "validate", str(INVOICE), "--guide", str(guide))
     assert done.code == 3
     assert "CUR" in done.out
+
+
+def test_a_partner_file_rests_on_the_defaults_beside_it(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "_default.yaml").write_text("guide: { forbid: [CUR], home_currency: USD, limits: { BIG02: 30 } }\n")
+    guide = tmp_path / "partner.yaml"
+    guide.write_text("partner: X\nguide: { limits: { BIG02: 1 } }\n")
+    done = call("x12", "validate", str(INVOICE), "--guide", str(guide))
+    assert "CUR is forbidden by the guide" in done.out
+    assert "the maximum of the guide is 1" in done.out
+    alone = tmp_path / "alone.yaml"
+    alone.write_text("uppercase: false\n")
+    assert call("x12", "validate", str(INVOICE), "--guide", str(alone)).code == 0
 
 
 def test_a_wrong_guide_is_told_with_its_findings(call: Call, tmp_path: Path) -> None:

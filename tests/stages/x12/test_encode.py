@@ -261,6 +261,14 @@ def test_a_text_that_is_too_short_is_filled_unless_lines_end_where_segments_do(t
         text(guide={"delimiters": Delimiters(segment="\n")}, **one)
 
 
+@pytest.mark.parametrize("replacement", ["", " "])
+def test_an_identifier_does_not_lose_a_delimiter(text: Callable[..., str], replacement: str) -> None:
+    """IN*V-1 without its star is the number of another invoice."""
+    with pytest.raises(DataError, match="holds a delimiter"):
+        text(guide={"on_delimiter": "replace", "replacement": replacement}, number="IN*V-1")
+    assert "*IN/V-1*" in text(guide={"on_delimiter": "replace", "replacement": "/"}, number="IN*V-1")
+
+
 def test_identifiers_are_never_cut(text: Text) -> None:
     with pytest.raises(DataError, match="the maximum is 22"):
         text(guide={"long_text": "cut"}, number="N" * 23)
@@ -412,7 +420,7 @@ GUIDES: list[dict[str, Any]] = [
     {},
     {"on_delimiter": "replace", "long_text": "cut"},
     {"uppercase": True, "charset": "basic"},
-    {"require": ("PID05", "REF*IA", "N104"), "limits": {"BIG02": 8}},
+    {"require": ("PID05", "REF*IA", "N102"), "limits": {"BIG02": 8}},
     {"fixed": {"BIG07": "DR", "BIG08": "00"}, "party_ids": "UL", "item_ids": ("VN",)},
     {"forbid": ("BIG07", "N1*RE", "CTT"), "newline": True, "version": "005010"},
     {"delimiters": Delimiters(element="{", segment="}", component="'", repetition="\\")},

@@ -147,7 +147,9 @@ def test_newlines_are_no_part_of_isa(
     ("change", "problem"),
     [
         ({"us_isa": ("ZZ", "X" * 16)}, "must have 1 to 15 characters"),
-        ({"us_isa": ("Z", "X")}, "qualifier 'Z' must be two letters or digits"),
+        ({"us_isa": ("Z", "X")}, "us isa qualifier 'Z' is none of 01, 02"),
+        ({"them_isa": ("Q9", "X")}, "them isa qualifier 'Q9' is none of"),
+        ({"them_gs": "AB^CD", "guide": Guide(version="005010")}, "'AB^CD' holds a delimiter"),
         ({"them_isa": ("01", "A*B")}, "'A*B' holds a delimiter"),
         ({"them_gs": "G"}, "must have 2 to 15 characters"),
         ({"usage": "X"}, "usage 'X' must be P (production) or T (test)"),

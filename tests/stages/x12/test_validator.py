@@ -67,6 +67,8 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("TA1 late", "IEA*1", "TA1*000000016*250130*1200*A*000~IEA*1", "error: TA1 at byte 346: segment 'TA1' outside of a set"),
     ("CTT negative", "CTT*2", "CTT*-2", "error: CTT01 at segment 9: CTT01 counts -2 lines; there are 2"),
     ("BIG02 blank", "*INV-1001*", "*  *", "error: BIG02 at segment 2: Invoice Number holds nothing but spaces"),
+    ("code in small letters", "~REF*IA", "~CUR*BY*usd~REF*IA", "error: CUR02 at segment 3: Currency Code: 'usd' is no code, which is of capitals and digits"),
+    ("empty segment outside", "GE*1*4~", "GE*1*4~~", "error:  at byte 346: an empty segment outside of a set"),
     ("GS06 zero", "*4*X*", "*0*X*", "error: GS06 at byte 106: the group control number must be 1 or more"),
     ("GS06 negative", "*4*X*", "*-4*X*", "error: GS06 at byte 106: the group control number must be 1 or more"),
     ("sender blank", "HARBORVALE     *01", "               *01", "error: ISA06 at byte 0: the interchange sender is blank"),
@@ -89,6 +91,36 @@ def test_a_set_that_a_group_interrupts_is_not_closed(interchange: bytes) -> None
     start = interchange.index(b"GS*")
     loose = interchange[:start] + b"ST*810*0009~BIG*20250131*X~" + interchange[start:]
     assert "error: ST at segment 1: SE is missing: a group begins before this ST is closed" in errors(loose)
+
+
+@pytest.mark.parametrize("marks", ["\x1d\x1c\x1f\x1e", "\x1d~\x07\x0b", "|\x1e\x1c\x1d"])
+@pytest.mark.parametrize("version", ["004010", "005010"])
+def test_control_characters_may_separate(
+    plan: Callable[..., Plan],
+    subject: Callable[..., Any],
+    stored: Callable[..., Stored],
+    noon: datetime,
+    marks: str,
+    version: str,
+) -> None:
+    element, segment, component, repetition = marks
+    own = Delimiters(element=element, segment=segment, component=component, repetition=repetition)
+    guide = Guide(version=version, delimiters=own)
+    body = plan(version=version, delimiters=own).render(subject())
+    assert validate(pack([stored(body, guide=guide)], {"ISA13": 1, "GS06": 1}, noon), guide) == []
+
+
+def test_the_price_of_ten_is_divided_by_ten(interchange: bytes) -> None:
+    tens = interchange.replace(b"IT1*1*10*CA*12.5*", b"IT1*1*10*CA*125*PN")
+    assert errors(tens) == []
+
+
+def test_a_finding_names_its_loop_however_often_its_shape_was_seen(interchange: bytes) -> None:
+    start, end = interchange.index(b"ST*"), interchange.index(b"GE*")
+    several = b"".join(interchange[start:end].replace(b"*0001~", b"*%04d~" % n) for n in range(1, 9))
+    payload = interchange[:start] + several + interchange[end:].replace(b"GE*1", b"GE*8")
+    guide = Guide(forbid=("PID",))
+    assert {v.loop for v in validate(payload, guide)} == {"IT1/PID"}
 
 
 def test_a_group_without_sets_is_caught(interchange: bytes) -> None:
