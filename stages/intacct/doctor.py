@@ -18,6 +18,7 @@ from stages.intacct.protocol.faults import SAYS
 from stages.intacct.protocol.paging import STAMP
 from stages.intacct.protocol.query import Compare, Query
 from stages.intacct.protocol.times import read_wall, to_wall
+from stages.intacct.protocol.zones import ASKED, Pair, pairs, spoken, window_zone
 
 REFUSED = ("MLC-INTACCT-0103", "MLC-INTACCT-0106")
 """The sign-in was refused without a reason of its own: user, password, company or entity."""
@@ -34,6 +35,8 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 TOLERATED = timedelta(minutes=2)
 WRONG = timedelta(hours=1)
 LISTED = 20
+CREATED = {"VENDOR": "WHENCREATED", "APBILL": "AUWHENCREATED"}
+"""The objects that are looked at for the time zone, and where each says when a record was made."""
 
 
 async def diagnose_connection(config: IntacctConfig, context: Context, tell: Tell) -> bool:
@@ -174,41 +177,53 @@ async def _clock(client: IntacctClient, context: Context, tell: Tell) -> None:
 
 
 async def _time_zone(client: IntacctClient, tell: Tell) -> None:
-    """No record can have been changed in the future: one that was tells that the zone is not the one we were told."""
-    zone = client.config.zone
+    """What the records tell of the zone, as a run with --since would find it; and that none was changed in its future."""
+    zone, where = client.config.zone, f"company {client.config.company}"
+    made = [pair for name, created in CREATED.items() for pair in await _made(client, name, created)]
+    try:
+        found = window_zone(zone, made, where)
+    except ConfigError as error:
+        # Without a zone only windows of times are refused, and nobody may ever ask for one.
+        tell(Diagnosis.failed("time zone", error) if zone else Diagnosis.warning("time zone", error))
+        return
     if zone is None:
-        tell(
-            Diagnosis.skipped(
-                "time zone", "`timezone` is not set: it is measured for --since and --until, and live reads do without"
-            )
-        )
+        tell(Diagnosis.ok("time zone", f"{found}, measured from the newest records"))
         return
     newest = await _newest(client)
     if newest is None:
         tell(Diagnosis.skipped("time zone", "there is no vendor or bill to compare with"))
         return
     here = to_wall(await client.server_now(), zone)
-    ahead = newest - here
-    if ahead <= TOLERATED:
-        tell(
-            Diagnosis.ok(
-                "time zone", f"{client.config.timezone} fits the newest change, {newest:%Y-%m-%d %H:%M:%S} there"
-            )
-        )
+    if newest - here <= TOLERATED:
+        fits = f"fits the newest change, {newest:%Y-%m-%d %H:%M:%S} there"
+        tell(Diagnosis.ok("time zone", f"{client.config.timezone} {fits}"))
         return
-    hours = f"{ahead.total_seconds() / 3600:.2g} h"
-    problem = ConfigError(
-        f"Intacct's times are not those of {client.config.timezone}", where=f"company {client.config.company}",
-        why=f"the newest change is of {newest:%Y-%m-%d %H:%M:%S}, and in {client.config.timezone} it is {here:%H:%M:%S} now: at least {hours} lie between",
-        mend="set the connection's `timezone` to the zone in which the API user's profile shows times; it decides what --since and --until mean",
+    tell(Diagnosis.failed("time zone", _in_the_future(client.config, newest, here)))
+
+
+def _in_the_future(config: IntacctConfig, newest: datetime, here: datetime) -> ConfigError:
+    return ConfigError(
+        f"Intacct's times are not those of {config.timezone}", where=f"company {config.company}",
+        why=f"the newest change is of {newest:%Y-%m-%d %H:%M:%S}, and in {config.timezone} it is {here:%H:%M:%S} now: at least {spoken(newest - here)} lie between",
+        mend="set the connection's `timezone` (INTACCT_TIMEZONE) to the zone of the API user's profile; it decides what --since and --until mean",
         code="MLC-INTACCT-0152",
     )  # fmt: skip
-    tell(Diagnosis.failed("time zone", problem))
+
+
+async def _made(client: IntacctClient, name: str, created: str) -> list[Pair]:
+    """When the newest records were made and changed, as far as the user may see them."""
+    question = Query(
+        object=name, fields=("RECORDNO", created, STAMP), newest_first=True, page_size=ASKED, private=not client.config.location_id
+    )  # fmt: skip
+    try:
+        return pairs((await client.query(question)).rows, created, STAMP)
+    except StageError:  # a missing right has its line where a stage needs it
+        return []
 
 
 async def _newest(client: IntacctClient) -> datetime | None:
     """The wall time of the last change of a vendor or bill that the user may see."""
-    found = [await _last_change(client, name) for name in ("VENDOR", "APBILL")]
+    found = [await _last_change(client, name) for name in CREATED]
     return max((each for each in found if each is not None), default=None)
 
 
@@ -220,5 +235,5 @@ async def _last_change(client: IntacctClient, name: str) -> datetime | None:
     try:
         data = await client.query(question)
         return read_wall(data.rows[0].get(STAMP) or "", client.config.zone or UTC) if data.rows else None
-    except (StageError, ValueError):  # a missing right has its line where a stage needs it
+    except (StageError, ValueError):
         return None

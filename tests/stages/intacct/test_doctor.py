@@ -270,12 +270,13 @@ async def test_a_clock_that_differs_is_told_in_the_right_direction(
     [
         (0, "UTC", "ok"),
         (3, "UTC", "failed"),
-        (-5, "America/New_York", "ok"),
+        (-5, "Etc/GMT+5", "ok"),
         (0, "America/New_York", "failed"),
         (9, "Asia/Tokyo", "ok"),
+        (-5, "UTC", "failed"),
     ],
 )
-async def test_a_zone_in_which_a_change_would_lie_in_the_future_fails(
+async def test_a_zone_that_the_records_contradict_fails(
     world: World, clock: ManualClock, fresh: Callable[..., Context], hours: float, zone: str, state: str
 ) -> None:
     async with IntacctSimulator(world, clock, behaviour=Behaviour(zone_hours=hours)) as simulator:
@@ -284,6 +285,25 @@ async def test_a_zone_in_which_a_change_would_lie_in_the_future_fails(
         works, lines = await told(settings(world, simulator.url, timezone=zone), fresh())
     assert works
     assert lines["time zone"].state == state
+    if state == "failed":
+        assert "INTACCT_TIMEZONE" in problem(lines, "time zone").mend
+
+
+async def test_a_zone_that_is_not_set_is_measured_from_records_that_nobody_edited(
+    world: World, clock: ManualClock, fresh: Callable[..., Context]
+) -> None:
+    async with IntacctSimulator(world, clock, behaviour=Behaviour(zone_hours=-5)) as simulator:
+        for bill in world.bills[:4]:
+            simulator.add_bill(msgspec.structs.replace(bill, record=bill.record + 1000, modified=bill.created))
+        _, lines = await told(settings(world, simulator.url, timezone=""), fresh())
+    assert (lines["time zone"].state, lines["time zone"].found.split(",")[0]) == ("ok", "UTC-05:00")
+
+
+async def test_a_zone_that_is_neither_set_nor_measured_is_a_warning(diagnosed: Diagnosed) -> None:
+    works, lines, _ = await diagnosed(behaviour=Behaviour(denied=frozenset({"VENDOR", "APBILL"})), timezone="")
+    assert works
+    assert lines["time zone"].state == "warning"
+    assert problem(lines, "time zone").code == "MLC-INTACCT-0504"
 
 
 async def test_a_user_who_may_see_neither_vendors_nor_bills_leaves_the_zone_unchecked(diagnosed: Diagnosed) -> None:
