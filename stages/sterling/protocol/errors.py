@@ -7,7 +7,6 @@ a 4xx page may come from a proxy that lost or replaced the real answer, so after
 from __future__ import annotations
 
 import html
-import re
 from datetime import datetime
 from urllib.parse import quote, quote_plus
 
@@ -24,11 +23,7 @@ from pipeline import (
     TransientError,
 )
 from stages.sterling.protocol.answer import Answer, api_codes, own_error, plain_text, retry_after_seconds
-
-_EXISTS = re.compile(r"already\s+exists?|already\s+in\s+use|\bduplicate\b|must be unique|not unique", re.IGNORECASE)
-_NOT_FOUND = re.compile(
-    r"not\s+(?:be\s+)?found|does\s*n[o']t\s+exist|do\s+not\s+exist|\bno\s+such\b|non-?existent|API000464", re.IGNORECASE
-)
+from stages.sterling.protocol.known import known
 
 
 class ExistsError(TransientError):
@@ -141,7 +136,9 @@ def _own(call: Call, status: int, text: str) -> StageError:
             mend="This level of Sterling lacks the operation: ask its administrator about the fix level.",
             code="MLC-STL-0405",
         )
-    if status == 409 or _EXISTS.search(text):
+    fact = known(text)
+    meaning = fact.meaning if fact else "refused"
+    if status == 409 or meaning == "exists":
         return ExistsError(
             f"Sterling already has what it was asked to {call.doing}",
             where=call.where,
@@ -149,23 +146,22 @@ def _own(call: Call, status: int, text: str) -> StageError:
             mend="It is looked up before anything is repeated.",
             code="MLC-STL-0409",
         )
-    if status == 404 or _NOT_FOUND.search(text):
+    if status == 404 or meaning == "not_found":
         return NotFoundError(
             f"Sterling could not {call.doing}: something named there does not exist",
             where=call.where,
             why=why,
-            mend="Create what is missing in Sterling or correct its name here, then replay.",
+            mend=fact.mend if fact else "Create what is missing in Sterling or correct its name here, then replay.",
             owner="EDI desk",
             code="MLC-STL-0404",
         )
+    says = f": {fact.says}" if fact else ""
     return RefusedError(
-        f"Sterling refused to {call.doing}",
+        f"Sterling refused to {call.doing}{says}",
         where=call.where,
         why=why,
-        mend="Correct what the message names, then replay. A NullPointerException is a defect of the server: ask its administrator."
-        if "NullPointer" in text
-        else "Correct what the message names, then replay.",
-        owner="EDI desk",
+        mend=fact.mend if fact else "Correct what the message names, then replay.",
+        owner=fact.owner if fact else "EDI desk",
         code="MLC-STL-0413" if status == 413 else "MLC-STL-0400",
     )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from pipeline import (
 )
 from stages.sterling.protocol.answer import Answer
 from stages.sterling.protocol.errors import Call, ExistsError, ForeignError, NotFoundError, NotOfferedError, judge
+from stages.sterling.protocol.known import CODES, known
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 READ = Call(doing="list things", where="GET things/ at b2b:5075")
@@ -120,3 +122,54 @@ def test_far_side_text_is_bounded_to_one_line_without_control_characters():
 def test_secret_echoed_by_the_server_is_struck_out(status):
     call = Call(doing="x", where="y", writes=True, secrets=(Secret("canary-123"), Secret("")))
     assert "canary" not in str(judge(own(status, "Password canary-123 is wrong"), call, NOW))
+
+
+SAYS = [
+    (
+        "API000175: Could not save user account: API000452: User ID not valid. It holds @",
+        "refused",
+        "`username`",
+        "EDI desk",
+    ),
+    ("API000175: Could not save user account: A user with the ID x already exists", "exists", "looked up", "EDI desk"),
+    (
+        "API000175: Could not save user account: API000464: The user account x is gone",
+        "not_found",
+        "Create the user",
+        "EDI desk",
+    ),
+    ("API000175: Could not save user account: API000999: Something new", "refused", "behind this code", "EDI desk"),
+    ("API000393: The password was used before", "refused", "passwordPolicy", "IT"),
+    ("API000451: Invalid authorized user key K", "refused", "authorizedUserKeyName", "EDI desk"),
+    ("java.lang.NullPointerException", "refused", "administrator", "IT"),
+    ("Duplicate RoutingRule AP_OUT", "exists", "looked up", "EDI desk"),
+    (
+        "Group Members can only contain alphanumeric, underscore, comma and space",
+        "refused",
+        "letters, digits",
+        "EDI desk",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "meaning", "mend", "owner"), SAYS, ids=[row[0][:30] for row in SAYS])
+def test_a_known_text_or_root_cause_says_what_it_means_and_who_mends_it(text, meaning, mend, owner):
+    fact = known(text)
+    assert (fact.meaning, mend in fact.mend, fact.owner) == (meaning, True, owner)
+    error = judge(own(400, text), WRITE, NOW)
+    expected = {"refused": RefusedError, "exists": ExistsError, "not_found": NotFoundError}[meaning]
+    assert type(error) is expected
+    assert error.mend
+
+
+def test_a_text_of_which_nothing_is_known_is_refused_and_quoted():
+    error = judge(own(400, "API000777: The moon is wrong."), WRITE, NOW)
+    assert type(error) is RefusedError
+    assert "API000777: The moon is wrong." in error.why
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_known_code_is_in_the_reference(code):
+    text = (Path(__file__).parents[4] / "docs" / "reference" / "error-codes.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {code} |")]
+    assert CODES[code].owner in row
