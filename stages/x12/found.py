@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from stages.x12.scanner import Damage
+from stages.x12.structure import Walker
+from stages.x12.tables import ENVELOPE
 from stages.x12.violation import KINDS, Severity, Violation
 
 
@@ -10,11 +12,12 @@ class Found:
     """Collects findings until `drain` hands them out.
 
     Whoever opens and closes things keeps the place: ``interchange``, ``group`` and ``set`` count from 1 within what holds them (0: none is
-    open), ``position`` counts segments from ST = 1.
+    open), ``position`` counts segments from ST = 1, ``walker`` stands where the open set has come to.
     """
 
     def __init__(self) -> None:
         self.interchange = self.group = self.set = self.position = 0
+        self.walker: Walker | None = None
         self._made: list[Violation] = []
 
     def drain(self) -> list[Violation]:
@@ -51,6 +54,8 @@ class Found:
     ) -> None:
         """A fault of the segment that has these fields, or of one of its elements; the value is the element's where none is given."""
         known = KINDS[kind]
+        if not loop and self.walker is not None and fields[0] not in ENVELOPE:
+            loop = self.walker.loop
         self._made.append(
             Violation(
                 severity=severity, segment=segment or fields[0], element=element, component=component, repeat=repeat,

@@ -13,7 +13,7 @@ from stages.x12.found import Found, field, short
 from stages.x12.guide import Delimiters, Guide, overridden
 from stages.x12.places import Places
 from stages.x12.structure import Misplaced, Walker
-from stages.x12.tables import COUNTED, ENVELOPE, Tables
+from stages.x12.tables import COUNTED, Tables
 from stages.x12.totals import NOWHERE
 from stages.x12.violation import Severity
 
@@ -27,7 +27,7 @@ class OpenSet:
         self.fields, self.offset = st, offset
         self._found, self._marks, self._tables, self._guide = found, marks, tables, guide
         automaton = tables.automaton if tables is not None else None
-        self._walker = Walker(automaton) if automaton is not None else None
+        self._walker = found.walker = Walker(automaton) if automaton is not None else None
         made = tables.sums if tables is not None and automaton is not None else None
         self._sums = made() if made is not None else None
         self._watch: GuideWatch | None = None
@@ -51,7 +51,7 @@ class OpenSet:
         definition = self._tables.definition
         if definition is None:
             message = f"no tables for set {field(self.fields, 1)!r}: its structure is not checked"
-            self._add(self.fields, self.offset, "set_unknown", message, 1, severity="warning")
+            self._found.add(self.fields, self.offset, "set_unknown", message, 1, severity="warning")
             return
         self._implementation()
         self._place(self.fields, self.offset)
@@ -59,13 +59,13 @@ class OpenSet:
             # Under an implementation convention of its own (004010X348) an industry may group as it likes.
             severity: Severity = "warning" if field(group, 8)[6:7] == "X" else "error"
             message = f"set {definition.id} belongs in a group {definition.group}, not {field(group, 1)}"
-            self._add(self.fields, self.offset, "set_in_wrong_group", message, 1, severity=severity)
+            self._found.add(self.fields, self.offset, "set_in_wrong_group", message, 1, severity=severity)
 
     def _implementation(self) -> None:
         wanted, told = self._guide.implementation if self._guide is not None else "", field(self.fields, 3)
         if wanted not in ("", told):
             message = f"the implementation is {told!r}; the guide wants {wanted!r}"
-            self._add(self.fields, self.offset, "guide_version", message, 3, standard="718/19")
+            self._found.add(self.fields, self.offset, "guide_version", message, 3, standard="718/19")
 
     # -- segments ---------------------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class OpenSet:
             good = True
             for problem in check.problems(fields):
                 good = False
-                self._add(
+                self._found.add(
                     fields, offset, problem.kind, problem.message, problem.element, problem.value, problem.severity,
                     ref=problem.ref, component=problem.component, repeat=problem.repeat,
                 )  # fmt: skip
@@ -130,7 +130,7 @@ class OpenSet:
             self._sums.take(fields, (position, offset))
         if self._watch is not None:
             for element, kind, message, value in self._watch.take(fields):
-                self._add(fields, offset, kind, message, element, value, position=position)
+                self._found.add(fields, offset, kind, message, element, value, position=position)
 
     def _place(self, fields: list[str], offset: int) -> None:
         if self._walker is None or self._tables is None:
@@ -158,7 +158,7 @@ class OpenSet:
                 case _:
                     kind = "segment_foreign" if id in self._tables.release.segments else "segment_unrecognized"
                     message = f"segment {short(id)} does not belong in this set"
-            self._add(fields, offset, kind, message, segment=id, loop=problem.loop)
+            self._found.add(fields, offset, kind, message, segment=id, loop=problem.loop)
 
     # -- the end ----------------------------------------------------------------------------------------------------------
 
@@ -175,52 +175,17 @@ class OpenSet:
         self._found.compare(se, offset, 2, field(self.fields, 2), "the control number of ST", "set_number")
         self._close_sums()
         for message in self._watch.missing() if self._watch is not None else ():
-            self._add(se, offset, "guide_segment_missing", message, segment=message.partition(" ")[0].partition("*")[0])
+            self._found.add(
+                se, offset, "guide_segment_missing", message, segment=message.partition(" ")[0].partition("*")[0]
+            )
 
     def _close_sums(self) -> None:
         for wrong in self._sums.wrong() if self._sums is not None else ():
             position, offset = wrong.place
             severity: Severity = "warning" if wrong.slight else "error"
-            self._add(
+            self._found.add(
                 [wrong.segment], offset, wrong.kind, wrong.message, wrong.element, severity=severity, position=position
             )
-
-    def _add(
-        self,
-        fields: list[str],
-        offset: int,
-        kind: str,
-        message: str,
-        element: int = 0,
-        value: str = "",
-        severity: Severity = "error",
-        *,
-        ref: str = "",
-        component: int = 0,
-        repeat: int = 0,
-        standard: str = "",
-        segment: str = "",
-        loop: str = "",
-        position: int | None = None,
-    ) -> None:
-        if not loop and self._walker is not None and fields[0] not in ENVELOPE:
-            loop = self._walker.loop
-        self._found.add(
-            fields,
-            offset,
-            kind,
-            message,
-            element,
-            value,
-            severity,
-            ref=ref,
-            component=component,
-            repeat=repeat,
-            standard=standard,
-            segment=segment,
-            loop=loop,
-            position=position,
-        )
 
 
 class GuideWatch:

@@ -297,7 +297,7 @@ class Checker:
         self._leave_set()
 
     def _leave_set(self) -> None:
-        self._set = None
+        self._set = self._found.walker = None
         self._found.set = self._found.position = 0
 
     # -- what is not closed -----------------------------------------------------------------------------------------------
