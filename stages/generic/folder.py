@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from pipeline import (
     DataError,
     Delivery,
     Destination,
+    Diagnosis,
     Document,
     Evidence,
     Finding,
@@ -31,6 +32,7 @@ from pipeline import (
     RefusedError,
     StageError,
     StageSpec,
+    Tell,
     TransientError,
     Undetermined,
 )
@@ -207,6 +209,17 @@ def _finding(place: Path, message: str, suggestion: str) -> Finding:
     return Finding(code="MLC-GEN-0010", file=str(place), message=message, suggestion=suggestion)
 
 
+async def diagnose(config: FolderConfig, context: Context, destinations: Sequence[Destination], tell: Tell) -> None:
+    """Whether this account may write there, found out without writing."""
+    root = resolve(context.folder, config.path)
+    nearest = next(place for place in (root, *root.parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        refused = PermissionError(errno.EACCES, f"this account may not write to {nearest}")
+        tell(Diagnosis.failed("folder", _fault(PermissionDenied, refused, root)))
+        return
+    tell(Diagnosis.ok("folder", str(root) if nearest == root else f"{root}; the first delivery makes it"))
+
+
 STAGE = StageSpec(
     name="generic.folder",
     verb="sink",
@@ -214,5 +227,6 @@ STAGE = StageSpec(
     config=FolderConfig,
     build=Folder,
     lint=lint,
+    diagnose=diagnose,
     doc="Writes each delivery as one file into a folder, whole or not at all, and exactly once.",
 )

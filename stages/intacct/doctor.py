@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from pipeline import ConfigError, ConnectorError, Context, Diagnosis, StageError, Tell
+from pipeline import ConfigError, ConnectorError, Context, Diagnosis, Duration, StageError, Tell
 from stages.intacct.client import IntacctClient, NotReached, open_intacct
 from stages.intacct.config import IntacctConfig
-from stages.intacct.protocol.faults import SAYS
+from stages.intacct.protocol.faults import SAYS, HttpRefused
 from stages.intacct.protocol.paging import STAMP
 from stages.intacct.protocol.query import Compare, Query
 from stages.intacct.protocol.times import read_wall, to_wall
@@ -35,6 +35,7 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 TOLERATED = timedelta(minutes=2)
 WRONG = timedelta(hours=1)
 LISTED = 20
+PATIENCE = Duration(60)
 CREATED = {"VENDOR": "WHENCREATED", "APBILL": "AUWHENCREATED"}
 """The objects that are looked at for the time zone, and where each says when a record was made."""
 
@@ -42,14 +43,19 @@ CREATED = {"VENDOR": "WHENCREATED", "APBILL": "AUWHENCREATED"}
 async def diagnose_connection(config: IntacctConfig, context: Context, tell: Tell) -> bool:
     """Reach, sender, user, company and entity, clock and time zone. Whether its stages can be checked."""
     _settings(config, tell)
-    async with open_intacct(config, context) as client:
-        if not await _greet(client, context, tell):
-            return False
-        if not await _sign_in(client, context, tell):
+    async with open_intacct(_impatient(config), context) as client:
+        if not (await _greet(client, context, tell) and await _sign_in(client, context, tell)):
             return False
         await _clock(client, context, tell)
         await _time_zone(client, tell)
     return True
+
+
+def _impatient(config: IntacctConfig) -> IntacctConfig:
+    """The same connection for someone who waits at the screen: what takes longer than this would not do for a run either."""
+    return msgspec.structs.replace(
+        config, read_timeout=min(config.read_timeout, PATIENCE), total_timeout=min(config.total_timeout, PATIENCE)
+    )
 
 
 def _settings(config: IntacctConfig, tell: Tell) -> None:
@@ -73,6 +79,8 @@ async def _greet(client: IntacctClient, context: Context, tell: Tell) -> bool:
         known = await client.greet()
     except NotReached as error:
         tell(Diagnosis.failed("reach", _beside_proxy(error, context)))
+    except HttpRefused as error:
+        return await _refused_greeting(client, error, tell)
     except StageError as error:
         tell(Diagnosis.failed("reach", error))
     else:
@@ -82,6 +90,20 @@ async def _greet(client: IntacctClient, context: Context, tell: Tell) -> bool:
             return True
         tell(Diagnosis.failed(ABOUT.get(known.code, "sender"), known))
     return False
+
+
+async def _refused_greeting(client: IntacctClient, error: HttpRefused, tell: Tell) -> bool:
+    """Something refuses the question: it may be the address that is wrong, or a guard who lets nobody in without a user."""
+    try:
+        await client.sign_in()
+    except HttpRefused:
+        tell(Diagnosis.failed("reach", error))
+        return False
+    except StageError:
+        pass  # the sign-in has a line of its own
+    tell(Diagnosis.ok("reach", f"{client.host} answers as the Intacct gateway"))
+    tell(Diagnosis.skipped("sender", "it cannot be tried without the user here"))
+    return True
 
 
 def _beside_proxy(error: NotReached, context: Context) -> ConnectorError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline import (
     Context,
     DataError,
     Delivery,
+    Diagnosis,
     Document,
     Finds,
     PermissionDenied,
@@ -24,7 +26,7 @@ from pipeline import (
     TransientError,
     Undetermined,
 )
-from stages.generic.folder import Folder, FolderConfig, lint
+from stages.generic.folder import Folder, FolderConfig, diagnose, lint
 
 PAYLOAD = b"ISA*00*~"
 
@@ -217,3 +219,32 @@ def test_settings_out_of_bounds_or_unknown_are_refused(setting: str, value: Any)
 def test_check_reports_a_folder_that_cannot_be_one(context: Context, path: str, count: int) -> None:
     (context.folder / "file").write_text("x")
     assert len(lint(FolderConfig(path=path), context.folder, {})) == count
+
+
+async def diagnosis(context: Context) -> Diagnosis:
+    lines: list[Diagnosis] = []
+    await diagnose(FolderConfig(path="deep/out"), context, (), lines.append)
+    (line,) = lines
+    return line
+
+
+async def test_a_folder_that_the_first_delivery_makes_is_well_and_is_not_made_by_looking(context: Context) -> None:
+    line = await diagnosis(context)
+    assert (line.state, "makes it" in line.found) == ("ok", True)
+    assert list(context.folder.iterdir()) == []
+
+
+async def test_a_folder_that_is_there_is_well(context: Context) -> None:
+    (context.folder / "deep" / "out").mkdir(parents=True)
+    assert (await diagnosis(context)).found == str(context.folder / "deep" / "out")
+
+
+async def test_a_folder_that_may_not_be_written_is_told(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write everywhere
+    line = await diagnosis(context)
+    assert (line.state, line.problem and line.problem.code) == ("failed", "MLC-GEN-0013")
+
+
+async def test_a_file_in_the_way_of_the_folder_is_told(context: Context) -> None:
+    (context.folder / "deep").write_text("")
+    assert (await diagnosis(context)).state == "failed"

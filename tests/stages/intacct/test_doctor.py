@@ -13,11 +13,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from pipeline import Context, Diagnosis, Secret
+from pipeline import Context, Diagnosis, Duration, Secret
 from pipeline.clock import RandomIds
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct import ADAPTER
+from stages.intacct import ADAPTER, doctor
 from stages.intacct.client import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.doctor import diagnose_connection
@@ -220,6 +220,34 @@ async def test_a_passing_fault_is_told_as_passing(diagnosed: Diagnosed, kind: An
     works, lines, _ = await diagnosed(Fault(kind=kind, times=None))
     assert not works
     assert "tried again" in problem(lines, line).mend or "nothing to do now" in problem(lines, line).mend
+
+
+async def test_a_guard_who_lets_nobody_in_without_a_user_does_not_keep_the_rest_from_being_checked(
+    world: World, clock: ManualClock, fresh: Callable[..., Context]
+) -> None:
+    async with IntacctSimulator(world, clock) as simulator:
+        serve = simulator._serve
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            body = await request.read()
+            if b"<getAPISession/>" in body and b"<login>" not in body:
+                return web.Response(status=403, text="no")
+            return await serve(request)
+
+        simulator._serve = guarded  # type: ignore[method-assign]
+        works, lines = await told(settings(world, simulator.url), fresh())
+        assert simulator.counts.logins == 1
+    assert works
+    assert {name: line.state for name, line in lines.items()} == {
+        "reach": "ok", "sender": "skipped", "sign-in": "ok", "sender authorisation": "ok", "clock": "ok", "time zone": "ok",
+    }  # fmt: skip
+
+
+async def test_a_gateway_that_never_answers_is_waited_for_a_minute_at_most(world: World) -> None:
+    config = settings(world, "https://gateway.test/x")
+    assert (doctor._impatient(config).total_timeout, doctor._impatient(config).read_timeout) == (60, 60)
+    short = msgspec.structs.replace(config, total_timeout=Duration(5))
+    assert doctor._impatient(short).total_timeout == 5
 
 
 async def test_a_company_that_the_gateway_does_not_know_is_told_as_that(diagnosed: Diagnosed) -> None:
