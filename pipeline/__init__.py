@@ -40,6 +40,7 @@ from pipeline.record import (
     Record,
     SentDocument,
     Stored,
+    Tally,
     Verdict,
     Window,
 )
@@ -151,6 +152,7 @@ __all__ = [
     "StageSpec",
     "Stored",
     "SystemClock",
+    "Tally",
     "Tell",
     "ThrottledError",
     "Titles",

@@ -62,6 +62,14 @@ class Known(msgspec.Struct, frozen=True):
     label: str = ""
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """How many records there are in one currency, and what they add up to; no currency and no amount where no money is meant."""
+
+    currency: str
+    records: int
+    amount: Decimal | None = None
+
+
 class Window(msgspec.Struct, frozen=True):
     """What a source is asked for. ``since`` is inclusive, ``until`` exclusive, both aware UTC.
 

@@ -7,7 +7,7 @@ from outside (clock, ids, randomness, a connection, threads) comes in its `Conte
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from pipeline.record import (
     Page,
     Record,
     Stored,
+    Tally,
     Window,
 )
 
@@ -60,6 +61,21 @@ class Scoped(Protocol):
     """A source whose cursor belongs to a scope, such as a company and an entity: each scope has a cursor of its own."""
 
     scope: str
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A source whose far side can be asked what a window by date holds, apart from reading it: what `reconcile` compares the ledger with.
+
+    ``tally`` has the far side count and add up; None when it cannot. ``listing`` yields the window's records page by page, without bodies, each once.
+    ``present`` says which keys of this source's records the far side still has, whatever their date. ``object`` is that of its records.
+    """
+
+    object: str
+
+    async def tally(self, window: Window) -> list[Tally] | None: ...
+    def listing(self, window: Window) -> AsyncIterator[list[Record]]: ...
+    async def present(self, keys: Sequence[str]) -> set[str]: ...
 
 
 @runtime_checkable

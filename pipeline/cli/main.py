@@ -112,9 +112,9 @@ def _print_internal(error: Exception) -> None:
 def main() -> None:
     """Entry point of ``ml-connector`` and ``mlc``."""
     # Here, so that importing this stays fast.
-    from pipeline.cli import acks, checks, demo, doctor, drift, explain, lists, runs, show
+    from pipeline.cli import acks, checks, demo, doctor, drift, explain, lists, reconcile, runs, show
 
-    for group in (demo, checks, doctor, runs, lists, acks, drift, show, explain):
+    for group in (demo, checks, doctor, runs, lists, acks, drift, reconcile, show, explain):
         for name, function in group.VERBS.items():
             verb(function, name, own_options=name in getattr(group, "OWN_OPTIONS", ()))
     if sys.argv[1:2] not in [[command.name] for command in app.registered_commands]:

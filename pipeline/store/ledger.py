@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -205,6 +206,18 @@ class Ledger:
         """The records of this flow that were read by one of these names, as key or alias, as they were read last."""
         values = (msgspec.json.encode(names).decode(), object, company, flow)
         return [Known(*row) for row in await self._driver.fetch("known_records", values)]
+
+    async def last_reads(self, flow: str, identities: Sequence[Identity]) -> dict[Identity, tuple[str, int | None]]:
+        """The currency and amount (millionths) of each of these records as the flow read it last; those it never read are not there."""
+        rows = await self._driver.fetch("last_reads", (msgspec.json.encode(identities).decode(), flow))
+        return {(company, object_, key): (currency, amount) for company, object_, key, currency, amount in rows}
+
+    async def sent_between(self, flow: str, company: str, object: str, since: datetime, until: datetime) -> list[str]:
+        """The keys of this object's records of which documents were made in that time and sent; without those known to be deleted."""
+        return [
+            str(row[0])
+            for row in await self._driver.fetch("sent_between", (flow, company, object, stamp(since), stamp(until)))
+        ]
 
     async def guarded(self, flow: str, guards: Sequence[str]) -> dict[tuple[str, str, str], list[tuple[Identity, int]]]:
         """Documents that share a guard, as (identity, document id) by (guard, partner, set)."""

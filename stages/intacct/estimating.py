@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline import Estimate, StageError, Window
 from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.pages import zoned
 from stages.intacct.protocol import paging
 from stages.intacct.protocol.query import LARGEST_LIST, Filter
 from stages.intacct.reader import Reader
@@ -49,6 +50,7 @@ async def counted(
     """The records that reading on from the cursor meets, repeats of the overlap included. Raises as `Reader.count`."""
     if window.keys:
         return Counted((len(window.keys),), LARGEST_LIST)
+    rules = await zoned(reader, rules, window)
     place = paging.position(cursor, window, rules, await reader.client.server_now())
     parts = []
     while True:

@@ -49,8 +49,7 @@ async def next_page(
 
     ``where`` narrows the window.
     """
-    if window.by == "modified" and not window.live:
-        rules = msgspec.structs.replace(rules, zone=await _zone(reader, rules))
+    rules = await zoned(reader, rules, window)
     place = paging.position(cursor, window, rules, await reader.client.server_now())
     filter, order = paging.page_filter(place, window, rules)
     found: Rows = await reader.page(all_of([where, filter]), order)
@@ -59,8 +58,15 @@ async def next_page(
     return list(distinct.values()), behind, more
 
 
+async def zoned(reader: Reader, rules: paging.Rules, window: Window) -> paging.Rules:
+    """The rules with the zone that a window by modification needs, configured or measured; `ConfigError` when it is not known."""
+    if window.live or window.keys or window.by != "modified":
+        return rules
+    return msgspec.structs.replace(rules, zone=await _zone(reader, rules))
+
+
 async def _zone(reader: Reader, rules: paging.Rules) -> tzinfo:
-    """The zone of a window by modification: as configured or measured, once for each reader. Raises `ConfigError` when it is not known."""
+    """Found out once for each reader."""
     if reader.zone is None:
         newest = await reader.page(None, (rules.key,), newest_first=True, most=zones.ASKED)
         found = zones.pairs(newest.rows, rules.created, rules.stamp) if rules.created else []

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
 
-from pipeline import Context, DataError, Estimate, Page, PermissionDenied, Record, Window
+from pipeline import Context, DataError, Estimate, Page, PermissionDenied, Record, Tally, Window
 from stages.ap.model import Payment
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
+from stages.intacct.counting import Counting, money
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
@@ -43,6 +44,8 @@ class PaymentsSource:
     The key is RECORDNO. A payment that does not read comes as `DataError`.
     """
 
+    object = "APPYMT"
+
     def __init__(self, client: IntacctClient, settings: PaymentsSettings) -> None:
         self._client = client
         self.scope = client.config.company
@@ -56,6 +59,7 @@ class PaymentsSource:
         self._rules = rules(
             client, "APPYMT", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
         )
+        self._counting = Counting(client, fields.PAYMENT_COUNT, self._rules)
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page, complete with details. Raises as `IntacctClient.query`."""
@@ -128,7 +132,29 @@ class PaymentsSource:
             return self._wrap(row, error)
         return self._wrap(row, body)
 
+    async def tally(self, window: Window) -> list[Tally] | None:
+        """What the books hold in the window, counted and added up by Intacct."""
+        return await self._counting.tally(window)
+
+    async def listing(self, window: Window) -> AsyncIterator[list[Record]]:
+        """The payments of a window by date, in order of RECORDNO, without bodies. Raises as `IntacctClient.query`."""
+        async for rows in self._counting.pages(window):
+            yield [self._listed(row) for row in rows]
+
+    def _listed(self, row: Row) -> Record:
+        number = row["RECORDNO"] or ""
+        amount, currency = self._counting.money(row)
+        return Record(
+            key=number, kind="payment", body=None, company=self._client.config.company, object=self.object, amount=amount,
+            currency=currency, label=row.get("DOCNUMBER") or "", alias=number,
+        )  # fmt: skip
+
+    async def present(self, keys: Sequence[str]) -> set[str]:
+        """Those that are in the books, whatever their date."""
+        return {row["RECORDNO"] or "" for row in await self._payments.matching("RECORDNO", keys)}
+
     def _wrap(self, row: Row, body: Payment | DataError) -> Record:
+        amount, currency = money(self._payments, row if "VENDORID" in row else {})
         record = Record(
             key=row["RECORDNO"] or "",
             kind="payment",
@@ -137,6 +163,8 @@ class PaymentsSource:
             object="APPYMT",
             label=row.get("DOCNUMBER") or "",
             digest=objects.digest(row),
+            amount=amount,
+            currency=currency,
         )
         if isinstance(body, DataError):
             return record

@@ -4,32 +4,31 @@ the business of `protocol`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
-from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio.lowlevel
 import msgspec
 
-from pipeline import Context, DataError, Estimate, Held, Known, Page, PermissionDenied, Record, Window
-from stages.ap.model import Contact, Vendor
+from pipeline import Context, DataError, Estimate, Held, Known, Page, Record, Tally, Window
+from stages.ap.model import Vendor
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.contacts import ContactChanges
+from stages.intacct.counting import Counting, money
 from stages.intacct.deletions import Deletions
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
 from stages.intacct.protocol import fields, objects, paging
-from stages.intacct.protocol.faults import UnknownObject
-from stages.intacct.protocol.query import LARGEST_LIST, Compare
+from stages.intacct.protocol.query import Compare
 from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.reader import Reader
+from stages.intacct.remit import RemitTo
 from stages.intacct.trails import Trails
 
 T = TypeVar("T")
 MADE_BY_PURCHASING = "9.PO"
-_LARGEST_CACHE = 20_000
 _SHARE = 50
 
 
@@ -150,6 +149,8 @@ class BillsSource:
     Behind them, in live reads, come those that were deleted; not without a ``context``.
     """
 
+    object = "APBILL"
+
     def __init__(self, client: IntacctClient, settings: BillsSettings, context: Context | None = None) -> None:
         self._client = client
         self.scope = client.config.company
@@ -163,6 +164,7 @@ class BillsSource:
         self._rules = rules(
             client, "APBILL", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
         )
+        self._counting = Counting(client, fields.BILL_COUNT, self._rules)
         self._deletions = (
             Deletions(context, "APBILL", "bill", ("apbill", "podocument"), self._alive) if context else None
         )
@@ -179,6 +181,30 @@ class BillsSource:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._bills, self._rules, window, cursor)
         return Page(await self._records(rows), behind.cursor(), more)
+
+    async def tally(self, window: Window) -> list[Tally] | None:
+        """What the books hold in the window, counted and added up by Intacct."""
+        return await self._counting.tally(window)
+
+    async def listing(self, window: Window) -> AsyncIterator[list[Record]]:
+        """The bills of a window by date, in order of RECORDNO, without bodies. Raises as `IntacctClient.query`."""
+        async for rows in self._counting.pages(window):
+            purchased = [row["RECORDNO"] or "" for row in rows if row.get("MODULEKEY") == MADE_BY_PURCHASING]
+            bridges = by("PRRECORDKEY", await self._purchases.matching("PRRECORDKEY", purchased)) if purchased else {}
+            yield [self._listed(row, bridges.get(row["RECORDNO"] or "", [])) for row in rows]
+
+    def _listed(self, row: Row, documents: list[Row]) -> Record:
+        number = row["RECORDNO"] or ""
+        key = (documents[0].get("DOCID") if len(documents) == 1 else None) or number
+        amount, currency = self._counting.money(row)
+        return Record(
+            key=key, kind="bill", body=None, company=self._client.config.company, object=self.object, amount=amount,
+            currency=currency, label=row.get("RECORDID") or "", alias=number,
+        )  # fmt: skip
+
+    async def present(self, keys: Sequence[str]) -> set[str]:
+        """Those that are in the books, whatever their date."""
+        return await self._alive([Known(key, key) for key in keys])
 
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
         """What reading would take, with lines, purchases, vendors and contacts. Raises as `Reader.count`."""
@@ -311,22 +337,13 @@ class BillsSource:
     def _entries_of(self, documents: list[Row], parts: _BillParts) -> list[Row]:
         return parts.entries.get(documents[0]["RECORDNO"] or "", []) if documents else []
 
-    def _wrap(self, key: str, row: Row, body: object, digest: str = "", alias: str = "") -> Record:
+    def _wrap(self, key: str, row: Row, body: Any, digest: str = "", alias: str = "") -> Record:
         """A record; its amount and currency as far as the header reads, so that the books tie for what is held or dead too."""
-        amount, currency = self._money(row)
+        amount, currency = money(self._bills, row)
         return Record(
             key=key, kind="bill", body=body, company=self._client.config.company, object="APBILL", amount=amount,
             currency=currency, label=row.get("RECORDID") or "", digest=digest or objects.digest(row), alias=alias,
         )  # fmt: skip
-
-    def _money(self, row: Row) -> tuple[Decimal | None, str]:
-        try:
-            header = self._bills.source(row, objects.MONEY) if row else None
-            total = None if header is None else objects.bill_total(header)
-        except DataError:
-            return None, ""
-        currency = "" if header is None else objects.bill_currency(header, self._client.config.currency)
-        return (total, currency) if currency else (None, "")
 
 
 def _unbridged(number: str, documents: int) -> Held:
@@ -345,72 +362,6 @@ def _replace(old: dict[str, T], new: dict[str, T], key: str) -> None:
         old[key] = new[key]
     else:
         old.pop(key, None)
-
-
-class RemitTo:
-    """Where the payment of a bill goes: the contact the bill names, else the vendor's pay-to, else the vendor's own contact.
-
-    Vendors and contacts are read once per run and kept, `_LARGEST_CACHE` of each at most.
-    """
-
-    def __init__(self, client: IntacctClient) -> None:
-        self._vendor_reader = Reader(client, fields.VENDOR)
-        self._contact_reader = Reader(client, fields.CONTACT)
-        self._vendors: dict[str, Vendor] = {}
-        self._contacts: dict[str, Contact] = {}
-        self._readable = True
-
-    async def estimate(self, found: estimating.Counted) -> int:
-        """The calls for so many bills: vendors are looked up once each, contacts where a bill names a stranger."""
-        vendors = min(found.records, await estimating.known(self._vendor_reader))
-        return ceil(vendors / LARGEST_LIST) + (found.pages if found.records else 0)
-
-    def forget(self) -> None:
-        """A new run: addresses may have changed."""
-        self._vendors.clear()
-        self._contacts.clear()
-
-    async def learn(self, bills: Iterable[Row]) -> None:
-        """Reads what these bills need and is not known yet."""
-        rows = list(bills)
-        if len(self._vendors) > _LARGEST_CACHE or len(self._contacts) > _LARGEST_CACHE:
-            self.forget()
-        wanted = {row.get("VENDORID") or "" for row in rows} - self._vendors.keys() - {""}
-        for row in await self._vendor_reader.matching("VENDORID", sorted(wanted)):
-            self._keep_vendor(row)
-        strangers = {name for row in rows if (name := self._stranger(row)) and name not in self._contacts}
-        if self._readable and strangers:
-            await self._learn_contacts(sorted(strangers))
-
-    def of(self, header: Source) -> Contact | None:
-        """The contact. Of a name that could not be looked up only the name is known: no address is better than a wrong one."""
-        vendor = self._vendors.get(header["VENDORID"] or "")
-        name = header["BILLTOPAYTOCONTACTNAME"]
-        own = [] if vendor is None else [contact for contact in (vendor.pay_to, vendor.contact) if contact != Contact()]
-        if not name:
-            return own[0] if own else None
-        known = next((contact for contact in own if contact.name == name), None)
-        return known or self._contacts.get(name) or Contact(name=name)
-
-    def _keep_vendor(self, row: Row) -> None:
-        try:
-            vendor = objects.vendor(self._vendor_reader.source(row))
-        except DataError:
-            return  # the vendors flow reports a vendor that does not read; its bills then carry no address
-        self._vendors[vendor.id] = vendor
-
-    def _stranger(self, row: Row) -> str:
-        """The contact a bill names that is none of its vendor's."""
-        name = row.get("BILLTOPAYTOCONTACTNAME") or ""
-        vendor = self._vendors.get(row.get("VENDORID") or "")
-        return "" if vendor is not None and name in (vendor.pay_to.name, vendor.contact.name) else name
-
-    async def _learn_contacts(self, names: list[str]) -> None:
-        try:
-            for row in await self._contact_reader.matching("CONTACTNAME", names):
-                self._contacts[row["CONTACTNAME"] or ""] = objects.plain_contact(self._contact_reader.source(row))
-        except (PermissionDenied, UnknownObject):
-            self._readable = False  # a right this product can do without
 
 
 def vendors_source(settings: VendorsSettings | None, context: Context) -> VendorsSource:

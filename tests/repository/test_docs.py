@@ -13,6 +13,7 @@ import tomllib
 import typing
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,17 @@ from pipeline import Adapter, Allowance, Context, Duration, StageError, StageSpe
 from pipeline.cli import main as command
 from pipeline.cli.acks import acknowledgement_json
 from pipeline.cli.drift import Compared, drift_json
+from pipeline.cli.reconcile import reconciliation_json
 from pipeline.cli.usage import gauge_json
 from pipeline.engine.meter import Gauge
+from pipeline.engine.reconcile import Difference, Reconciled, Reconciliation
 from pipeline.engine.survey import Survey
 from pipeline.errors import ConnectorError
 from pipeline.flow import codes
 from pipeline.flow.expression import FUNCTIONS
 from pipeline.flow.load import load_flow
 from pipeline.flow.stages import _KEYS, VERBS, Defaults
-from pipeline.record import Drift
+from pipeline.record import Drift, Tally, Window
 from pipeline.registry import load_registry
 from pipeline.store import reports
 from pipeline.store.rows import Problem
@@ -298,6 +301,12 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     differs = Drift(kind="differs", key="K", name="N", fields={"city": ("Salem", "Keene")})
     unknown = {"V-1": Problem("data", "MLC-AP-0003", "EDI desk", "what")}
     found["mlc.drift/1"] = drift_json([Compared("vendors", folder, Survey("written", 1, [differs], unknown))])
+    difference = Difference(kind="never read", key="K", alias="1", label="L", books=("USD", Decimal(1)))
+    tallies = [Tally("USD", 1, Decimal(1))]
+    source = Reconciled(
+        stage="bills", component="c", counted=tallies, listed=tallies, ledger=tallies, differences=[difference]
+    )
+    found["mlc.reconcile/1"] = reconciliation_json("bills", Window(), Reconciliation([source], []))
     # The example uses nobody's calls: what a meter is made of is shown on one that is made up.
     meter = gauge_json(
         Gauge(allowance=Allowance(account="A"), month=date(2026, 11, 1), used=1, forecast=1, run=1, run_used=1)

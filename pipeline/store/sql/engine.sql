@@ -35,6 +35,18 @@ with found as (
     from json_each(?1) as k join records r on r.object = ?2 and r.alias = k.value and r.alias <> '' and r.company = ?3 and r.flow = ?4)
 select distinct found.name, r.key, r.alias, r.label from found join records r on r.id = found.id;
 
+-- name: last_reads
+select r.company, r.object, r.key, r.currency, r.amount from json_each(?1) as k
+join records r on r.id = (select max(n.id) from records n
+    where n.object = k.value ->> 1 and n.key = k.value ->> 2 and n.company = k.value ->> 0 and n.flow = ?2);
+
+-- name: sent_between
+select distinct d.key from documents d
+where d.flow = ?1 and d.company = ?2 and d.object = ?3 and d.encoded_at >= ?4 and d.encoded_at < ?5 and d.status in ('stored', 'sealed', 'delivered')
+    and not exists (select 1 from records r where r.id = (select max(n.id) from records n
+        where n.object = d.object and n.key = d.key and n.company = d.company and n.flow = d.flow) and r.reason in ('deleted', 'MLC-DOC-0004'))
+order by d.key;
+
 -- name: guarded_documents
 select d.guard, d.company, d.object, d.key, d.partner, d.set_code, d.id
 from json_each(?) as g join documents d on d.guard = g.value where d.flow = ?;

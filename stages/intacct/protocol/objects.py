@@ -82,14 +82,15 @@ def _unreadable(object_name: str, name: str, read: object, row: Row) -> DataErro
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _amount(text: str) -> Decimal:
+def amount(text: str) -> Decimal:
+    """An amount of the gateway's. Raises ValueError."""
     if _AMOUNT(text) is None:
         raise ValueError(text)
     return Decimal(text)
 
 
 _READERS: dict[str, Any] = {
-    "amount": _amount,
+    "amount": amount,
     "date": lru_cache(maxsize=_REMEMBERED)(read_date),
     "flag": lru_cache(maxsize=64)(lambda text: _FLAGS[text.lower()]),
 }

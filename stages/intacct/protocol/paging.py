@@ -161,6 +161,11 @@ def _stamp_bounds(field: str, window: Window, rules: Rules) -> list[Filter]:
     return bounds
 
 
+def window_filter(window: Window, rules: Rules) -> Filter | None:
+    """All records of a window by date. Raises `ConfigError` when these have no such date."""
+    return all_of(_date_bounds(window, rules))
+
+
 def _date_bounds(window: Window, rules: Rules) -> list[Filter]:
     """A date counts as its midnight: neighbouring windows share no day and leave none out."""
     field = rules.dates.get(window.by)

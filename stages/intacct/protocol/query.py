@@ -33,11 +33,13 @@ Filter = Compare | Group
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """One page. ``order`` names fields, ascending unless ``newest_first``. ``private`` also shows what belongs to entities, from the top level;
-    ``offset`` is only to step over what fails a page.
+    ``offset`` is only to step over what fails a page. With ``counts`` or ``sums`` the ``fields`` are what they are grouped by.
     """
 
     object: str
     fields: tuple[str, ...]
+    counts: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
     filter: Filter | None = None
     order: tuple[str, ...] = ("RECORDNO",)
     newest_first: bool = False

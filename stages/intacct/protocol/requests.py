@@ -97,6 +97,9 @@ def query(question: Query) -> etree._Element:
     select = etree.SubElement(function, "select")
     for field in question.fields:
         _text(select, "field", field)
+    for name, aggregated in (("count", question.counts), ("sum", question.sums)):
+        for field in aggregated:
+            _text(select, name, field)
     if question.filter is not None:
         etree.SubElement(function, "filter").append(_filter(question.filter))
     if question.order:
