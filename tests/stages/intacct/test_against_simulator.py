@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -315,3 +316,31 @@ async def test_a_source_is_built_from_the_adapter(running: Running, context: Con
         context.connection = client
         page = await spec.build(spec.config(), context).read(LIVE, None)
     assert page.records
+
+
+async def test_tax_that_the_books_added_comes_beside_the_lines(
+    running: Running, context: Context, world: World
+) -> None:
+    plain = next(
+        bill for bill in world.bills if not bill.purchase and sum(line.amount for line in bill.lines) == bill.total > 0
+    )
+    lines = tuple(line for line in plain.lines if not line.generated)
+    number = len(lines)
+    gst, pst = (
+        msgspec.structs.replace(
+            lines[0], number=number + at, amount=amount, account=account, description=name, item="", generated=True
+        )
+        for at, (amount, account, name) in enumerate(
+            [(Decimal("5.00"), "2200", "GST"), (Decimal("7.25"), "2210", "PST")], 1
+        )
+    )
+    taxed = msgspec.structs.replace(plain, lines=(*lines, gst, pst), total=plain.total + Decimal("12.25"))
+    changed = msgspec.structs.replace(world, bills=tuple(taxed if bill is plain else bill for bill in world.bills))
+    async with running(changed=changed) as (_, client):
+        records, _ = await read_all(BillsSource(client, BillsSettings()))
+    (bill,) = [record.body for record in records if record.key == str(plain.record)]
+    assert [(tax.account, tax.amount, tax.description) for tax in bill.taxes] == [
+        ("2200", Decimal("5.00"), "GST"), ("2210", Decimal("7.25"), "PST"),
+    ]  # fmt: skip
+    assert [line.amount for line in bill.lines] == [line.amount for line in lines]
+    assert sum(line.amount for line in bill.lines) + sum(tax.amount for tax in bill.taxes) == bill.total
