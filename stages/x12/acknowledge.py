@@ -1,21 +1,18 @@
-"""Acknowledging what was received: 997, 999 and TA1 made from findings, and written. No input/output.
+"""Acknowledging what was received: 997, 999 and TA1 made from findings. No input/output.
 
-What is written and what `stages.x12.answers` reads are the same types, so that reading what we write gives back what we meant.
-Source: X12 sets 997 and 999 and the TA1 segment.
+They are written by `stages.x12.answer_writer`. Source: X12 sets 997 and 999 and the TA1 segment.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date
 
-from pipeline import Stored
+from msgspec import structs
+
 from stages.x12.answers import ElementNote, Form, GroupAnswer, InterchangeAnswer, SegmentNote, SetAnswer, as_number
-from stages.x12.definitions import releases
-from stages.x12.envelope import build_envelope, isa, pack
-from stages.x12.guide import Delimiters, Guide
-from stages.x12.violation import Examination, GroupSeen, InterchangeSeen, SetSeen, Violation
+from stages.x12.violation import Examination, GroupSeen, SetSeen, Violation
 
 _NOT_ANSWERED = frozenset({"FA"})
 """Groups that are acknowledgements themselves: answering them would never end."""
@@ -24,34 +21,49 @@ _FATAL_NOTES = frozenset(
     {"001", "002", "003", "004", "005", "006", "007", "008", "009", "017", "018", "022", "023", "025", "026", "027"}
 )
 _NOT_SUPPORTED = frozenset({"718/1", "716/2"})
-_IN_997 = {"720/I4": "2", "723/I6": "7", "723/I10": "6", "718/19": "1"}
+_IN_997 = {"720/I4": "2", "720/I8": "3", "723/I6": "7", "723/I10": "6", "718/18": "6", "718/19": "1"}
+"""What the 999 alone has (elements 618, 620, 621), as the 997 tells it."""
 _IN_OLD_997 = {"723/12": "3", "723/13": "3"}  # element 723 has these from 005010 on
-_CONVENTION_OF_999 = "005010X231A1"
-"""The convention a 999 follows, as ST03 and GS08 name it, when what it answers follows a convention itself (ASC X12N TR3 005010X231)."""
-
-_PLAIN = "[A-Za-z0-9 .,/()+&-]"  # what no sane sender uses as a delimiter
 _MOST_ELEMENTS = 99  # AK4 per AK3
+_MOST_SEGMENTS, _MOST_SETS = 999_999, 999_999  # six digits: elements 719, and 97, 123 and 2
 _LONGEST_VALUE = 99  # element 724
+_NO_DATE, _NO_TIME = "000101", "0000"
 
 
 def group_answers(examined: Examination, form: Form = "997", *, accept_faults: bool = False) -> list[list[GroupAnswer]]:
     """What to answer for each interchange: one answer per group, none for groups that are acknowledgements themselves.
 
-    ``accept_faults``: sets with faults in elements only are accepted with errors (E) instead of rejected. Warnings, and sums
-    that do not add up, are no matter of syntax and are not reported; sets and releases we have no tables for are refused as not
-    supported. A group whose GS01 or GS06 no answer could repeat is told of by the TA1 alone (`interchange_answer`).
+    ``accept_faults``: sets with faults in elements only are accepted with errors (E) instead of rejected. Warnings, sums that do not
+    add up and what a guide says of delimiters and signs are no matter of syntax and are not reported; sets and releases we have no tables
+    for are refused as not supported.
+
+    An interchange that its TA1 rejects has no answers: what comes in a rejected envelope is not looked at, is to be sent again whole,
+    and must not be told to be accepted (X12.56: 997 and TA1 speak of different levels). So a TA1 that rejects must be sent,
+    whatever ISA14 says, as must one for a group whose GS01 or GS06 no answer could repeat.
     """
-    made = []
-    for i, interchange in enumerate(examined.interchanges, 1):
-        mine = [found for found in examined.findings if found.interchange == i and _refuses(found)]
-        made.append(
-            [
-                _group_answer(group, [found for found in mine if found.group == g], form, accept_faults)
-                for g, group in enumerate(interchange.groups, 1)
-                if _can_be_answered(group) and group.fields[1] not in _NOT_ANSWERED
-            ]
-        )
-    return made
+    faults = _by_place(examined)
+    return [
+        [
+            _group_answer(group, faults, (i, g), form, accept_faults)
+            for g, group in enumerate(interchange.groups, 1)
+            if _can_be_answered(group) and group.fields[1] not in _NOT_ANSWERED
+        ]
+        if interchange_answer(examined, i - 1).status != "R"
+        else []
+        for i, interchange in enumerate(examined.interchanges, 1)
+    ]
+
+
+_Faults = dict[tuple[int, int, int], list[Violation]]
+"""What is wrong, by interchange, group and set (0: the group itself)."""
+
+
+def _by_place(examined: Examination) -> _Faults:
+    faults: _Faults = {}
+    for found in examined.findings:
+        if _refuses(found):
+            faults.setdefault((found.interchange, found.group, found.set), []).append(found)
+    return faults
 
 
 def _refuses(found: Violation) -> bool:
@@ -75,48 +87,66 @@ def interchange_answer(examined: Examination, index: int = 0, note: str = "") ->
         notes.append("024")
     worst = next((code for code in notes if code in _FATAL_NOTES), notes[0] if notes else "000")
     status = "A" if worst == "000" else "R" if worst in _FATAL_NOTES else "E"
-    number, date, time = (_digits(interchange.fields[position], size) for position, size in ((13, 9), (9, 6), (10, 4)))
-    return InterchangeAnswer(number=number, date=date, time=time, status=status, note=worst)
+    number = re.sub("[^0-9]", "", interchange.fields[13])[:9].zfill(9)
+    return InterchangeAnswer(
+        number=number, date=_as_date(interchange.fields[9]), time=_as_time(interchange.fields[10]), status=status, note=worst
+    )  # fmt: skip
 
 
-def _digits(text: str, size: int) -> str:
-    """A number, date or time as TA1 can repeat it: as it is when it is digits of that size, else its digits, filled with zeros."""
-    return re.sub("[^0-9]", "", text)[:size].zfill(size)
+def _as_date(text: str) -> str:
+    """ISA09 as TA1 can repeat it; where it is no date, what stands for none, since a TA1 must be right itself."""
+    try:
+        date.fromisoformat(f"20{text[:2]}-{text[2:4]}-{text[4:]}")
+    except ValueError:
+        return _NO_DATE
+    return text
 
 
-def _group_answer(group: GroupSeen, found: list[Violation], form: Form, accept_faults: bool) -> GroupAnswer:
+def _as_time(text: str) -> str:
+    return text if re.fullmatch("([01][0-9]|2[0-3])[0-5][0-9]", text) else _NO_TIME
+
+
+def _group_answer(
+    group: GroupSeen, faults: _Faults, place: tuple[int, int], form: Form, accept_faults: bool
+) -> GroupAnswer:
     version = _field(group.fields, 8)
-    sets = tuple(
-        _set_answer(one, [fault for fault in found if fault.set == number], form, version, accept_faults)
+    sets = [
+        _set_answer(one, faults.get((*place, number), []), form, version, accept_faults)
         for number, one in enumerate(group.sets, 1)
-    )
-    codes = _codes([fault.standard for fault in found if not fault.set], "716", 5)
+    ]
+    codes = _codes([fault.standard for fault in faults.get((*place, 0), [])], "716", 5)
     accepted = sum(one.status != "R" for one in sets)
     if codes or not accepted:
         status, accepted = "R", 0
+        sets = [structs.replace(one, status="R") for one in sets if one.codes]  # none is told to be accepted
     elif accepted < len(sets):
         status = "P"
     else:
         status = "E" if any(one.status == "E" for one in sets) else "A"
-    claimed = as_number(group.claimed) or len(sets)
+    claimed = as_number(group.claimed) if group.claimed.strip("0") else 0 if group.claimed else len(group.sets)
     return GroupAnswer(
-        form=form, group=_plain(_field(group.fields, 1), 2), number=as_number(_field(group.fields, 6)),
-        version=_plain(version, 12) if form == "999" else "",
-        status=status, included=claimed, received=len(sets), accepted=accepted, codes=codes, sets=sets,
+        form=form, group=_field(group.fields, 1), number=as_number(_field(group.fields, 6)), version=version[:12] if form == "999" else "",
+        status=status, included=min(claimed, _MOST_SETS), received=min(len(group.sets), _MOST_SETS), accepted=min(accepted, _MOST_SETS),
+        codes=codes, sets=tuple(sets),
     )  # fmt: skip
 
 
 def _set_answer(one: SetSeen, found: list[Violation], form: Form, version: str, accept_faults: bool) -> SetAnswer:
     notes = tuple(_segment_notes(found, form, version))
-    codes = _codes([_told(fault.standard, form, version) for fault in found], "718", 5)
-    if notes and "5" not in codes:
-        codes = (*codes, "5")[:5]
-    mild = accept_faults and set(codes) <= {"5"} and all(note.code == "8" for note in notes)
+    told = [_told(fault.standard, form, version) for fault in found]
+    codes = _codes([*told, *_in_error(told)], "718", 5)
+    mild = accept_faults and set(codes) <= {"5", "I5"} and all(note.code == "8" for note in notes)
     status = "A" if not codes else "E" if mild else "R"
     return SetAnswer(
-        set=_plain(one.id, 3) or "000", control=_plain(one.control, 9) or "0000", implementation=_plain(one.implementation, 35) if form == "999" else "", status=status,
-        codes=codes, segments=notes,
+        set=one.id.strip()[:3].rjust(3, "0"), control=one.control.strip()[:9].rjust(4, "0"),
+        implementation=one.implementation.strip()[:35] if form == "999" else "", status=status, codes=codes, segments=notes,
     )  # fmt: skip
+
+
+def _in_error(told: Iterable[str]) -> set[str]:
+    """That segments are in error, by the standard (5) or by an implementation's guide alone (I5, which element 618 has and 718 has not)."""
+    inside = [standard for standard in told if standard[:3] in ("720", "723")]
+    return {"718/I5" if "/I" in standard else "718/5" for standard in inside}
 
 
 def _segment_notes(found: list[Violation], form: Form, version: str) -> Iterator[SegmentNote]:
@@ -125,7 +155,7 @@ def _segment_notes(found: list[Violation], form: Form, version: str) -> Iterator
     notes: list[SegmentNote] = []
     for fault in found:
         kind, _, code = _told(fault.standard, form, version).partition("/")
-        place = (fault.position, _id(fault.segment), _loop(fault.loop, version))
+        place = (min(fault.position, _MOST_SEGMENTS), _id(fault.segment), _loop(fault.loop, version))
         if kind == "720":
             notes.append(SegmentNote(segment=place[1], position=place[0], loop=place[2], code=code))
         elif kind == "723" and fault.position:
@@ -139,8 +169,8 @@ def _segment_notes(found: list[Violation], form: Form, version: str) -> Iterator
 
 def _element_note(fault: Violation, code: str, form: Form) -> ElementNote:
     return ElementNote(
-        element=min(fault.element, 99), component=fault.component, repeat=fault.repeat if form == "999" else 0, ref=fault.ref if fault.ref.isdigit() else "",
-        code=code, value=_plain(fault.value),
+        element=min(fault.element, 99), component=min(fault.component, 99), repeat=min(fault.repeat, 9999) if form == "999" else 0, ref=fault.ref if fault.ref.isdigit() else "",
+        code=code, value=fault.value[:_LONGEST_VALUE].strip(),
     )  # fmt: skip
 
 
@@ -168,96 +198,6 @@ def _id(segment: str) -> str:
 
 def _loop(path: str, version: str) -> str:
     return path.rpartition("/")[2][: 4 if version >= "005010" else 6]
-
-
-def _plain(value: str, most: int = _LONGEST_VALUE) -> str:
-    """A bad value as element 724 can hold it whatever the delimiters are: other characters become ``?``."""
-    return re.sub(f"(?!{_PLAIN}).", "?", value, flags=re.DOTALL)[:most].strip()
-
-
-# -- writing ----------------------------------------------------------------------------------------------------------------
-
-
-def write_set(answer: GroupAnswer, marks: Delimiters | None = None, control: str = "0000") -> bytes:
-    """The 997 or 999 from ST to SE. The default ``control`` is the placeholder that `stages.x12.envelope.pack` fills."""
-    marks = marks or Delimiters()
-    three, four, five = ("AK3", "AK4", "AK5") if answer.form == "997" else ("IK3", "IK4", "IK5")
-    rows: list[list[str]] = [["ST", answer.form, control, _convention(answer)]]
-    rows.append(["AK1", answer.group, str(answer.number), answer.version if answer.form == "999" else ""])
-    for one in answer.sets:
-        rows.append(["AK2", one.set, one.control, one.implementation])
-        for note in one.segments:
-            rows.append([three, note.segment, str(note.position), note.loop, note.code])
-            rows += [
-                [four, _position(fault, marks, answer.form), fault.ref, fault.code, fault.value]
-                for fault in note.elements
-            ]
-        rows.append([five, one.status, *one.codes])
-    rows.append(["AK9", answer.status, str(answer.included), str(answer.received), str(answer.accepted), *answer.codes])
-    rows.append(["SE", str(len(rows) + 1), control])
-    return "".join(marks.element.join(row).rstrip(marks.element) + marks.segment for row in rows).encode("ascii")
-
-
-def _convention(answer: GroupAnswer) -> str:
-    follows = answer.form == "999" and any(one.implementation for one in answer.sets)
-    return _CONVENTION_OF_999 if follows else ""
-
-
-def _position(fault: ElementNote, marks: Delimiters, form: Form) -> str:
-    parts = [str(fault.element), str(fault.component or ""), str(fault.repeat or "") if form == "999" else ""]
-    return marks.component.join(parts).rstrip(marks.component)
-
-
-def write_ta1(answer: InterchangeAnswer, marks: Delimiters | None = None) -> bytes:
-    """The TA1 segment with its terminator."""
-    marks = marks or Delimiters()
-    row = ["TA1", answer.number, answer.date, answer.time, answer.status, answer.note]
-    return (marks.element.join(row) + marks.segment).encode("ascii")
-
-
-def reply(
-    interchange: InterchangeSeen,
-    answered: Sequence[GroupAnswer],
-    ta1: InterchangeAnswer | None,
-    numbers: dict[str, int],
-    now: datetime,
-) -> bytes:
-    """A whole interchange back to who sent this one: ids swapped, same usage and delimiters, one set per answered group.
-
-    ``numbers`` has our next ISA13 and GS06; ``now`` (aware UTC) dates it. A TA1 goes alone, in an interchange without groups, when
-    ``answered`` is empty; else before the groups. Raises `ConfigError` when the ids that were received cannot be written back.
-    """
-    fields, marks = interchange.fields, _writable(interchange.delimiters)
-    group = interchange.groups[0].fields if interchange.groups else []
-    version = _field(group, 8)[:6] if _field(group, 8)[:6] in releases() else releases()[0]
-    version = releases()[-1] if any(answer.form == "999" for answer in answered) else version
-    version = next(filter(None, map(_convention, answered)), version)
-    envelope = build_envelope(
-        us_isa=(fields[7], fields[8].strip()), us_gs=_field(group, 3) or fields[8].strip(),
-        them_isa=(fields[5], fields[6].strip()), them_gs=_field(group, 2) or fields[6].strip(),
-        usage="P" if fields[15] == "P" else "T", guide=Guide(version=version, delimiters=marks),
-    )  # fmt: skip
-    stored = [
-        Stored(number, answer.form, "", write_set(answer, marks), envelope, 1)
-        for number, answer in enumerate(answered, 1)
-    ]
-    status = write_ta1(ta1, marks) if ta1 is not None else b""
-    if stored:
-        whole = pack(stored, numbers, now)
-        head = whole.index(marks.segment.encode("ascii"), 105) + 1
-        return whole[:head] + status + whole[head:]
-    number = f"{numbers['ISA13']:09d}"
-    tail = marks.element.join(["IEA", "0", number]) + marks.segment
-    return isa(envelope, number, now).encode("ascii") + status + tail.encode("ascii")
-
-
-def _writable(marks: Delimiters) -> Delimiters:
-    """The sender's own delimiters where they can be told apart and written in ASCII, else the usual ones."""
-    used = (marks.element, marks.segment, marks.component, marks.repetition or "^")
-    good = len(set(used)) == len(used) and all(
-        len(mark) == 1 and mark.isascii() and not mark.isalnum() for mark in used
-    )
-    return Delimiters(element=used[0], segment=used[1], component=used[2], repetition=used[3]) if good else Delimiters()
 
 
 def _field(fields: Sequence[str], position: int) -> str:

@@ -31,6 +31,8 @@ def check_envelope(found: Found, fields: list[str], offset: int, version: str, m
     for problem in _problems(fields, version, marks):
         if fields[0] == "GS" and problem.element == 4 and field(fields, 8) < "004010" and len(problem.value) == 6:
             continue  # dates had no century then
+        if fields[0] == "ISA" and problem.element in (11, 16) and problem.kind == "character":
+            continue  # separators may be control characters: FS, GS, RS and US are what X12.6 suggests
         found.add(
             fields, offset, problem.kind, problem.message, problem.element, problem.value, problem.severity,
             ref=problem.ref, standard=_standard(fields[0], problem.element),

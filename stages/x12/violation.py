@@ -1,6 +1,7 @@
 """What checking finds, as data: a `Violation` per fault, the kinds of faults with their stable codes, and the envelopes seen. Pure.
 
 Each kind has our code and, where there is one, the code a 997, 999 or TA1 reports it by: ``723/5`` is value 5 of element 723.
+Codes that only the 999 has (elements 618, 620, 621) stand under 718, 720 and 723 too; `stages.x12.acknowledge` knows what the 997 says instead.
 Source: X12 elements 716, 718, 720, 723 (997), 620, 621, 618 (999) and I18 (TA1).
 """
 
@@ -42,25 +43,25 @@ KINDS = {
     "segment_missing": _kind("0523", "720/3"),
     "loop_too_often": _kind("0524", "720/4"), "segment_too_often": _kind("0525", "720/5"),
     "segment_foreign": _kind("0526", "720/6"),
-    "segment_order": _kind("0527", "720/7"), "guide_segment_missing": _kind("0528", "720/3"),
+    "segment_order": _kind("0527", "720/7"), "guide_segment_missing": _kind("0528", "720/I8"),
     "guide_segment_forbidden": _kind("0529", "720/I4"),
     # sets
     "set_unknown": _kind("0531", "718/1"), "set_not_closed": _kind("0532", "718/2"),
     "set_number": _kind("0533", "718/3"), "set_count": _kind("0534", "718/4"),
     "set_number_twice": _kind("0536", "718/23"),
-    "set_in_wrong_group": _kind("0537", "718/6"),
-    "set_not_open": _kind("0538"), "set_outside": _kind("0539"),
+    "set_in_wrong_group": _kind("0537", "718/18"),
+    "set_not_open": _kind("0538", "I18/022"), "set_outside": _kind("0539", "I18/022"),
     # groups
     "group_version": _kind("0541", "716/2"), "group_not_closed": _kind("0542", "716/3"),
     "group_number": _kind("0543", "716/4"), "group_count": _kind("0544", "716/5"),
     "group_number_twice": _kind("0546", "716/19"),
-    "group_not_open": _kind("0547"), "group_number_bad": _kind("0548", "716/6"), "group_empty": _kind("0549"),
+    "group_not_open": _kind("0547", "I18/022"), "group_number_bad": _kind("0548", "716/6"), "group_empty": _kind("0549", "I18/024"),
     # interchanges
     "interchange_number": _kind("0551", "I18/001"), "interchange_number_bad": _kind("0552", "I18/018"),
     "interchange_count": _kind("0553", "I18/021"),
     "interchange_not_closed": _kind("0554", "I18/023"), "interchange_not_open": _kind("0555", "I18/022"),
     "outside": _kind("0556", "I18/022"), "interchange_number_twice": _kind("0557", "I18/025"),
-    "interchange_empty": _kind("0558", "I18/024"), "interchange_none": _kind("0559"),
+    "interchange_empty": _kind("0558", "I18/024"), "interchange_none": _kind("0559", "I18/022"),
     "repetition_separator": _kind("0560", "I18/016"),
     # sums
     "count": _kind("0561"), "sum": _kind("0562"), "hash": _kind("0563"), "sign": _kind("0564"),

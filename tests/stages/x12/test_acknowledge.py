@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import ConfigError
-from stages.x12.acknowledge import group_answers, interchange_answer, reply, write_set
+from stages.x12.acknowledge import _told, group_answers, interchange_answer
 from stages.x12.answer_reader import read_answers
+from stages.x12.answer_writer import groups_of_reply, reply, write_set
 from stages.x12.answers import (
     Complaint,
     DocumentAdvice,
@@ -22,8 +23,11 @@ from stages.x12.answers import (
     SegmentNote,
     SetAnswer,
 )
-from stages.x12.guide import Guide
+from stages.x12.definitions import release
+from stages.x12.guide import Delimiters, Guide
+from stages.x12.reader import read
 from stages.x12.validator import examine, validate
+from stages.x12.violation import KINDS
 
 GOLDEN = Path(__file__).with_name("golden")
 NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
@@ -141,12 +145,12 @@ def test_a_group_whose_header_cannot_be_repeated_is_told_of_by_the_ta1(
     assert (answer.status, answer.note) == ("E", "024")
 
 
-def test_a_ta1_repeats_damaged_numbers_as_digits(corpus: dict[str, bytes]) -> None:
+def test_a_ta1_repeats_damaged_numbers_as_digits_and_what_is_no_date_as_none(corpus: dict[str, bytes]) -> None:
     damaged = (
         corpus["810.edi"].replace(b"*000000017*0*T", b"*17       *0*T", 1).replace(b"*250131*1200*U", b"*2501XX*    *U")
     )
     answer = interchange_answer(examine([damaged]))
-    assert (answer.number, answer.date, answer.time) == ("000000017", "002501", "0000")
+    assert (answer.number, answer.date, answer.time) == ("000000017", "000101", "0000")
 
 
 def test_a_999_follows_a_convention_where_what_it_answers_does(corpus: dict[str, bytes]) -> None:
@@ -160,7 +164,7 @@ def test_a_999_follows_a_convention_where_what_it_answers_does(corpus: dict[str,
 
 def test_a_group_that_breaks_off_within_a_set_is_rejected_for_its_missing_trailer(corpus: dict[str, bytes]) -> None:
     payload = corpus["810.edi"]
-    broken = payload[: payload.index(b"SE*")]
+    broken = payload[: payload.index(b"SE*")] + payload[payload.index(b"IEA*") :]
     (answer,) = group_answers(examine([broken]))[0]
     assert (answer.status, answer.codes) == ("R", ("3",))
     assert [(one.status, one.codes) for one in answer.sets] == [("R", ("2",))]
@@ -208,6 +212,162 @@ def test_the_codes_of_implementation_guides_are_the_999s_alone() -> None:
         ((answer,),) = group_answers(examined, form)  # type: ignore[arg-type]
         big, cur = answer.sets[0].segments
         assert [big.elements[0].code, cur.code] == codes
+
+
+def noted(payload: bytes, form: Form = "997") -> tuple[str, str, list[GroupAnswer]]:
+    """What the TA1 says, and the groups that are answered."""
+    examined = examine([payload])
+    ta1 = interchange_answer(examined)
+    return ta1.status, ta1.note, group_answers(examined, form)[0]
+
+
+SET = b"ST*810*0002~\nBIG*20250131*INV-2~\nTDS*0~\nSE*4*0002~\n"
+STRAY = [
+    ("a set behind the group", b"IEA*", SET + b"IEA*", "R", "022"),
+    ("GE twice", b"GE*1*17~\n", b"GE*1*17~\nGE*1*17~\n", "R", "022"),
+    ("SE without ST", b"GE*", b"SE*4*0001~\nGE*", "R", "022"),
+    ("a segment between sets", b"GE*", b"REF*ZZ*1~\nGE*", "R", "022"),
+    ("a control number that IEA does not repeat", b"IEA*1*000000017", b"IEA*1*000000018", "R", "001"),
+    ("no IEA", b"IEA*1*000000017~\n", b"", "R", "023"),
+    ("an unknown qualifier", b"*ZZ*ACMEAP", b"*Q9*ACMEAP", "R", "005"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "note"), [case[1:] for case in STRAY], ids=[case[0] for case in STRAY]
+)
+def test_an_interchange_that_is_rejected_has_its_ta1_and_no_other_answer(
+    corpus: dict[str, bytes], old: bytes, new: bytes, status: str, note: str
+) -> None:
+    payload = corpus["810.edi"].replace(old, new, 1)
+    assert noted(payload) == (status, note, [])
+    assert [received.answer for received in read_answers([replied(payload, ta1=True)])] == [
+        interchange_answer(examine([payload]))
+    ]
+
+
+def test_what_only_the_receiver_knows_rejects_the_groups_too(corpus: dict[str, bytes]) -> None:
+    examined = examine([corpus["810.edi"]])
+    twice = interchange_answer(examined, note="025")
+    written = reply(examined.interchanges[0], group_answers(examined)[0], twice, NUMBERS, NOON)
+    assert [received.answer for received in read_answers([written])] == [twice]
+
+
+def test_a_second_use_of_a_number_is_rejected_and_its_groups_are_not_answered(corpus: dict[str, bytes]) -> None:
+    examined = examine([corpus["810.edi"] * 2])
+    assert [interchange_answer(examined, n).note for n in (0, 1)] == ["000", "025"]
+    assert [len(answers) for answers in group_answers(examined)] == [1, 0]
+
+
+def test_an_empty_group_is_told_of_at_both_levels(corpus: dict[str, bytes]) -> None:
+    payload = corpus["810.edi"]
+    status, note, (answer,) = noted(payload[: payload.index(b"ST*")] + b"GE*0*17~\nIEA*1*000000017~\n")
+    assert (status, note, answer.status, answer.included, answer.accepted) == ("E", "024", "R", 0, 0)
+
+
+NO_MATTER_OF_SYNTAX = {
+    "untidy", "count", "sum", "hash", "sign", "guide_delimiters", "guide_sign",
+}  # fmt: skip
+
+
+def test_every_fault_of_syntax_has_a_code_that_acknowledgements_know() -> None:
+    assert {name for name, kind in KINDS.items() if not kind.standard} == NO_MATTER_OF_SYNTAX
+
+
+CODES = [
+    ("997", "718", "718"), ("997", "720", "720"), ("997", "723", "723"),
+    ("999", "718", "618"), ("999", "720", "620"), ("999", "723", "621"),
+    ("997", "716", "716"), ("997", "I18", "I18"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "kind", "element"), CODES)
+@pytest.mark.parametrize("version", ["004010", "005010"])
+def test_every_code_that_is_written_is_one_of_its_element(form: Form, kind: str, element: str, version: str) -> None:
+    told = [_told(one.standard, form, version) for one in KINDS.values() if one.standard.startswith(f"{kind}/")]
+    tables = release("005010" if form == "999" else version)
+    assert told
+    assert [code for code in told if not tables.meaning(element, code.partition("/")[2])] == []
+
+
+def test_a_set_in_the_wrong_group_has_a_code_of_its_own_in_a_999_alone(corpus: dict[str, bytes]) -> None:
+    payload = corpus["810.edi"].replace(b"GS*IN", b"GS*PO")
+    assert [noted(payload, form)[2][0].sets[0].codes for form in ("997", "999")] == [("6",), ("18",)]  # type: ignore[arg-type]
+
+
+def test_a_999_tells_faults_by_the_guide_from_faults_by_the_standard(corpus: dict[str, bytes]) -> None:
+    codes = []
+    for guide in (Guide(forbid=("BIG07",)), Guide(forbid=("BIG07",), require=("REF*DP",)), Guide(forbid=())):
+        examined = examine([corpus["810.edi"].replace(b"CUR*BY", b"CUR*BY" if guide.forbid else b"CUR*Q9Q9")], guide)
+        codes.append(group_answers(examined, "999")[0][0].sets[0].codes)
+    assert codes == [("I5",), ("I5",), ("5",)]
+
+
+def test_a_rejected_group_tells_of_no_set_that_it_is_accepted(corpus: dict[str, bytes], faulty: bytes) -> None:
+    for payload in (corpus["810.edi"], faulty):
+        (answer,) = group_answers(examine([payload.replace(b"GE*1*17", b"GE*1*18")]), accept_faults=True)[0]
+        assert (answer.status, answer.accepted) == ("R", 0)
+        assert {one.status for one in answer.sets} <= {"R"}
+
+
+ODD = [
+    ("a short ST02", "*810*0001~", "*810*12~", "SE*17*0001", "SE*17*12"),
+    ("a short ST01", "ST*810", "ST*81", "", ""),
+    ("a GE01 of seven digits", "GE*1*", "GE*9999999*", "", ""),
+    ("no date", "*250131*1200*U", "*259931*1200*U", "", ""),
+    ("no time", "*250131*1200*U", "*250131*2500*U", "", ""),
+    ("an unknown qualifier", "*ZZ*ACMEAP", "*Q9*ACMEAP", "", ""),
+    ("a GS02 of one character", "GS*IN*ACMEAP", "GS*IN*A", "", ""),
+    ("a GS03 of twenty", "*VEND0042*2025", "*VEND0042VEND0042VEND*2025", "", ""),
+    ("ids of one character", "*ZZ*ACMEAP         ", "*ZZ*A              ", "GS*IN*ACMEAP", "GS*IN*A"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "other", "another"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
+@pytest.mark.parametrize("form", ["997", "999"])
+def test_what_is_written_about_odd_envelopes_is_right_itself(
+    corpus: dict[str, bytes], form: Form, old: str, new: str, other: str, another: str
+) -> None:
+    payload = corpus["810.edi"].replace(old.encode(), new.encode(), 1).replace(other.encode(), another.encode(), 1)
+    written = replied(payload, form, ta1=True)
+    assert [str(found) for found in validate(written) if found.severity == "error"] == []
+
+
+@pytest.mark.parametrize("control", ["A_01", "A:01", "A@01", "0A 1", "000000017"])
+def test_a_control_number_is_repeated_as_it_came(corpus: dict[str, bytes], control: str) -> None:
+    payload = (
+        corpus["810.edi"]
+        .replace(b"ST*810*0001", f"ST*810*{control}".encode())
+        .replace(b"*0001~\nGE", f"*{control}~\nGE".encode())
+    )
+    assert f"AK2*810*{control}~".encode() in replied(payload)
+
+
+def test_what_a_reply_cannot_carry_is_shown_as_such(corpus: dict[str, bytes]) -> None:
+    answer = group_answers(examine([corpus["810.edi"].replace(b"*USD", "*U\x07S>D\u20ac".encode())]))[0][0]
+    assert b"*U?S?D?" in write_set(answer)
+    assert b"*U-S-D-" in write_set(answer, Delimiters(component=">", repetition="?"))
+
+
+def test_each_group_is_answered_to_who_sent_it_and_in_its_release(corpus: dict[str, bytes]) -> None:
+    first = corpus["810.edi"]
+    group = first[first.index(b"GS*") : first.index(b"IEA*")]
+    second = (
+        group.replace(b"GS*IN*ACMEAP*VEND0042", b"GS*IN*OTHER*THEIRS")
+        .replace(b"*17", b"*18")
+        .replace(b"004010", b"005010")
+    )
+    examined = examine([first.replace(b"IEA*1", second + b"IEA*2")])
+    answered = group_answers(examined)[0]
+    assert groups_of_reply(examined.interchanges[0], answered) == 2
+    written = reply(examined.interchanges[0], answered, None, NUMBERS, NOON)
+    groups = [segment.fields[1:] for segment in read([written]) if segment.id == "GS"]
+    assert groups == [
+        ["FA", "VEND0042", "ACMEAP", "20250131", "1200", "55", "X", "004010"],
+        ["FA", "THEIRS", "OTHER", "20250131", "1200", "56", "X", "005010"],
+    ]
+    assert validate(written) == []
+    assert [received.answer for received in read_answers([written])] == answered
 
 
 # -- reading ------------------------------------------------------------------------------------------------------------------
