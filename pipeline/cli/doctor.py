@@ -6,7 +6,7 @@ import os
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,7 +73,7 @@ async def doctor(
     paths = [find_flow(text) for text in flows] if flows else flows_here()
     report = Report(json)
     services = Services.system(os.environ)
-    _each(report, Section("machine", "this machine"), lambda: machine.machine(SystemClock().now()))
+    _each(report, Section("machine", "this machine"), machine.machine(SystemClock().now()))
     await _ledger(report)
     registry = _registry(report)
     if registry is not None:
@@ -86,14 +86,12 @@ async def doctor(
     return report.exit_code
 
 
-def _each(report: Report, section: Section, checks: Callable[[], Iterable[Diagnosis]]) -> None:
-    try:
-        for diagnosis in checks():
-            report.tell(section, diagnosis)
-    except ConnectorError as error:
-        report.tell(section, Diagnosis.failed("check", error))
-    except Exception as error:  # noqa: BLE001  a check that breaks is a line like any other
-        report.tell(section, Diagnosis.failed("check", broken(error)))
+def _each(report: Report, section: Section, checks: machine.Checks) -> None:
+    for name, check in checks.items():
+        try:
+            report.tell(section, check())
+        except Exception as error:  # noqa: BLE001  a check that breaks is a line like any other
+            report.tell(section, Diagnosis.failed(name, broken(error)))
 
 
 async def _ledger(report: Report) -> None:
@@ -108,7 +106,7 @@ async def _ledger(report: Report) -> None:
         report.tell(section, Diagnosis.failed("file", broken(error)))
         return
     section = Section("ledger", f"ledger {path}")
-    _each(report, section, lambda: machine.ledger(path, found, SystemClock().now()))
+    _each(report, section, machine.ledger(path, found, SystemClock().now()))
 
 
 def _registry(report: Report) -> Registry | None:

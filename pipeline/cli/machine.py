@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,8 @@ from pipeline.stage import Diagnosis
 from pipeline.store import Examination
 
 OLDEST_PYTHON = (3, 11)
+Checks = Mapping[str, Callable[[], Diagnosis]]
+"""Each check by the name of its line, so that one that breaks has a line too and the others go on."""
 LITTLE_SPACE = 1_000_000_000
 NO_SPACE = 100_000_000
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -29,13 +31,15 @@ _BOUND = re.compile(r"(>=|<)\s*([0-9.]+)")
 _DISTRIBUTION = "ml-connector"
 
 
-def machine(now: datetime) -> Iterator[Diagnosis]:
+def machine(now: datetime) -> Checks:
     """The program, Python, its libraries and the clock."""
-    yield Diagnosis.ok("ml-connector", code_version())
-    yield _python()
-    yield _libraries()
-    yield _time_zones()
-    yield _clock(now)
+    return {
+        "ml-connector": lambda: Diagnosis.ok("ml-connector", code_version()),
+        "Python": _python,
+        "libraries": _libraries,
+        "time zones": _time_zones,
+        "clock": lambda: _clock(now),
+    }
 
 
 def _python() -> Diagnosis:
@@ -51,7 +55,11 @@ def _python() -> Diagnosis:
 def _libraries() -> Diagnosis:
     """Those this program requires, with their versions; wrong ones come from an installation that was changed by hand."""
     found, wrong = [], []
-    for requirement in metadata.requires(_DISTRIBUTION) or []:
+    try:
+        required = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return Diagnosis.skipped("libraries", "ml-connector runs here without being installed")
+    for requirement in required:
         parsed = _REQUIREMENT.match(requirement)
         if parsed is None or parsed[3]:  # of an extra, such as the tests
             continue
@@ -109,15 +117,17 @@ def _clock(now: datetime) -> Diagnosis:
     ))  # fmt: skip
 
 
-def ledger(path: Path, found: Examination, now: datetime) -> Iterator[Diagnosis]:
+def ledger(path: Path, found: Examination, now: datetime) -> Checks:
     """The file: is it ours, whole, private, and is there room."""
+    room: Checks = {"free space": lambda: _space(_nearest(path))}
     if not found.exists:
-        yield _folder(path)
-    else:
-        yield _file(path, found)
-        yield _privacy(path)
-        yield _last_entry(path, found, now)
-    yield _space(_nearest(path))
+        return {"file": lambda: _folder(path), **room}
+    return {
+        "file": lambda: _file(path, found),
+        "privacy": lambda: _privacy(path),
+        "last entry": lambda: _last_entry(path, found, now),
+        **room,
+    }
 
 
 def _folder(path: Path) -> Diagnosis:

@@ -424,7 +424,7 @@ def _connection_error(error: BaseException, place: Place) -> StageError:
         return ConfigError(
             "the gateway's certificate is not trusted", where=where, code="MLC-INTACCT-0115",
             why="it is not signed for that host by an authority this machine knows",
-            mend="check the connection's `url`, and whether a proxy replaces certificates on the way",
+            mend="check the connection's `url`, and whether a proxy replaces certificates on the way: its authority may stand in SSL_CERT_FILE",
         )  # fmt: skip
     kind: type[TransientError] = TransientError
     what, why = "the connection to Intacct broke off", "the network or the gateway closed it"

@@ -119,9 +119,8 @@ def test_on_a_terminal_no_line_is_wider_than_80_columns(
 
 
 def test_a_clock_before_the_installation_fails() -> None:
-    found = {each.name: each.state for each in machine.machine(datetime(2001, 1, 1, tzinfo=UTC))}
-    assert found["clock"] == "failed"
-    assert {each.name: each.state for each in machine.machine(NOW)}["clock"] == "ok"
+    assert machine.machine(datetime(2001, 1, 1, tzinfo=UTC))["clock"]().state == "failed"
+    assert machine.machine(NOW)["clock"]().state == "ok"
 
 
 @pytest.mark.parametrize(
@@ -149,12 +148,28 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line.problem.why == "no-such-thing is missing, needed is >=1"
 
 
+def test_a_check_of_the_machine_that_breaks_leaves_the_others(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks() -> None:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr(machine, "_libraries", breaks)
+    outcome = desk.call("doctor", str(desk.flow), "--json")
+    assert (outcome.code, problem(outcome.json, "libraries")["code"]) == (3, "MLC-CHK-0001")
+    assert states(outcome.json, "machine")["clock"] == "ok"
+    assert "s3cret" not in outcome.out
+
+
+def test_a_program_that_is_not_installed_as_a_package_skips_its_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_DISTRIBUTION", "no-such-distribution")
+    assert machine._libraries().state == "skipped"
+
+
 @pytest.mark.parametrize(("ahead", "state"), [(timedelta(minutes=4), "ok"), (timedelta(minutes=6), "failed")])
 def test_a_ledger_ahead_of_the_clock_fails(tmp_path: Path, ahead: timedelta, state: str) -> None:
     path = tmp_path / "ledger.db"
     path.touch(0o600)
     found = Examination(schema=2, newest_schema=2, last_entry=(NOW + ahead).isoformat())
-    assert {each.name: each.state for each in machine.ledger(path, found, NOW)}["last entry"] == state
+    assert machine.ledger(path, found, NOW)["last entry"]().state == state
 
 
 @pytest.mark.parametrize(
@@ -168,13 +183,14 @@ def test_a_ledger_ahead_of_the_clock_fails(tmp_path: Path, ahead: timedelta, sta
 def test_a_file_that_cannot_be_the_ledger_fails(tmp_path: Path, found: Examination) -> None:
     path = tmp_path / "ledger.db"
     path.touch(0o600)
-    assert next(machine.ledger(path, found, NOW)).state == "failed"
+    assert machine.ledger(path, found, NOW)["file"]().state == "failed"
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_fails(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert next(machine.ledger(tmp_path / "deep" / "ledger.db", Examination(exists=False), NOW)).state == "failed"
+    line = machine.ledger(tmp_path / "deep" / "ledger.db", Examination(exists=False), NOW)["file"]()
+    assert line.state == "failed"
 
 
 @pytest.mark.parametrize(

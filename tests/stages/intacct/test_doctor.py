@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
+import ssl
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -188,6 +191,34 @@ async def test_a_gateway_that_is_not_there_is_told_with_the_proxy_that_is_not_us
 async def test_a_host_name_without_an_address_is_told_as_that(world: World, fresh: Callable[..., Context]) -> None:
     _, lines = await told(settings(world, "https://gateway.invalid/ia/xml/xmlgw.phtml"), fresh())
     assert problem(lines, "reach").what == "Intacct cannot be found"
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that no authority of this machine has signed."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is missing, so no certificate can be made")
+    folder = tmp_path_factory.mktemp("stranger")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, "-days", "2", "-subj", "/CN=127.0.0.1"], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_as_that_before_anything_is_sent(
+    world: World, fresh: Callable[..., Context], stranger: ssl.SSLContext
+) -> None:
+    server = TestServer(web.Application(), host="127.0.0.1")
+    await server.start_server(ssl=stranger)
+    try:
+        works, lines = await told(settings(world, f"https://127.0.0.1:{server.port}/ia/xml/xmlgw.phtml"), fresh())
+    finally:
+        await server.close()
+    assert not works
+    assert problem(lines, "reach").code == "MLC-INTACCT-0115"
+    assert "SSL_CERT_FILE" in problem(lines, "reach").mend
 
 
 async def test_a_web_page_in_place_of_the_gateway_is_told_as_that(world: World, fresh: Callable[..., Context]) -> None:
