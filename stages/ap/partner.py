@@ -25,7 +25,8 @@ class TradingPartner(msgspec.Struct, frozen=True, kw_only=True):
     a vendor renames nothing. ``vendors`` are all vendor ids it stands for, in the order of the partner file.
     ``country`` is the two-letter code. ``time_zone`` is a signed code such as ``-05``. ``mailboxes`` are those it needs besides its own:
     where it is sent to, then where it answers. ``formerly`` are codes under which it may be there. Mailboxes and the interchange's
-    ids are known of partners with a file only.
+    ids are known of partners with a file only. It is not ``active`` when the only vendor it stands for is inactive in the books, and the
+    flow lets that vendor through.
     """
 
     code: str
@@ -46,6 +47,7 @@ class TradingPartner(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = ""
     mailboxes: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
+    active: bool = True
     isa_qualifier: str = ""
     isa_id: str = ""
     gs: str = ""
@@ -108,6 +110,7 @@ def trading_partner(vendor: Vendor, partner: Partner | None, settings: PartnerSe
         name=far_name(code),
         vendors=partner.vendors if partner else (vendor.id,),
         display_name=partner.name if partner else vendor.name.strip(),
+        active=vendor.status != "inactive" or (partner is not None and len(partner.vendors) > 1),
         **wanted | (_from_file(partner) if partner else {}),
     )
 

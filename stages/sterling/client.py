@@ -230,6 +230,17 @@ class SterlingClient:
     async def _exchange(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | Mapping[str, str] | None
     ) -> Answer:
+        """One request and its answer. A GET on a kept connection that the server has just closed is sent once more; nothing else is."""
+        try:
+            return await self._once(call, method, url, headers, body)
+        except DroppedError:
+            if method != "GET":
+                raise
+        return await self._once(call, method, url, headers, body)
+
+    async def _once(
+        self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | Mapping[str, str] | None
+    ) -> Answer:
         """One request and its answer, read to the end. The library's exceptions hold headers: they end here."""
         try:
             with anyio.fail_after(self.config.timeouts.total):
@@ -323,6 +334,10 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
     return bytes(body)
 
 
+class DroppedError(TransientError):
+    """The connection went away without an answer: perhaps it had been closed before the request was sent."""
+
+
 class _TooLarge(ValueError):
     """An answer beyond what is read. Its text is for people."""
 
@@ -346,7 +361,8 @@ def _broken(error: Exception, call: Call) -> StageError:
             mend="It is tried again later. Check that the server runs and that its address and port are right.",
             code="MLC-STL-0700",
         )
-    return TransientError(
+    kind = DroppedError if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError) else TransientError
+    return kind(
         f"The connection failed when Sterling was asked to {call.doing}",
         where=call.where,
         why=why,
@@ -418,4 +434,6 @@ async def connect(config: SterlingConfig, context: Context) -> AsyncIterator[Ste
     async with aiohttp.ClientSession(
         connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     ) as session:
+        # The library would repeat a PUT by itself; whether a write is repeated is for those to say who can look first.
+        session._retry_connection = False
         yield SterlingClient(config, context.clock, session)

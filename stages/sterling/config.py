@@ -161,6 +161,7 @@ class PartnerSettings(_Settings, frozen=True, kw_only=True):
     ``email``, ``phone`` and ``postal_code`` stand in where the books hold none and a new partner must have one; an existing
     partner never gets them. ``create`` holds further members for new partners, such as an SFTP profile; they win over ours.
     ``mailboxes`` makes the mailboxes that partner files name and Sterling lacks, for the partner's login user, our own account and ``groups``.
+    ``inactive`` is what becomes of the partner of a vendor that is no longer active: its login user may lose its permissions.
     """
 
     community: str = ""
@@ -170,6 +171,7 @@ class PartnerSettings(_Settings, frozen=True, kw_only=True):
     postal_code: str = "00000"
     create: dict[str, Any] = {}
     mailboxes: bool = True
+    inactive: Literal["leave", "block"] = "leave"
     groups: tuple[str, ...] = ()
     rule: RuleSettings = RuleSettings()
     codes: CodesSettings = CodesSettings()

@@ -71,6 +71,8 @@ class PartnerSink:
         await self._client.ready()
         writer = _Writer(self._client, self._directory, mark)
         row = await self._present(wanted)
+        if row is None and not wanted.active:
+            return Evidence(id="", name=delivery.name, detail={"action": "not made: its vendor is inactive"})
         if row is None:
             try:
                 row, detail = await self._create(wanted, writer), {"action": "created"}
@@ -92,6 +94,8 @@ class PartnerSink:
             rows = [await self._read(partner.name_of(row)) for row in listed]
             equal = [row for row in rows if row is not None and not partner.differences(wanted, row)]
             whole = [row for row in equal if not await self._lacks(wanted, row, delivery)]
+            if not wanted.active and not listed:
+                return [Evidence(id="", name=delivery.name, detail={"action": "not there"})]
         except StageError as error:
             raise Undetermined(f"Trading partner {wanted.code} could not be looked up: {error}") from None
         return [_evidence(row, delivery, action="found") for row in whole]
@@ -112,6 +116,8 @@ class PartnerSink:
             names = ", ".join(sorted(map(partner.name_of, rows)))
             return [Drift(kind="differs", key=wanted.code, name=names, note="several trading partners have this code")]
         listed = rows[0] if rows else await self._listed(wanted)
+        if listed is None and not wanted.active:
+            return []
         if listed is None:
             return [Drift(kind="missing", key=wanted.code, note=f"of {wanted.display_name or 'no name'}")]
         row: Row | None = listed

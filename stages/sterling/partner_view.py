@@ -69,7 +69,7 @@ class Directory:
     async def took(self, part: str, name: str, key: str = "") -> None:
         """A user or a mailbox was made; ``key`` is its id where that is known."""
         if part == "user" and (users := await self.users()) is not None:
-            users.add(name)
+            users[name] = False
         elif part == "mailbox" and (mailboxes := await self.mailboxes()) is not None:
             mailboxes[_folded(name)] = key
 
@@ -96,13 +96,15 @@ class Directory:
             known[_folded(path)] = found
         return known[_folded(path)]
 
-    async def users(self) -> set[str] | None:
-        """Login users. A list that leaves out the account that asks does not show all."""
+    async def users(self) -> dict[str, bool] | None:
+        """Login users, each with whether it is listed without any group or permission. A list that leaves out the account that asks does
+        not show all.
+        """
         return await self._once("users", self._list_users)
 
-    async def _list_users(self) -> set[str] | None:
+    async def _list_users(self) -> dict[str, bool] | None:
         rows = await self._listed("useraccounts", "list user accounts")
-        users = {text_of(row.get("userId")) or text_of(row.get("_id")) for row in rows or ()}
+        users = {text_of(row.get("userId")) or text_of(row.get("_id")): belongings.is_bare(row) for row in rows or ()}
         return users if users and (self._client.config.self_account or next(iter(users))) in users else None
 
     async def rules(self) -> dict[str, Row] | None:

@@ -54,6 +54,12 @@ class Provision:
     async def steps(self, wanted: TradingPartner, row: Row, *, half_made: bool) -> AsyncGenerator[Step]:
         """What is missing now. A step must be carried out, and entered in the directory, before the next one is asked for."""
         user = _login(row)
+        if not wanted.active:
+            async for step in self._block(user):
+                yield step
+            return
+        async for step in self._unblock(wanted, row, user):
+            yield step
         async for step in self._own(wanted, row, user, half_made=half_made):
             yield step
         for path in wanted.mailboxes if self._settings.mailboxes else ():
@@ -104,6 +110,34 @@ class Provision:
         people = [name for name in (user, self._client.config.self_account if ours else "") if name]
         body = belongings.mailbox_creation(path, description, people, self._settings.groups if ours else ())
         yield Step(part="mailbox", name=path, collection="mailboxes", body=body)
+
+    # Vendors that are no longer active, and those that are again.
+
+    async def _block(self, user: str) -> AsyncGenerator[Step]:
+        """Takes the login user's groups and permissions away, so that it sees no mailbox any more; whatever else it is stays."""
+        if self._settings.inactive != "block" or not user:
+            return
+        account = await self._client.read(addresses.item("useraccounts", user), f"read user account {user}")
+        if isinstance(account, Mapping) and not belongings.is_bare(account):
+            yield self._permissions("blocked user", user, account, [])
+
+    async def _unblock(self, wanted: TradingPartner, row: Row, user: str) -> AsyncGenerator[Step]:
+        """Gives the permissions of its own mailboxes back to a user who has none of any kind: that is how `_block` leaves one."""
+        users = await self._directory.users() if self._settings.inactive == "block" and user else None
+        if not users or not users.get(user):
+            return
+        account = await self._client.read(addresses.item("useraccounts", user), f"read user account {user}")
+        if isinstance(account, Mapping) and belongings.is_bare(account):
+            paths = [f"/{partner.name_of(row)}", *wanted.mailboxes]
+            there = [path for path in paths if await self._directory.mailbox_id(path) is not None]
+            yield self._permissions(
+                "user", user, account, [f"{path} Mailbox" for path in dict.fromkeys(there or paths)]
+            )
+
+    @staticmethod
+    def _permissions(part: str, user: str, account: Row, permissions: list[str]) -> Step:
+        body = belongings.user_update(account, permissions)
+        return Step(part=part, name=user, collection="useraccounts", key=user, body=body)
 
     # What the flow asks for.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.ap.partner import TradingPartner
 from stages.sterling.config import CodeListName, CodesSettings, RuleSettings
-from stages.sterling.protocol.representations import names, text_of, unwrap
+from stages.sterling.protocol.representations import Fields, names, text_of, unwrap, writable
 
 Row = Mapping[str, Any]
 Pair = tuple[str, str]
@@ -46,6 +46,24 @@ def user_creation(row: Row, password: str, mailboxes: Sequence[str]) -> dict[str
         "authenticationType": "Local",
         "permissions": [{"name": f"{path} Mailbox"} for path in mailboxes],
     }
+
+
+def is_bare(account: Row) -> bool:
+    """Whether a user account tells that it has neither groups nor permissions: the state in which `blocked` leaves it."""
+    told = "groups" in account and "permissions" in account
+    return told and not names(account.get("groups")) and not names(account.get("permissions"))
+
+
+_USER = """userId givenName surname email authenticationType authenticationHost policy sessionTimeout preferredLanguage
+    userIdentity managerId pager"""
+_KEPT_OF_USERS: Fields = dict.fromkeys(_USER.split())
+
+
+def user_update(account: Row, permissions: Sequence[str]) -> dict[str, Any]:
+    """The account with these permissions alone, and no group: a PUT replaces lists. Keys stay."""
+    keys = [{"name": name} for name in names(account.get("authorizedUserKeys"))]
+    lists = {"groups": [], "permissions": [{"name": name} for name in permissions], "authorizedUserKeys": keys}
+    return {**writable(account, _KEPT_OF_USERS), **lists}
 
 
 def mailbox_creation(path: str, description: str, users: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:

@@ -162,3 +162,39 @@ def test_the_active_vendors_of_the_world_become_one_partner_each_but_for_merged_
                 rules.append(excluded.rule)
     assert sorted(rules) == ["merged into partner RIVERBEND", "merged into partner TIDEWATER", "opted out"]
     assert len(set(names)) == len(names) == 211
+
+
+@pytest.mark.parametrize(
+    ("vendor", "status", "active"),
+    [
+        ("V-1", "active", True),
+        ("V-1", "active non-posting", True),
+        ("V-1", "inactive", False),
+        ("V-7", "inactive", True),
+    ],
+)
+def test_a_partner_is_inactive_with_the_only_vendor_it_stands_for(
+    stage: Callable[..., PartnerStage], vendor: str, status: str, active: bool
+) -> None:
+    assert stage()(_vendor(vendor, status=status)).body.active is active
+
+
+def test_what_a_partner_file_says_of_mailboxes_and_ids_is_wanted_too(stage: Callable[..., PartnerStage]) -> None:
+    wanted = stage("trading_partner: { formerly: [OLD, ALPHA] }")(_vendor("V-7")).body
+    assert wanted.formerly == ("OLD", "V-7", "V-8")
+    assert wanted.mailboxes == ("/ALPHA/Inbound", "/ALPHA/Outbound")
+    assert wanted.isa_id
+    assert wanted.gs
+
+
+@pytest.mark.parametrize(
+    ("more", "mailboxes"),
+    [
+        ("acknowledgement: { expect: none }", ("/ALPHA/Inbound",)),
+        ("acknowledgement: { expect: none, mailbox: /ALPHA/Acks }", ("/ALPHA/Inbound", "/ALPHA/Acks")),
+    ],
+)
+def test_a_mailbox_for_answers_is_wanted_where_answers_are(
+    stage: Callable[..., PartnerStage], more: str, mailboxes: tuple[str, ...]
+) -> None:
+    assert stage(more)(_vendor("V-7")).body.mailboxes == mailboxes

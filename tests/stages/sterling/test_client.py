@@ -465,3 +465,29 @@ def test_settings_out_of_bounds_are_problems(change):
     config, problems = convert({"url": "https://b2b.example/x", **change}, SterlingConfig)
     assert config is None
     assert len(problems) == 1
+
+
+async def test_a_write_on_a_kept_connection_that_is_dropped_is_sent_once(far, wire, connected):
+    far.on("GET", "/things/1", {"fine": True})
+    far.on("PUT", "/things/1", wire.drop)
+    async with connected() as client:
+        await client.read("things/1", "read a thing")
+        with pytest.raises(TransientError):
+            await client.update("things/1", {}, "change a thing")
+    assert len(far.calls("PUT", "/things/1")) == 1
+
+
+async def test_a_read_that_is_dropped_is_sent_once_more_and_no_more(far, wire, connected):
+    turns = wire.turns(lambda: {"fine": True}, lambda: None, lambda: {"fine": True}, lambda: None)
+
+    def answer(request):
+        said = turns.next()
+        return said if said else wire.drop(request)
+
+    far.on("GET", "/things/1", answer)
+    async with connected() as client:
+        assert await client.read("things/1", "read a thing")
+        assert await client.read("things/1", "read a thing")
+        with pytest.raises(TransientError):
+            await client.read("things/1", "read a thing")
+    assert len(far.calls("GET", "/things/1")) == 5

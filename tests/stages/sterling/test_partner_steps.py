@@ -280,3 +280,61 @@ async def test_the_generated_passwords_are_in_no_ledger(rigs):
         password = rig.simulator.hub.accounts["riverbend"].password.encode()
         assert password.startswith(b"Mlc-1")
         assert not [path for path in rig.folder.iterdir() if path.is_file() and password in path.read_bytes()]
+
+
+BLOCKING = "\n    community: AP_VENDORS\n    inactive: block\n"
+
+
+async def test_the_login_of_an_inactive_vendor_is_blocked_and_given_back_and_the_partner_stays(rigs):
+    async with rigs(RIVERBEND) as rig:
+        rig.settings(BLOCKING)
+        await rig.run()
+        hub = rig.simulator.hub
+        before = sorted(hub.accounts["riverbend"].permissions)
+        rig.want({**RIVERBEND, "active": False})
+        assert (await rig.run()).as_json()["delivered"] == 1
+        assert (hub.accounts["riverbend"].permissions, "RIVERBEND" in hub.partners) == ([], True)
+        assert hub.accounts["riverbend"].fields["surname"] == "Riverbend Produce"
+        rig.want(RIVERBEND)
+        await rig.run()
+        assert sorted(hub.accounts["riverbend"].permissions) == before
+        assert rig.made() == {"partner.created": 1, "user.created": 1, "mailbox.created": 3}
+
+
+@pytest.mark.parametrize(
+    "fault", LOST[:2] + LOST[3:], ids=lambda fault: f"{fault['kind']}-{'after' if fault.get('after') else 'x'}"
+)
+async def test_a_block_whose_answer_is_lost_is_made_once(rigs, fault):
+    async with rigs(RIVERBEND) as rig:
+        rig.settings(BLOCKING)
+        await rig.run()
+        rig.simulator.faults.add(Fault(match="PUT useraccounts/*", **fault))
+        rig.want({**RIVERBEND, "active": False})
+        assert (await rig.run()).as_json()["delivered"] == 1
+        assert [entry["effect"] for entry in rig.simulator.effects()].count("user.updated") == 1
+
+
+async def test_an_inactive_vendor_that_never_was_a_partner_is_not_made_one(rigs):
+    async with rigs({**RIVERBEND, "active": False}) as rig:
+        report = await rig.run()
+        assert (report.as_json()["delivered"], rig.made()) == (1, {})
+
+
+async def test_unless_asked_for_nothing_is_taken_away_from_the_partner_of_an_inactive_vendor(rigs):
+    async with rigs(RIVERBEND) as rig:
+        await rig.run()
+        before = len(rig.simulator.effects())
+        rig.want({**RIVERBEND, "active": False})
+        await rig.run()
+        assert rig.simulator.effects()[before:] == ()
+
+
+async def test_rights_that_people_changed_by_hand_are_not_given_back(rigs):
+    async with rigs(RIVERBEND) as rig:
+        rig.settings(BLOCKING)
+        await rig.run()
+        permissions = rig.simulator.hub.accounts["riverbend"].permissions
+        permissions[:] = ["/RIVERBEND Mailbox"]
+        rig.want({**RIVERBEND, "city": "Dover"})
+        await rig.run()
+        assert permissions == ["/RIVERBEND Mailbox"]
