@@ -84,13 +84,13 @@ async def run(
         return await _estimate(flow, window, other=every is not None or again or rewrite, as_json=json)
     kind = "rewrite" if rewrite else "run"
     request = RunRequest(window=window, wait_seconds=parse_wait(wait), kind=kind, rewrite=rewrite)
-    registry = load_registry()
+    registry, shared = load_registry(), Shared()
     file = find_flow(flow)
 
     async def once(stopping: Stopping | None) -> RunReport:
         loaded = load_checked(file, registry, os.environ, notes=stopping is None)
         async with open_ledger(store_url(), SystemClock()) as ledger:
-            report = await execute(loaded, registry, ledger, os.environ, request, stopping=stopping)
+            report = await execute(loaded, registry, ledger, os.environ, request, stopping=stopping, shared=shared)
             summary = await Summary.of(report, loaded.file, ledger)
         print_problems(report)
         _tell(summary, verbose=verbose, as_json=json, quiet=stopping is not None)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
-from pipeline import ConfigError, Context, Estimate, Page, Record, RefusedError, Window
+from pipeline import ConfigError, Context, Estimate, Page, Record, RefusedError, ThrottledError, TransientError, Window
 from stages.intacct.client import IntacctClient
 from stages.intacct.estimating import counted
 from stages.intacct.pages import rules
@@ -27,6 +27,7 @@ Records = Callable[[list[Row]], Awaitable[list[Record]]]
 
 _LIVE = Window()
 _CONCERNED = 2  # calls for the records that a page of a trail concerns
+_TRIES = 3  # of what passes elsewhere, a run
 _MOST_STEPS = 100  # rows in a row that cannot be read and are stepped over
 
 
@@ -44,6 +45,7 @@ class Trail:
         self._object, self._where, self._missing, self._concerned = wish.object, where, missing, concerned
         self._client: IntacctClient = context.connection
         self._note = context.note
+        self._failures = 0
         self._reader = Reader(self._client, wish)
         self._rules = msgspec.structs.replace(
             rules(self._client, wish.object, {}, ""), stamp=stamp, key=key, unstamped=False
@@ -67,16 +69,28 @@ class Trail:
                 )
         except (ConfigError, RefusedError, ValueError):
             pass  # it is told when the trail is read
+        except TransientError as error:
+            self._passing(error)
         return Position(phase="modified", modified=modified, done=True, begun=now, swept=now).cursor()
 
     async def page(self, cursor: Cursor) -> Page:
-        """The records that the next rows concern. Raises `TransientError`; what only a person can mend is told instead."""
+        """The records that the next rows concern. Raises `TransientError` a few times; what stays, and what only a person can mend, is told
+        instead, and the next run goes on there.
+        """
         try:
             rows, behind, more = await self._next(cursor)
             return Page(await self._concerned(rows) if rows else [], behind.cursor(), more)
-        except (ConfigError, RefusedError) as error:
+        except (ConfigError, RefusedError, TransientError) as error:
+            if isinstance(error, TransientError):
+                self._passing(error)
             self._note(f"{self._missing}: {error.what} ({error.where}; {error.why})")
             return Page([], cursor, False)
+
+    def _passing(self, error: TransientError) -> None:
+        """Raises it, to be tried again; but not for ever, where the gateway fails at this object alone."""
+        self._failures += 1
+        if self._failures <= _TRIES or isinstance(error, ThrottledError):
+            raise error
 
     async def estimate(self, cursor: Cursor) -> tuple[int, int]:
         """The pages and calls that following it takes, the records it concerns at their usual number. Raises `TransientError`."""

@@ -57,3 +57,17 @@ async def test_a_refused_sign_in_is_not_tried_again_and_again(rigs: Any) -> None
         told = await rig.command("run", flow, "--every", "10ms", STERLING_PASSWORD="wrong")
         assert told.code == 4
         assert len(rig.rows("select id from runs")) == 1
+
+
+async def test_runs_of_one_process_sign_in_to_the_books_once(rigs: Any) -> None:
+    async with rigs(20) as rig:
+        child = await rig.start("run", str(rig.flow), "--every", "20ms")
+        async with asyncio.timeout(30):
+            while True:
+                with suppress(sqlite3.OperationalError):
+                    if rig.rows("select count(*) >= 3 from runs where status <> 'running'") == [(1,)]:
+                        break
+                await asyncio.sleep(0.05)
+        child.process.send_signal(signal.SIGTERM)
+        told = await child.ends()
+        assert (told.code, rig.intacct.counts.logins) == (143, 1), told.err

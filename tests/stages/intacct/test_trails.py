@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from pipeline import Context, DataError, Deleted, Known, Page, Record, Secret, Shared, Window
+from pipeline import Context, DataError, Deleted, Known, Page, Record, Secret, Shared, TransientError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.model import Vendor
 from stages.ap.seed import SeedVendor, World, build_world
 from stages.intacct.client import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.contacts import ContactChanges
-from stages.intacct.simulator import Behaviour, IntacctSimulator
+from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator
 from stages.intacct.sources import BillsSettings, VendorsSettings, bills_source, vendors_source
 from stages.intacct.trails import Trails
 
@@ -273,6 +273,29 @@ async def test_without_the_right_to_the_history_it_is_told_and_bills_are_read(wo
         book.simulator.delete_bill(world.bills[0].record)
         assert await book.run() == []
     assert {note.partition(":")[0] for note in book.notes} == {"a bill that is deleted in Intacct is not noticed"}
+
+
+@pytest.mark.parametrize("runs_before", [0, 1])
+async def test_a_gateway_that_fails_at_the_history_alone_is_told_and_bills_are_read(
+    world: World, books: Books, runs_before: int
+) -> None:
+    """What passes is tried again by the engine, which calls once more; what does not must not keep the bills from being read."""
+    async with books(bills) as book:
+        for _ in range(runs_before):
+            await book.run()
+        book.simulator.faults.add(Fault(kind="server error", object="AUDITHISTORY", times=None))
+        source, cursor, read, failures, more = book.build(), book.cursor, list[Record](), 0, True
+        while more:
+            try:
+                page = await source.read(LIVE, cursor)
+            except TransientError:
+                failures += 1
+                continue
+            read += page.records
+            cursor, more = page.cursor, page.more
+    assert failures == 3
+    assert len(read) >= (1 if runs_before else len(world.bills))
+    assert len(book.notes) == runs_before
 
 
 async def test_an_explicit_window_has_no_trails(world: World, books: Books) -> None:
