@@ -14,7 +14,7 @@ from stages.x12.plan import Plan
 class Draft(msgspec.Struct, kw_only=True):
     """The body of a record on its way into ``x12.encode``; a tuple or list of drafts makes several documents of one record.
 
-    ``plan`` comes from `stages.x12.plan.compile_plan`: compile it once per (guide, set, role) and share it. ``subject`` is what
+    ``plan`` comes from `stages.x12.compiler.compile_plan`: compile it once per (guide, set, role) and share it. ``subject`` is what
     the plan's paths start from; for a plan about bills::
 
         {"bill": Bill, "us": {"name": "...", "id": "..."}, "partner": {"code": "...", "name": "..."}}

@@ -5,7 +5,7 @@
 
 A plain text is a constant. A path starts at a key of the subject (``bill``) or at the variable of the surrounding `each`.
 A segment is sent when one of its sources has a value (constants do not count), always when all it has are constants or
-when the set demands it; its children only when it is. Nothing here runs: `stages.x12.plan.compile_plan` makes it run.
+when the set demands it; its children only when it is. Nothing here runs: `stages.x12.compiler.compile_plan` makes it run.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import ConfigError, DataError
+from stages.x12.compiler import compile_plan
 from stages.x12.definitions import release
 from stages.x12.guide import Delimiters, Guide
 from stages.x12.mapping import SetMapping
-from stages.x12.plan import Plan, compile_plan
+from stages.x12.plan import Plan
 from stages.x12.values import Alphabet, Broken, Doubt, Encoder, cut_at_word, implied, plain_encoder, real, transliterate
 
 Text = Callable[..., str]
