@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from pipeline import ConfigError, Context, RefusedError, Secret, StageError, ThrottledError, TransientError
@@ -245,3 +247,31 @@ async def test_what_may_have_been_done_is_counted(running: Running, kind: Any, e
             await client.query(Query(object="APBILL", fields=("RECORDNO",)))
         await client.query(Query(object="APBILL", fields=("RECORDNO",)))
         assert (client.used, simulator.counts.billable) == (2, executed)
+
+
+# --- whatever happens, in whatever order -------------------------------------------------------------------------------
+
+UNKNOWN = ("reset before", "reset after", "server error", "late server error", "truncated", "empty", "html")
+REFUSED = ("throttled", "rate text in 200", "overload", "maintenance", "expired session")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kinds=st.lists(st.sampled_from([*UNKNOWN, *REFUSED]), max_size=6))
+async def test_a_change_is_made_once_whatever_happens_on_the_way(
+    running: Running, record: int, kinds: list[Any]
+) -> None:
+    """A caller that only says whether an outcome is open, as the ledger's marks tell it, and asks until it is done."""
+    faults = [on_update(kind, nth=place) for place, kind in enumerate(kinds, 1)]
+    async with running(*faults) as (simulator, client):
+        attempted = False
+        for _ in range(len(kinds) + 2):
+            try:
+                await client.execute(marking(record), "mark-1", attempted=attempted)
+                break
+            except OutcomeUnknown:
+                attempted = True
+            except TransientError:
+                continue
+        else:
+            raise AssertionError("it was never done")
+        assert len(updates(simulator)) == 1
