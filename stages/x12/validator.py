@@ -162,8 +162,6 @@ class Checker:
         for element, kind, message, standard in header_faults(isa, self._marks):
             self._found.add(isa, block.offset, kind, message, element, standard=standard)
         self._repeated(isa, block.offset)
-        if self._guide is not None:
-            self._compare_delimiters(self._guide.delimiters, isa, block.offset)
 
     def _repeated(self, isa: list[str], offset: int) -> None:
         whose = (*(text.strip() for text in isa[5:9]), isa[15], isa[13])
@@ -171,14 +169,6 @@ class Checker:
             message = "this sender used the control number before in the same input"
             self._found.add(isa, offset, "interchange_number_twice", message, 13)
         self._numbers.add(whose)
-
-    def _compare_delimiters(self, wanted: Delimiters, isa: list[str], offset: int) -> None:
-        names = ["element", "segment", "component", *(["repetition"] if isa[12] >= "00402" else [])]
-        for name in names:
-            has, wants = getattr(self._marks, name), getattr(wanted, name)
-            if has != wants:
-                message = f"the {name} delimiter is {has!r}; the guide wants {wants!r}"
-                self._found.add(isa, offset, "guide_delimiters", message)
 
     def _close_interchange(self, iea: list[str], offset: int) -> None:
         self._unclosed_set("SE is missing before IEA")
@@ -223,9 +213,20 @@ class Checker:
         if not self._version:
             message = f"no tables for release {version!r}: only the envelope is checked"
             self._found.add(gs, offset, "group_version", message, 8, version, "warning")
-        if self._guide is not None and version != self._guide.version:
-            message = f"the release is {version!r}; the guide wants {self._guide.version!r}"
+        if self._guide is not None and field(gs, 1) in _GUIDED:
+            self._compare_with_guide(self._guide, gs, offset, version)
+
+    def _compare_with_guide(self, guide: Guide, gs: list[str], offset: int, version: str) -> None:
+        """What a guide says of a group as a whole; groups of other sets, such as acknowledgements, may be as they like."""
+        if version != guide.version:
+            message = f"the release is {version!r}; the guide wants {guide.version!r}"
             self._found.add(gs, offset, "guide_version", message, 8, version)
+        late = self._isa is not None and self._isa.fields[12] >= "00402"
+        for name in ["element", "segment", "component", *(["repetition"] if late else [])]:
+            has, wants = getattr(self._marks, name), getattr(guide.delimiters, name)
+            if has != wants:
+                message = f"the {name} delimiter is {has!r}; the guide wants {wants!r}"
+                self._found.add(gs, offset, "guide_delimiters", message)
 
     def _check_number(self, gs: list[str], offset: int) -> None:
         number = field(gs, 6).lstrip("0")
@@ -264,7 +265,8 @@ class Checker:
             self._gs.held += 1
         self._found.set = self._gs.held if self._gs is not None else 1
         tables = self._tables_of(field(st, 1)) if self._version else None
-        self._set = OpenSet(st, offset, self._found, self._marks, tables, self._guide)
+        guide = self._guide if field(st, 1) in _GUIDED.values() else None
+        self._set = OpenSet(st, offset, self._found, self._marks, tables, guide)
         if self._gs is not None:
             self._counted(self._gs, st, offset)
         self._set.begin(self._version, self._gs.fields if self._gs is not None else [])
@@ -280,7 +282,7 @@ class Checker:
 
     def _tables_of(self, set: str) -> Tables:
         set = set if set in release(self._version).sets else ""
-        if self._guide is None:
+        if self._guide is None or set not in _GUIDED.values():
             return standard_tables(self._version, set, self._marks)
         key = (self._version, set, self._marks)
         if key not in self._own_tables:
@@ -321,3 +323,5 @@ class Checker:
 
 
 _CLOSED_BY = {"GS": "GE", "ISA": "IEA"}
+_GUIDED = {"IN": "810", "PO": "850", "RA": "820"}
+"""What guides are about: groups, and the set in each."""

@@ -374,7 +374,7 @@ GUIDES: list[tuple[str, dict[str, Any], str]] = [
     ("codes", {"codes": {"IT103": ("EA",)}}, "error: IT103 at segment 5: Unit or Basis for Measurement Code: 'CA' is not one of EA, which the guide allows"),
     ("charset", {"charset": "basic"}, "error: PID05 at segment 6: Description: 'Blue widget' is not all in the basic character set of the guide"),
     ("version", {"version": "004010VICS"}, "error: GS08 at byte 106: the release is '004010'; the guide wants '004010VICS'"),
-    ("delimiters", {"delimiters": Delimiters(component=":")}, "error: ISA at byte 0: the component delimiter is '>'; the guide wants ':'"),
+    ("delimiters", {"delimiters": Delimiters(component=":")}, "error: GS at byte 106: the component delimiter is '>'; the guide wants ':'"),
 ]  # fmt: skip
 
 
@@ -382,6 +382,30 @@ GUIDES: list[tuple[str, dict[str, Any], str]] = [
 def test_the_guide_comes_on_top_of_the_standard(interchange: bytes, guide: dict[str, Any], finding: str) -> None:
     assert finding in [str(violation) for violation in validate(interchange, Guide(**guide))]
     assert validate(interchange, Guide()) == []
+
+
+@pytest.mark.parametrize("name", ["997.edi", "855.edi", "824.edi"])
+def test_a_guide_is_about_its_own_sets_alone(corpus: dict[str, bytes], name: str) -> None:
+    guide = Guide(
+        version="004010VICS",
+        delimiters=Delimiters(component=":"),
+        require=("REF*DP",),
+        forbid=("N1", "BGN02"),
+        limits={"AK102": 1},
+    )
+    assert validate(corpus[name], guide) == validate(corpus[name])
+
+
+def test_a_guide_is_held_against_each_group_of_its_sets(corpus: dict[str, bytes]) -> None:
+    payload, answer = corpus["810.edi"], corpus["997.edi"]
+    group = answer[answer.index(b"GS*") : answer.index(b"IEA*")]
+    group = group.replace(b"*17*X*", b"*18*X*").replace(b"GE*1*17", b"GE*1*18")
+    both = payload.replace(b"IEA*1", group + b"IEA*2")
+    guide = Guide(version="004010VICS", delimiters=Delimiters(component=":"))
+    assert [(v.code, v.group) for v in validate(both, guide) if v.severity == "error"] == [
+        ("MLC-X12-0571", 1),
+        ("MLC-X12-0572", 1),
+    ]
 
 
 def test_what_a_guide_overrides_is_not_held_against_a_document(interchange: bytes) -> None:
