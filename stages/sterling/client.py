@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,12 @@ class SterlingClient:
         except NotFoundError:
             return None
         return self._parsed(answer, call)
+
+    async def remove(self, path: str, doing: str) -> None:
+        """DELETE; what is gone already is as good. May be repeated freely."""
+        call = self._call("DELETE", path, doing, writes=False)
+        with suppress(NotFoundError):
+            await self._judged(call, "DELETE", path)
 
     async def check(self) -> None:
         """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.

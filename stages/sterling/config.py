@@ -98,6 +98,7 @@ class SterlingConfig(_Settings, frozen=True, kw_only=True):
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     settle: Duration = Duration(180.0)
     upload: Literal["messagebatches", "documents"] = "messagebatches"
+    largest: Annotated[int, msgspec.Meta(ge=1)] = 104_857_600  # bytes of a message that is delivered
     documents: Documents = Documents()
     mailboxmessages: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{1,50}$")] = "mailboxmessages"
     list_by: Literal["mailboxmessages", "mailboxcontents"] = "mailboxmessages"
@@ -186,7 +187,7 @@ class MailboxSettings(_Settings, frozen=True, kw_only=True):
 
     mailboxes: tuple[str, ...] = ()
     partners: str = ""
-    after: Literal["leave", "extract"] = "leave"
+    after: Literal["leave", "extract", "delete"] = "leave"
     content: Literal["base64", "text"] = "base64"
     overlap: Duration = Duration(3600.0)
 

@@ -14,6 +14,7 @@ import msgspec
 from pipeline import (
     COMMIT_POINT,
     ConfigError,
+    DataError,
     Delivery,
     Destination,
     Document,
@@ -51,6 +52,7 @@ class MailboxSink:
     async def send(self, delivery: Delivery, mark: Mark) -> Evidence:
         name = addresses.message_name(delivery.name)
         mailbox = addresses.mailbox_path(delivery.address, delivery.lane)
+        self._check_size(delivery)
         await self._client.ready()
         try:
             if self._client.config.upload == "messagebatches":
@@ -65,6 +67,18 @@ class MailboxSink:
             # The answer names the message and tells neither its size nor a digest.
             return Evidence(id=key, name=name)
         raise failure
+
+    def _check_size(self, delivery: Delivery) -> None:
+        largest = self._client.config.largest
+        if len(delivery.payload) > largest:
+            raise DataError(
+                "A delivery is larger than its mailbox takes",
+                where=f"{delivery.name} for {delivery.lane}",
+                why=f"It has {len(delivery.payload):,} bytes; the connection's `largest` is {largest:,}.",
+                mend="Lower `batch` in the partner's file, or raise `largest` if Sterling takes more",
+                owner="EDI desk",
+                code="MLC-STL-0313",
+            )
 
     async def find(self, delivery: Delivery) -> list[Evidence]:
         """Every message in that mailbox with exactly that name or our document's id, the oldest first."""

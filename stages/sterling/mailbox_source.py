@@ -103,27 +103,49 @@ class MailboxSource:
         self._boxes = {box.path.casefold(): box for box in boxes}
         self._listed: dict[str, list[Message]] | None = None  # by the mailbox's folded path
         self._waiting: list[tuple[str, Message]] = []
-        self._unreadable: StageError | None = None
+        self._missing: list[str] = []  # paths of mailboxes that are not there and must be
+        self._refused: list[str] = []  # and of those that this account may not read
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
         positions = {path: Position.parse(text) for path, text in (cursor or {}).items()}
         if self._listed is None:
             listed = await self._list()
             self._waiting = self._wanted(listed, window, positions)
+            await self._finish(listed, window, positions)
             self._listed = listed
         batch = _batch(self._waiting)
-        if not batch and self._unreadable is not None:
-            raise self._unreadable
+        alarm = self._alarm()
+        if not batch and alarm is not None:
+            raise alarm
         records = await gather([self._record_of(path, seen) for path, seen in batch])
         del self._waiting[: len(batch)]
-        more = bool(self._waiting) or self._unreadable is not None
+        more = bool(self._waiting) or alarm is not None
         return Page([record for record in records if record is not None], self._moved(positions, batch), more)
 
     async def settled(self, page: Page) -> None:
-        """Extracts what the page brought, if the settings want it. A message that cannot be extracted any more is left alone."""
-        if self._settings.after != "extract":
+        """Extracts or deletes what the page brought, if the settings want it. What could not be taken stays where it is."""
+        kept = [record.key for record in page.records if isinstance(record.body, MailboxMessage)]
+        if self._settings.after == "extract":
+            await gather([self._extract(key) for key in kept])
+        elif self._settings.after == "delete":
+            await gather([self._delete(key) for key in kept])
+
+    async def _finish(
+        self, listed: Mapping[str, Sequence[Message]], window: Window, positions: Mapping[str, Position]
+    ) -> None:
+        """Deletes what an earlier run kept and did not come to delete: it is known one by one, never by the floor alone.
+
+        An extraction is not made up for: nothing tells whether it has happened, and it may be the last one.
+        """
+        if self._settings.after != "delete" or not window.live:
             return
-        await gather([self._extract(record.key) for record in page.records])
+        left = [
+            one.id
+            for path, messages in listed.items()
+            for one in messages
+            if one.id in positions.get(path, Position()).seen
+        ]
+        await gather([self._delete(key) for key in left])
 
     # --- listing ---
 
@@ -133,7 +155,7 @@ class MailboxSource:
         ids = await self._mailbox_ids()
         readable = [box for path, box in self._boxes.items() if ids is None or path in ids]
         missing = [box.path for path, box in self._boxes.items() if ids is not None and path not in ids]
-        self._miss([path for path in missing if self._boxes[path.casefold()].must])
+        self._missing = [path for path in missing if self._boxes[path.casefold()].must]
         if len(missing) > 0:
             log.info("sterling: mailboxes that are not there are not read: %s", ", ".join(missing))
         if self._client.config.list_by == "mailboxcontents":
@@ -172,7 +194,7 @@ class MailboxSource:
         try:
             rows = await self._client.rows(addresses.collection("mailboxcontents"), f"list mailbox {box.path}", query)
         except PermissionDenied:
-            self._refuse(box)
+            self._refused.append(box.path)
             return []
         return [message({**row, "mailboxPath": box.path}) for row in rows if text_of(row.get("type")) != "mailbox"]
 
@@ -184,29 +206,34 @@ class MailboxSource:
         try:
             await self._client.read(addresses.collection("mailboxcontents"), f"read mailbox {box.path}", query)
         except PermissionDenied:
-            self._refuse(box)
+            self._refused.append(box.path)
         except StageError as error:
             if not lacks_collection(error):
                 raise
 
-    def _miss(self, paths: Sequence[str]) -> None:
-        if paths:
-            self._unreadable = self._unreadable or ConfigError(
-                "A mailbox to read is not there",
-                where=", ".join(f"mailbox {path}" for path in paths),
-                why="Sterling does not list it; all other mailboxes were read.",
-                mend="Create it with its permission for this account, or correct the flow's or the partner's file.",
-                owner="EDI desk",
-                code="MLC-STL-0330",
+    def _alarm(self) -> StageError | None:
+        """What is wrong with mailboxes, all of it at once; told when all others have been read."""
+        missing = ", ".join(f"mailbox {path}" for path in sorted(self._missing))
+        refused = ", ".join(f"mailbox {path}" for path in sorted(self._refused))
+        if refused:
+            also = f" Not there at all: {missing}." if missing else ""
+            rights = ", ".join(f"'{path} Mailbox'" for path in sorted(self._refused))
+            return PermissionDenied(
+                "The account may not read a mailbox",
+                where=refused,
+                why=f"Sterling lists it and refuses its contents (HTTP 403); all other mailboxes were read.{also}",
+                mend=f"Ask Sterling's administrator to give the account the permission {rights}.",
+                code="MLC-STL-0331",
             )
-
-    def _refuse(self, box: Box) -> None:
-        self._unreadable = self._unreadable or PermissionDenied(
-            f"The account may not read mailbox {box.path}",
-            where=f"mailbox {box.path}",
-            why="Sterling lists the mailbox and refuses its contents (HTTP 403); all other mailboxes were read.",
-            mend=f"Ask Sterling's administrator to give the account the permission '{box.path} Mailbox'.",
-            code="MLC-STL-0331",
+        if not missing:
+            return None
+        return ConfigError(
+            "A mailbox to read is not there",
+            where=missing,
+            why="Sterling does not list it; all other mailboxes were read.",
+            mend="Create it with its permission for this account, or correct the flow's or the partner's file.",
+            owner="EDI desk",
+            code="MLC-STL-0330",
         )
 
     # --- choosing ---
@@ -214,11 +241,16 @@ class MailboxSource:
     def _wanted(
         self, listed: Mapping[str, Sequence[Message]], window: Window, positions: Mapping[str, Position]
     ) -> list[tuple[str, Message]]:
-        """What this run reads, the oldest first."""
+        """What this run reads, the oldest first. Never what we put there ourselves, in a mailbox used both ways."""
         chosen = []
+        ours = f"{self._client.config.message_prefix}_"
         for path, messages in listed.items():
             position = positions.get(path, Position()) if window.live else Position()
-            chosen += [(path, one) for one in messages if not position.knows(one.id) and _inside(one, window)]
+            chosen += [
+                (path, one)
+                for one in messages
+                if not position.knows(one.id) and _inside(one, window) and not one.name.startswith(ours)
+            ]
         return sorted(chosen, key=lambda entry: _order(entry[1].id))
 
     def _moved(self, positions: dict[str, Position], batch: Sequence[tuple[str, Message]]) -> dict[str, str]:
@@ -268,6 +300,13 @@ class MailboxSource:
         path = addresses.item(self._client.config.mailboxmessages, id_)
         row = await self._client.read(path, f"read message {id_}")
         return text_of(row.get("documentId")) if isinstance(row, Mapping) else ""
+
+    async def _delete(self, id_: str) -> None:
+        path = addresses.item(self._client.config.mailboxmessages, id_)
+        try:
+            await self._client.remove(path, f"delete message {id_}")
+        except RefusedError as error:
+            log.info("sterling: message %s was not deleted: %s", id_, error.why)
 
     async def _extract(self, id_: str) -> None:
         path = f"{addresses.item(self._client.config.mailboxmessages, id_)}/actions/extract"

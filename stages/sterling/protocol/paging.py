@@ -1,8 +1,10 @@
 """Reading a list to its proven end through ``_range`` windows, without totals, links or cursors, while rows come and go.
 
-Windows overlap by one row, the anchor. When the anchor is not in the next window, rows before it went away and others may have
-been skipped, so the pass starts again. The list has ended when a window holds its anchor and nothing else: a short page alone
-proves nothing, since a server or gateway may cap pages below what was asked.
+Windows overlap by one row, by more where rows go away. What stays in the list keeps its order, so that a window which holds any row that was seen before has
+nothing unseen in front of it. One that holds none was reached over rows that went away, and others may have been skipped: the reading
+steps back, further each time, until a window holds a known row or is the first. So other readers may take rows all the while, and no
+window is read in vain. The list has ended when a window holds fewer rows than one before it, all of which were in that one: so many
+could have come. A short page alone proves nothing, since a server or gateway may cap pages below what was asked.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from stages.sterling.protocol.errors import NotOfferedError
 
 Row = Mapping[str, Any]
 
-MOST_PASSES = 8
-"""A list that shifts under every one of this many passes cannot be read now."""
+SMALLEST_STEP_BACK = 16
+"""Rows: more than go away between two requests to most hubs, and few enough that the window is nearly all new."""
 
 FAR = 1_000_000_000
 """A window no list reaches: a server that answers it with rows heeds no windows and gives the whole list each time."""
@@ -56,18 +58,17 @@ class Incomplete(Exception):
 class Listing:
     """The state of one listing. Ask `window`, pass the rows to `take`, until `done`; then `rows` holds each row once.
 
-    ``key`` gives a row's identity, ``size`` is the rows of a window (at least 2; it may be changed between two windows), ``pages`` bounds the requests in all. Rows of
-    earlier passes stay in `rows`: a row that has been seen was there.
+    ``key`` gives a row's identity, ``size`` is the rows of a window (at least 2; it may be changed between two windows), ``pages`` bounds the requests in all. A row
+    that went away while the list was read stays in `rows`: it was there.
     """
 
     def __init__(self, key: Callable[[Row], str], *, size: int, pages: int) -> None:
         self._key, self.size, self._pages_left = key, size, pages
         self._rows: dict[str, Row] = {}
-        self._passes = 0
-        self._vanished: set[str] | None = None
-        self._page: list[str] = []
-        self._seen: set[str] = set()
-        self._start, self._anchor, self._probing = 0, "", False
+        self._known: set[str] = set()  # rows in front of which nothing is unseen; of a window that was given up, none
+        self._page: set[str] = set()  # the last one that was taken
+        self._start, self._overlap, self._back, self._probing = 0, 1, 0, False
+        self._emptied: tuple[int, int] | None = None
         self.done = False
 
     @property
@@ -85,37 +86,44 @@ class Listing:
         self._pages_left -= 1
         page = {self._key(row): row for row in rows}
         keys = list(page)
+        known = not self._known.isdisjoint(keys)
         self._rows.update(page)
         if self._probing:
             self._probing, self.done = False, bool(keys)
-        elif self._anchor and self._anchor not in keys:
-            self._lost_anchor(keys)
-        elif not keys or keys == [self._anchor]:
+        elif self._start and not known:
+            self._step_back(keys)
+        elif not keys or self._is_end(page):
             self.done = True
         else:
             self._advance(keys)
         if not self.done and self._pages_left <= 0:
-            raise Incomplete("the list is longer than the connection's page_cap allows")
+            raise Incomplete(
+                "the list is longer than the connection's page_cap allows, or rows kept moving while it was read"
+            )
+
+    def _is_end(self, page: Mapping[str, Row]) -> bool:
+        fewer = len(page) < min(len(self._page), self.size) or len(page) == 1
+        return fewer and page.keys() <= self._page
 
     def _advance(self, keys: list[str]) -> None:
-        self._probing = keys == self._page  # the same page for another window: does the server heed windows at all?
-        self._page, self._anchor = keys, keys[-1]
-        self._start += len(keys) - 1
-        self._seen.update(keys)
+        # The same page for another window: does the server heed windows at all?
+        self._probing = not self._back and self._page == set(keys)
+        self._page, self._back = set(keys), 0
+        self._known.update(keys)
+        self._start += max(1, len(keys) - self._overlap)
 
-    def _lost_anchor(self, keys: list[str]) -> None:
-        """Start again, unless the server only ever answers its first window.
+    def _step_back(self, keys: list[str]) -> None:
+        """Ask again from further in front, unless the server only ever answers its first window.
 
-        An empty window where ``n`` rows were just read means that one of them is gone. Rows do not come back, so reading the same
-        ``n`` rows and the same emptiness again shows that the list is fine and the server's windows are not.
+        An empty window means that the list has become shorter. When the same place is empty again, and nothing new was seen in between,
+        the list is fine and the server's windows are not.
         """
-        if not keys and len(self._seen) == self._start + 1:
-            if self._vanished == self._seen:
+        if not keys and not self._back:
+            place = (self._start, len(self._known))
+            if self._emptied == place:
                 self.done = True
                 return
-            self._vanished = self._seen
-        self._passes += 1
-        if self._passes >= MOST_PASSES:
-            raise Incomplete("rows kept moving while the list was read")
-        self._start, self._anchor = 0, ""
-        self._page, self._seen = [], set()
+            self._emptied = place
+        self._back = max(2 * self._back, min(SMALLEST_STEP_BACK, self.size - 1))
+        self._start = max(0, self._start - self._back)
+        self._overlap = max(1, min(self._back, self.size // 2))  # as many may go away before the next request

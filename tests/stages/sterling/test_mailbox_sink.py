@@ -189,6 +189,21 @@ async def test_unusable_message_name_is_refused_before_anything_is_sent(far, con
     assert far.seen == []
 
 
+@pytest.mark.parametrize(("largest", "refused"), [(4, True), (5, False)])
+async def test_delivery_beyond_the_limit_is_refused_before_anything_is_sent(
+    far, wire, connected, delivery, marks, largest, refused
+):
+    far.on("POST", "/messagebatches/", lambda _: wire.created("messagebatches", "78"))
+    async with connected(largest=largest) as client:
+        sending = MailboxSink(client).send(msgspec.structs.replace(delivery, payload=b"x" * 5), marks)
+        if refused:
+            with pytest.raises(DataError) as caught:
+                await sending
+            assert (caught.value.code, far.seen, marks.made) == ("MLC-STL-0313", [], [])
+        else:
+            assert (await sending).id == "78"
+
+
 @pytest.mark.parametrize("address", ["", "RIVERBEND", "/", "/a\r\nb", "/a/../b"])
 async def test_unusable_mailbox_stops_the_lane_before_anything_is_sent(far, connected, delivery, marks, address):
     delivery.address = address

@@ -197,6 +197,125 @@ async def test_a_message_is_extracted_only_once_its_page_is_settled(rigs: Any, a
         assert len(rig.effects("message.extracted")) == extractions
 
 
+async def test_a_message_is_deleted_only_once_its_page_is_settled_and_only_then(rigs: Any) -> None:
+    async with rigs() as rig:
+        rig.drop(3)
+        source = rig.source(after="delete")
+        page = await source.read(Window(), None)
+        assert rig.effects("message.deleted") == []
+        await source.settled(page)
+        await source.settled(page)  # a repeated call finds them gone
+        assert (len(rig.effects("message.deleted")), rig.simulator.messages(BOX)) == (3, [])
+
+
+async def test_what_a_run_kept_and_could_not_delete_is_deleted_by_the_next(rigs: Any) -> None:
+    async with rigs() as rig:
+        kept = rig.drop(3)
+        _, cursor = await rig.poll(after="delete")  # and the process dies: the pages are never settled
+        (new,) = rig.drop(1)
+        keys, _ = await rig.poll(cursor, after="delete")
+        assert (keys, [str(effect["message"]) for effect in rig.effects("message.deleted")]) == ([new], kept)
+
+
+async def test_a_message_that_only_the_floor_takes_for_read_is_never_deleted(rigs: Any) -> None:
+    """One with a low id was moved here from another mailbox: nobody has read it."""
+    async with rigs() as rig:
+        (moved,) = rig.drop(1, OTHER)
+        rig.drop(5, BOX)
+        await rig.clock.advance(7200)
+        rig.drop(1, BOX)
+        _, cursor = await rig.poll(None, BOX)
+        hub = rig.simulator.hub
+        hub.move_message(hub.messages[int(moved)], hub.paths[BOX])
+        await rig.poll(cursor, BOX, after="delete")
+        assert moved in {str(one.id) for one in rig.simulator.messages(BOX)}
+
+
+@pytest.mark.parametrize("after", ["extract", "delete"])
+async def test_what_could_not_be_taken_stays_where_it_is(rigs: Any, monkeypatch: Any, after: str) -> None:
+    monkeypatch.setattr(mailbox_source, "LARGEST_MESSAGE", 10)
+    async with rigs() as rig:
+        rig.simulator.deposit(BOX, "large.bin", b"x" * 11)
+        small = rig.simulator.deposit(BOX, "small.bin", b"x" * 10)
+        source = rig.source(after=after)
+        page = await source.read(Window(), None)
+        await source.settled(page)
+        done = rig.effects("message.extracted") + rig.effects("message.deleted")
+        assert [effect["message"] for effect in done] == [small]
+
+
+async def test_our_own_messages_are_never_read_from_a_mailbox_used_both_ways(rigs: Any) -> None:
+    async with rigs(message_prefix="acme") as rig:
+        rig.simulator.deposit(BOX, "acme_RIVERBEND_000000001_abc.edi", b"ISA*00*")
+        (theirs,) = rig.drop(1)
+        source = rig.source(after="delete")
+        page = await source.read(Window(), None)
+        await source.settled(page)
+        assert [record.key for record in page.records] == [theirs]
+        assert [one.name for one in rig.simulator.messages(BOX)] == ["acme_RIVERBEND_000000001_abc.edi"]
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_all_mailboxes_that_cannot_be_read_are_named_at_once(rigs: Any, list_by: str) -> None:
+    async with rigs(list_by=list_by) as rig:
+        for box in (BOX, OTHER):
+            rig.simulator.hub.groups["AP_CONNECTOR"].discard(f"{box} Mailbox")
+        with pytest.raises(PermissionDenied) as caught:
+            await rig.source(BOX, OTHER, "/NOWHERE").read(Window(), {})
+        assert BOX in caught.value.where
+        assert OTHER in caught.value.where
+        assert "/NOWHERE" in caught.value.why
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_happens_between_pages_each_message_is_handed_on_once(
+    rigs: Any, monkeypatch: Any, list_by: str, seed: int
+) -> None:
+    """Arrivals, other readers, rows that show late, and a process that dies before its page is kept: the ledger's cursor decides."""
+    monkeypatch.setattr(mailbox_source, "MESSAGES_PER_PAGE", 3)
+    draw = random.Random(seed)
+    async with rigs(list_by=list_by, window=4) as rig:
+        taken: set[str] = set()  # by other readers
+
+        def disturb() -> None:
+            for _ in range(draw.randint(0, 2)):
+                rig.drop(1, draw.choice([BOX, OTHER]))
+            here = [one for box in (BOX, OTHER) for one in rig.simulator.messages(box)]
+            if here and draw.random() < 0.3:
+                gone = draw.choice(here)
+                taken.add(str(gone.id))
+                rig.simulator.consume(gone.id)
+
+        faults = rig.simulator.faults
+        faults.add(Fault(kind="effect", match=f"GET {list_by}*", times=None, on_effect=disturb))
+        faults.add(Fault(kind="hidden", match=f"GET {list_by}*", times=None, seconds=300))
+        cursor: dict[str, str] | None = None
+        handed_on: list[str] = []
+        rig.drop(7, BOX)
+        for _ in range(12):
+            await rig.clock.advance(draw.choice([30, 120, 1200]))
+            source, reading = rig.source(), cursor
+            while True:
+                page = await source.read(Window(), reading)
+                assert page is not None
+                if draw.random() < 0.2:
+                    break  # dies here: neither records nor cursor were kept
+                handed_on += [record.key for record in page.records]
+                cursor = reading = page.cursor
+                if not page.more:
+                    break
+        faults.clear()
+        await rig.clock.advance(600)
+        handed_on += (await rig.poll(cursor))[0]
+        assert len(handed_on) == len(set(handed_on))
+        there = {str(one.id) for box in (BOX, OTHER) for one in rig.simulator.messages(box)}
+        assert there <= set(handed_on)
+        ever = {str(effect["message"]) for effect in rig.effects("message.created")}
+        assert ever - set(handed_on) <= taken
+        assert len(ever) > 20
+
+
 async def test_a_message_that_cannot_be_extracted_any_more_is_left_alone(rigs: Any) -> None:
     async with rigs() as rig:
         (key,) = rig.drop()

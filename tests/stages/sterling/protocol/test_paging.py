@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -66,14 +67,48 @@ def test_short_page_alone_does_not_end_the_list():
     assert len(read(listing(6), rows, cap=3)) == 9
 
 
-def test_list_that_never_stands_still_is_incomplete():
+@pytest.mark.parametrize(("gone", "requests"), [(1, 40), (5, 40), (40, 60), (99, 80)])
+def test_list_that_other_readers_drain_all_the_while_is_read_whole_with_few_requests(gone, requests):
+    """Each request finds so many rows fewer at the front. The 3,000 rows are 30 windows."""
     rows = [{"_id": str(key)} for key in range(3000)]
+    lasting = {str(key) for key in range(2500, 3000)}
+    asked = 0
+
+    def change(number: int) -> None:
+        nonlocal asked
+        asked = number
+        rows[: min(gone, max(0, len(rows) - 500))] = []
+
+    found = read(listing(100), rows, change)
+    assert lasting <= set(found)
+    assert len(found) == len(set(found))
+    assert asked <= requests
+
+
+def test_rows_taken_from_anywhere_at_every_request_hide_no_other():
+    draw = random.Random(5)
+    rows = [{"_id": str(key)} for key in range(2000)]
+    taken: set[str] = set()
+
+    def change(_: int) -> None:
+        for _ in range(draw.randint(0, 30)):
+            if len(rows) > 1200:
+                taken.add(rows.pop(draw.randrange(len(rows)))["_id"])
+        if draw.random() < 0.5:
+            rows.append({"_id": f"new{draw.random()}"})
+
+    found = read(listing(50, pages=5000), rows, change)
+    assert {str(key) for key in range(2000)} - taken <= set(found)
+
+
+def test_list_that_grows_faster_than_it_is_read_is_incomplete():
+    rows = [{"_id": str(key)} for key in range(100)]
 
     def change(asked: int) -> None:
-        del rows[:5]
+        rows.extend({"_id": f"{asked}-{n}"} for n in range(20))
 
     with pytest.raises(Incomplete, match="moving"):
-        read(listing(100), rows, change)
+        read(listing(10, pages=50), rows, change)
 
 
 def test_more_pages_than_allowed_are_incomplete():
