@@ -21,6 +21,7 @@ class Record(msgspec.Struct):
     ``key`` is the business key: it is unique within (``company``, ``object``), survives edits of the object and never
     changes for one object. ``kind`` names the body in expressions (``bill.STATE``). ``digest`` is the SHA-256 of the source
     object's canonical form. ``amount`` and ``currency`` are what the books must tie to; both None where no money is meant.
+    ``company`` may name a part of it behind a slash (an entity): its vendors and customers are the company's.
     ``alias`` is what else the source knows the object by, where that is not the key: the ledger remembers it (see `Known`).
     ``receipt`` and ``row`` belong to the engine: copy a record with `replace` and they come along.
     """

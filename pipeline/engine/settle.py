@@ -46,7 +46,7 @@ class Settlement:
         self._sent = sent  # of the records that a filter left out: what was sent of them before
         self._rewrite = rewrite  # sinks that are sent again what was delivered to them and has not changed
         self._made: dict[tuple[Identity, str, str, str], tuple[Fate, NewDocument]] = {}
-        self._guards: dict[tuple[str, str, str], Identity] = {}
+        self._guards: dict[tuple[str, str, str, str], Identity] = {}
 
     def fates(self, receipt: Receipt) -> list[Fate]:
         """One fate per record of the page, in order."""
@@ -116,12 +116,14 @@ class Settlement:
                 "this partner's file says  amendments: hold,  or its documents cannot say that they replace another",
                 "look at both versions, then replay this one to send it",
             )  # fmt: skip
-        guard = (document.guard, document.partner, document.set)
-        others = [(other, f"document {id_}") for other, id_ in self._guarded.get(guard, []) if other != identity]
-        if document.guard and guard in self._guards and self._guards[guard] != identity:
-            others.append((self._guards[guard], "a document of this run"))
+        guard, books = (document.guard, document.partner, document.set), _books(identity)
+        known = self._guarded.get(guard, [])
+        others = [(each, f"document {id_}") for each, id_ in known if each != identity and _books(each) == books]
+        here = (*guard, books)
+        if document.guard and here in self._guards and self._guards[here] != identity:
+            others.append((self._guards[here], "a document of this run"))
         if document.guard:
-            self._guards.setdefault(guard, identity)
+            self._guards.setdefault(here, identity)
         if not others or (before is not None and before.sent):
             return None  # what was sent before was let go then
         (_, object_, key), where = others[0]
@@ -150,6 +152,11 @@ def _deleted_after(record: Record, body: Deleted, sent: str) -> Problem:
         f"{body.told or 'the source has it no more'}; the far side still has what was sent",
         "tell the partner, or undo it on the far side; then replay this, which closes it",
     )  # fmt: skip
+
+
+def _books(identity: Identity) -> str:
+    """Whose books they are: another company's vendor of the same id is another vendor. Entities of one company share their vendors."""
+    return identity[0].partition("/")[0]
 
 
 def identity_of(record: Record) -> Identity:

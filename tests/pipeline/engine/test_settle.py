@@ -130,6 +130,25 @@ def test_a_suspected_duplicate_stays_held_when_it_is_edited() -> None:
     assert fate.documents[0].held.code == "MLC-DOC-0001"
 
 
+@pytest.mark.parametrize(("company", "held"), [("", True), ("A/WEST", True), ("A|child", False), ("B", False)])
+@pytest.mark.parametrize("in_page", [True, False])
+def test_only_books_of_the_same_company_are_looked_through_for_duplicates(
+    company: str, held: bool, in_page: bool
+) -> None:
+    """Entities share the vendors of their company; another company's vendor of that id is another vendor."""
+    other, bill = (
+        record("bill", key="1").replace(company=company or "A"),
+        record("bill", key="2").replace(company="A"),
+    )
+    sent = document({"text": "a"}, guard="V1|INV-7|10.00")
+    twin = document({"text": "b"}, guard="V1|INV-7|10.00")
+    if in_page:
+        fate = settled((other, sent), (bill, twin))[1]
+    else:
+        (fate,) = settled((bill, twin), guarded={("V1|INV-7|10.00", "P", "810"): [(identity_of(other), 41)]})
+    assert (fate.documents[0].held is not None) is held
+
+
 def test_an_edit_of_what_was_sent_is_not_held_as_a_duplicate() -> None:
     other, bill = record("bill", key="1"), record("bill", key="2")
     guarded = {("V1|INV-7|10.00", "P", "810"): [(identity_of(other), 41)]}
