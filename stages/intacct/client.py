@@ -124,6 +124,11 @@ class IntacctClient:
         return self._clock.now() + (self._skew or timedelta())
 
     @property
+    def address(self) -> str:
+        """Where the gateway is, for people: whatever stands behind a question mark is nobody's business."""
+        return str(self._url.with_query(None))
+
+    @property
     def host(self) -> str:
         """The gateway's, as configured."""
         return self._url.host or ""

@@ -84,7 +84,7 @@ async def _greet(client: IntacctClient, context: Context, tell: Tell) -> bool:
     except StageError as error:
         tell(Diagnosis.failed("reach", error))
     else:
-        tell(Diagnosis.ok("reach", f"{client.config.url} answers as the gateway does"))
+        tell(Diagnosis.ok("reach", f"{client.address} answers as the gateway does"))
         if known is None:
             tell(Diagnosis.ok("sender", f"{client.config.sender_id} is known"))
             return True
@@ -101,7 +101,7 @@ async def _refused_greeting(client: IntacctClient, error: HttpRefused, tell: Tel
         return False
     except StageError:
         pass  # the sign-in has a line of its own
-    tell(Diagnosis.ok("reach", f"{client.config.url} answers as the gateway does"))
+    tell(Diagnosis.ok("reach", f"{client.address} answers as the gateway does"))
     tell(Diagnosis.skipped("sender", "it cannot be tried without the user here"))
     return True
 

@@ -190,7 +190,9 @@ _RULES = (
         code="MLC-INTACCT-0109",
         error=ConfigError,
         levels=("authentication",),
-        text=r"\block(ed)?[ -]?(out)?\b|\b(user|account|login|sign-?in)\b.*\b(disabled|suspended|inactive|deactivated)\b|password.*expired",
+        # what *will be* locked after more attempts is not locked yet
+        text=r"\b(is|was|been|are|account|user|login) (now |currently )?(locked|disabled|suspended|deactivated|inactive)\b"
+        r"|\bpassword (has |is )?expired\b",
         form="login",
         what="the Intacct user may not sign in",
         why="it is locked, inactive, or its password has expired",

@@ -302,6 +302,16 @@ async def test_a_blank_at_the_end_of_a_setting_is_a_warning_that_shows_no_secret
     assert world.user_password not in str(problem(lines, "settings"))
 
 
+async def test_what_stands_behind_the_address_is_not_shown(
+    world: World, clock: ManualClock, fresh: Callable[..., Context]
+) -> None:
+    async with IntacctSimulator(world, clock) as simulator:
+        works, lines = await told(settings(world, f"{simulator.url}?key=s3cret"), fresh())
+    assert works
+    assert lines["reach"].found.startswith(simulator.url)
+    assert "s3cret" not in str(lines)
+
+
 # --- time --------------------------------------------------------------------------------------------------------------
 
 
