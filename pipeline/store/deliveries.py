@@ -233,7 +233,8 @@ class Deliveries:
     async def requeue(self, delivery: int, why: str) -> None:
         """An operator sends a dead or held delivery again: the same bytes, numbers and name. Nothing in any other state.
 
-        A dead one was refused and is sent; a held one may be on the far side, so that it is looked for first.
+        A dead one was refused and is sent; a held one may be on the far side, so that it is looked for first. Of a dead one whose
+        documents are partly overtaken by newer versions the others are sealed anew: an old version must not follow a newer one.
         """
         now = stamp(self._clock.now())
 
@@ -241,6 +242,8 @@ class Deliveries:
             if not rows[0]:
                 return Change()
             state = "in_doubt" if rows[0][0][0] == "held" else "retry"
+            if state == "retry" and any(overtaken for _, overtaken in rows[1]):
+                return _dissolved(delivery, rows[1], now, why)
             writes: list[tuple[str, list[Row]]] = [
                 ("delivery_state", [(state, now, None, 0, None, None, delivery)]),
                 ("settle_documents", [("sealed", now, delivery)]),
@@ -248,7 +251,8 @@ class Deliveries:
             ]
             return Change(writes, [Audit("replay", f"delivery {delivery}", why)])
 
-        await self._writer.submit(Command([("delivery_for_a_person", (delivery,))], build))
+        asked = [("delivery_for_a_person", (delivery,)), ("overtaken_of_delivery", (delivery,))]
+        await self._writer.submit(Command(asked, build))
 
     async def release(self, document: int, letter: int, why: str) -> None:
         """An operator lets a held or dead document go. Nothing in any other state."""
@@ -272,6 +276,22 @@ class Deliveries:
 
     async def _write(self, writes: list[tuple[str, list[Row]]], audit: Audit) -> None:
         await self._writer.submit(Command([], lambda rows, heads: Change(writes, [audit])))
+
+
+def _dissolved(delivery: int, documents: list[Row], now: str, why: str) -> Change:
+    """A refused delivery never took effect: what is still wanted of it waits in its lane again, for other numbers."""
+    wanted = [document for document, overtaken in documents if not overtaken]
+    old = [document for document, overtaken in documents if overtaken]
+    writes: list[tuple[str, list[Row]]] = [
+        ("unseal_document", [(now, document) for document in wanted]),
+        ("close_dead_letters_of_delivery", [("replayed", now, delivery)]),
+    ]
+    told = [Audit("replay", f"document {document}", "not sent again: a newer version was made") for document in old]
+    told += [
+        Audit("replay", f"document {document}", "waits to be sealed again, without its neighbours")
+        for document in wanted
+    ]
+    return Change(writes, [Audit("replay", f"delivery {delivery}", f"{why}; some of it is overtaken"), *told])
 
 
 def _open_delivery(row: Row) -> OpenDelivery:

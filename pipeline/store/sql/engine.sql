@@ -90,6 +90,11 @@ from documents d where d.delivery = ? order by d.position;
 -- name: delivery_for_a_person
 select state from deliveries where id = ? and state in ('dead', 'held');
 
+-- name: overtaken_of_delivery
+select d.id, exists (select 1 from documents n where n.flow = d.flow and n.object = d.object and n.key = d.key and n.company = d.company
+    and n.partner = d.partner and n.set_code = d.set_code and n.sink = d.sink and n.version > d.version)
+from documents d where d.delivery = ? order by d.position;
+
 -- name: document_for_a_person
 select status from documents where id = ? and status in ('dead', 'held');
 

@@ -58,6 +58,9 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'sealed', ?, ?, 0, 0, 0, '{}');
 -- name: seal_document
 update documents set status = 'sealed', status_at = ?, delivery = ?, position = ? where id = ? and status = 'stored';
 
+-- name: unseal_document
+update documents set status = 'stored', status_at = ?, delivery = null, position = null where id = ? and status = 'dead';
+
 -- name: set_document_status
 update documents set status = ?, status_at = ? where id = ?;
 

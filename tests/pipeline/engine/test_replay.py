@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from pipeline.engine.replay import ReplayPlan, plan_replay, release, request_for
 from pipeline.errors import DataError, Held, RefusedError
-from pipeline.record import Record
+from pipeline.record import Record, Window
 from pipeline.testing import CollectingSink, FailingSink, Fault, ListSource
+
+EVERYTHING = Window(since=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def letter(
@@ -98,6 +101,25 @@ async def test_a_refused_delivery_is_sent_again_with_the_same_bytes(
     assert [effect.payload for effect in sink.effects] == [sealed["payload"]]
     assert closed["state"] in ("replayed", "resolved")
     assert told == ["sent again by the tester: same bytes, numbers and name"]
+
+
+async def test_of_a_refused_delivery_only_what_no_newer_version_has_overtaken_is_sent(
+    rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    """The partner has the new version of the first bill: the old one must not come behind it."""
+    sink, encoder = FailingSink([Fault(RefusedError("no", code="T-1"), "after")]), line_encoder(batch=2)
+    together = [make_bill("1", text="old", group="g"), make_bill("2", text="other", group="g")]
+    async with rig.ledger() as ledger:
+        await rig.run(ledger, rig.chain(ListSource(together), encoder=encoder, sink=sink))
+        edited = rig.chain(ListSource([make_bill("1", text="new", group="g")]), encoder=encoder, sink=sink)
+        await rig.run(ledger, edited, window=EVERYTHING)
+        await replay(rig, ledger, edited)
+        told = [row["detail"] for row in await ledger.reports.timeline(["document 1"]) if row["kind"] == "replay"]
+        assert await ledger.reports.dead_letters() == []
+        assert await ledger.reports.verify_audit() is None
+    assert [effect.payload.splitlines()[1:] for effect in sink.effects] == [[b"new"], [b"other"]]
+    assert len({effect.name for effect in sink.effects}) == 2
+    assert told == ["not sent again: a newer version was made"]
 
 
 async def test_what_fails_again_is_an_open_exception_again(inline_rig: Any, make_bill: Any, line_encoder: Any) -> None:
