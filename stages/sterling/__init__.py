@@ -45,7 +45,8 @@ from stages.sterling.route import (
 
 
 def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
-    return PartnerSink(context.connection, checked_partners(settings or PartnerSettings()), context.ids)
+    client: SterlingClient = context.connection
+    return PartnerSink(client, checked_partners(settings or PartnerSettings(), client.config.self_account), context.ids)
 
 
 def _mailbox(settings: None, context: Context) -> MailboxSink:

@@ -57,7 +57,7 @@ class SterlingClient:
         self._token_lock = anyio.Lock()
         self._ready_lock = anyio.Lock()
         self._ready = False
-        self._window = config.window  # shrinks when the server refuses it
+        self.window = config.window  # rows; shrinks when the server refuses it and takes a smaller one
 
     async def ready(self) -> None:
         """Check once, before the first delivery, that the account is no administrator. Cheap afterwards."""
@@ -80,14 +80,14 @@ class SterlingClient:
 
         A server that refuses the window is asked for smaller ones, and gets those from then on.
         """
-        listing = Listing(row_key, size=self._window, pages=self.config.page_cap)
+        listing = Listing(row_key, size=self.window, pages=self.config.page_cap)
         while not listing.done:
-            listing.size = self._window
             try:
                 page = await self.read(path, doing, {**(query or {}), "_range": listing.window})
             except RefusedError as refused:
-                self._window = smaller_window(listing.size, refused, path)
+                listing.size = smaller_window(listing.size, refused, path)
                 continue
+            self.window = min(self.window, listing.size)  # what the server takes, others need not find out again
             try:
                 listing.take(page_rows(page))
             except (Incomplete, ValueError) as reason:

@@ -222,14 +222,18 @@ def checked(config: SterlingConfig) -> SterlingConfig:
     return config
 
 
-def checked_partners(settings: PartnerSettings) -> PartnerSettings:
-    """The same settings, unless ``create`` holds what decides identity or must not be in a file. Raises `ConfigError`."""
+def checked_partners(settings: PartnerSettings, account: str) -> PartnerSettings:
+    """The same settings, unless they cannot be meant: ``create`` holds what decides identity or must not be in a file, a template names
+    nothing, a rule has nobody to run as (``account`` is our own, empty when it is not known). Raises `ConfigError`.
+    """
     wrong = sorted({"partnerName", "code", "password"} & settings.create.keys())
     if wrong:
         raise _wrong(
             "A new partner's member cannot be set", f"create.{wrong[0]}", "Remove it; it is made here.", "0107"
         )
     rule, codes = settings.rule, settings.codes
+    if rule.action and not (rule.run_as or account):
+        raise _wrong("A routing rule has nobody to run as", "rule.run_as", "Name a user of Sterling.", "0109")
     templates = {"rule.name": rule.name, "rule.pattern": rule.pattern, "codes.sender_code": codes.sender_code}
     templates |= {"codes.receiver_code": codes.receiver_code, "codes.description": codes.description}
     templates |= {f"codes.texts.{name}": text for name, text in codes.texts.items()}

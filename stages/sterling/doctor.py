@@ -302,7 +302,7 @@ async def diagnose_partners(
 ) -> None:
     """Community, trading partners, what their belongings are looked up in, and the code list, where the flow names one."""
     client: SterlingClient = context.connection
-    settings = checked_partners(settings or PartnerSettings())
+    settings = checked_partners(settings or PartnerSettings(), client.config.self_account)
     await _community(client, settings, tell)
     for name, needed in (("tradingpartners", True), ("mailboxes", False), ("useraccounts", False)):
         await _collection(client, name, tell, needed=needed)

@@ -151,7 +151,7 @@ async def _searched(client: SterlingClient, name: str, is_ours: Callable[[Messag
     """
     path, query = addresses.collection(client.config.mailboxmessages), {"searchFor": name}
     try:
-        rows = await client.read(path, "search mailbox messages", {**query, "_range": f"0-{client.config.window - 1}"})
+        rows = await client.read(path, "search mailbox messages", {**query, "_range": f"0-{client.window - 1}"})
     except StageError as error:
         if isinstance(error, PermissionDenied) or lacks_collection(error):
             return []

@@ -83,13 +83,19 @@ class Provision:
             there = [box for box in (path, *wanted.mailboxes) if await self._directory.mailbox_id(box) is not None]
             body = belongings.user_creation(row, password.reveal(), there)
             yield Step(part="user", name=user, collection="useraccounts", body=body, secrets=(password,))
-        if not (no_user or half_made):
+        if not (no_user or half_made or await self._no_mailbox(wanted, row, path)):
             return
         async for step in self._mailbox(path, partner.name_of(row), user, ours=False):
             yield step
         if user and await self._no_root(user):
             root: dict[str, Any] = {"userName": user, "mailboxPath": path}
             yield Step(part="virtual root", name=user, collection="uservirtualroots", body=root)
+
+    async def _no_mailbox(self, wanted: TradingPartner, row: Row, path: str) -> bool:
+        """Whether a partner that bears the name we give lacks the mailbox of that name, which Sterling makes with it."""
+        if partner.name_of(row) != wanted.name or text_of(row.get("useGlobalMailbox")) == "true":
+            return False
+        return await self._directory.mailboxes() is not None and await self._directory.mailbox_id(path) is None
 
     async def _no_root(self, user: str) -> bool:
         """Whether the user sees no mailbox as its root; not known where this may not be read."""
@@ -145,6 +151,8 @@ class Provision:
         rules = await self._directory.rules()
         if rules is None:
             return
+        if await self._directory.mailboxes() is None:
+            raise _no_ids(wanted.mailboxes[0])
         settings, known = self._settings.rule, belongings.values(wanted, user)
         number = await self._directory.mailbox_id(wanted.mailboxes[0]) or ""
         body = belongings.rule_body(settings, known, number, self._client.config.self_account)
@@ -152,7 +160,8 @@ class Provision:
         if row is None:
             yield Step(part="rule", name=body["name"], collection="routingrules", body=body)
         elif belongings.rule_differs(body, row):
-            merged = belongings.rule_merged(body, row)
+            there = await self._directory.mailboxes() or {}
+            merged = belongings.rule_merged(body, row, there.values())
             yield Step(part="rule", name=body["name"], collection="routingrules", key=body["name"], body=merged)
 
     async def _codes(self, wanted: TradingPartner, user: str) -> AsyncGenerator[Step]:
@@ -194,4 +203,14 @@ def no_community(problem: str, why: str) -> ConfigError:
         mend="Create the community in Sterling, name an existing one under `with: { community: … }`, or set `create_community: true`.",
         owner="EDI desk",
         code="MLC-STL-0325",
+    )
+
+
+def _no_ids(path: str) -> PermissionDenied:
+    return PermissionDenied(
+        "A routing rule cannot be made: it names its mailbox by a number that is not known here",
+        where=f"mailbox {path}",
+        why="The account is shown no mailboxes.",
+        mend="Ask Sterling's administrator to let the account list mailboxes, or leave out `rule`.",
+        code="MLC-STL-0345",
     )

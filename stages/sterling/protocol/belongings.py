@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from stages.ap.partner import TradingPartner
@@ -102,9 +102,9 @@ def rule_differs(wanted: Row, row: Row) -> list[str]:
     return plain + ([] if set(wanted["mailboxes"]) <= set(watched) else ["mailboxes"])
 
 
-def rule_merged(wanted: Row, row: Row) -> dict[str, Any]:
-    """The rule as it is written back: a PUT replaces, so the mailboxes that others added stay."""
-    watched = names(unwrap(row.get("mailboxes")))
+def rule_merged(wanted: Row, row: Row, there: Collection[str]) -> dict[str, Any]:
+    """The rule as it is written back: a PUT replaces, so the mailboxes that others added stay, as far as they are still ``there``."""
+    watched = [number for number in names(unwrap(row.get("mailboxes"))) if number in there]
     return {**wanted, "mailboxes": list(dict.fromkeys([*watched, *wanted["mailboxes"]]))}
 
 

@@ -130,11 +130,10 @@ class UserAccounts(Collection):
 
 
 class UserGroups(Collection):
-    """Groups and their permissions; read only here."""
+    """Groups and their permissions. An update replaces the permissions as a whole."""
 
     name: ClassVar[str] = "usergroups"
     kind: ClassVar[str] = "UserGroup"
-    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read"})
 
     def candidates(self, call: Call) -> Iterable[str]:
         return list(self.hub.groups)
@@ -149,16 +148,60 @@ class UserGroups(Collection):
         permissions = [{"name": name} for name in sorted(self.hub.groups[item])]
         return {"groupName": item, "groupID": item, "permissions": permissions, "subgroups": []}
 
+    def create(self, call: Call) -> str:
+        fields = read_fields(GROUP, call.fields(creating=True), creating=True)
+        name = str(fields["groupName"])
+        if name in self.hub.groups:
+            raise ApiError(400, f"A group with the name {name} already exists")
+        self.hub.groups[name] = self._permissions(fields)
+        self.hub.log("group.created", group=name)
+        return name
 
-_PERMISSION_TYPES = {0: "UI", 1: "MailBox", 6: "Web Service", 99: "Other"}
+    def update(self, call: Call, item: str) -> None:
+        fields = read_fields(GROUP, call.fields(), creating=False)
+        if fields.get("groupName", item) != item:
+            raise ApiError(400, "The field 'groupName' cannot be changed")
+        if "permissions" in fields:
+            self.hub.groups[item] = self._permissions(fields)
+        self.hub.log("group.updated", group=item)
+
+    def remove(self, call: Call, item: str) -> None:
+        if any(item in account.groups for account in self.hub.accounts.values()):
+            raise ApiError(400, f"The group {item} still has users")
+        del self.hub.groups[item]
+        self.hub.log("group.deleted", group=item)
+
+    def _permissions(self, fields: dict[str, Any]) -> set[str]:
+        named = set(fields.get("permissions") or [])
+        for name in sorted(named - self.hub.permissions.keys()):
+            raise ApiError(400, f"The permission {name} does not exist")
+        return named
+
+
+_PERMISSION_TYPES = {
+    0: "UI", 1: "MailBox", 2: "Template", 3: "BP", 4: "Tracking", 5: "Community", 6: "Web Service", 7: "Service", 99: "Other",
+    1000: "e-invoicing", 2000: "File Gateway",
+}  # fmt: skip
+GROUP = {
+    "groupName": Field(required=True, limit=255, pattern=r"[^/\x00-\x1f]+"),
+    "owner": Field(),
+    "entityId": Field(),
+    "permissions": Field("names"),
+    "subgroups": Field("names"),
+}
+PERMISSION = {
+    "permissionName": Field(required=True, limit=255),
+    "permissionId": Field(),
+    "permissionType": Field("integer"),
+}
 
 
 class Permissions(Collection):
-    """Permission names and types; read only here. Each mailbox brings its own."""
+    """Permission names and types. Each mailbox brings its own."""
 
     name: ClassVar[str] = "permissions"
     kind: ClassVar[str] = "Permission"
-    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read"})
+    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "delete"})
 
     def candidates(self, call: Call) -> Iterable[str]:
         return list(self.hub.permissions)
@@ -172,6 +215,25 @@ class Permissions(Collection):
     def view(self, item: str, call: Call) -> dict[str, Any]:
         kind = self.hub.permissions[item]
         return {"permissionName": item, "permissionId": item, "permissionType": coded(kind, _PERMISSION_TYPES[kind])}
+
+    def create(self, call: Call) -> str:
+        fields = read_fields(PERMISSION, call.fields(creating=True), creating=True)
+        name, kind = str(fields["permissionName"]), fields.get("permissionType", 99)
+        if kind not in _PERMISSION_TYPES:
+            raise ApiError(400, f"The permission type {kind} is not known")
+        if name in self.hub.permissions:
+            raise ApiError(400, f"A permission with the name {name} already exists")
+        self.hub.permissions[name] = kind
+        self.hub.log("permission.created", permission=name)
+        return name
+
+    def remove(self, call: Call, item: str) -> None:
+        del self.hub.permissions[item]
+        for account in self.hub.accounts.values():
+            account.permissions[:] = [name for name in account.permissions if name != item]
+        for permissions in self.hub.groups.values():
+            permissions.discard(item)
+        self.hub.log("permission.deleted", permission=item)
 
 
 VIRTUAL_ROOT = {"userName": Field(required=True), "mailboxPath": Field(required=True)}

@@ -66,6 +66,10 @@ class TradingPartners(Collection):
             if item["username"] in self.hub.accounts:
                 self.hub.accounts[item["username"]].password = password
         changed = sorted(name for name, value in fields.items() if item.get(name) != value)
+        if self.switches.put_replaces:  # what is not named is emptied, but for what a partner cannot be without
+            kept = {name: item[name] for name, field in PARTNER.items() if field.required and name in item}
+            item.clear()
+            item.update(kept)
         item.update(fields)
         self.hub.log("partner.updated", partner=item["partnerName"], code=item.get("code") or "", changed=changed)
 
@@ -170,21 +174,30 @@ class RoutingChannels(Collection):
         return str(item["routingChannelKey"])
 
     def view(self, item: Mapping[str, Any], call: Call) -> dict[str, Any]:
-        return {**item, "producerMailboxPath": f"/{item['producer']}", "provisioningFacts": []}
+        return {**item, "producerMailboxPath": f"/{item['producer']}"}
 
     def create(self, call: Call) -> str:
         body = call.fields(creating=True)
-        if body.pop("provisioningFacts", []) not in ([], None):
-            raise ApiError(400, "The template of this channel has no provisioning facts")
+        facts = _facts(body.pop("provisioningFacts", None))
         fields = read_fields(CHANNEL, body, creating=True)
         for side in ("producer", "consumer"):
             if fields.get(side) is not None and fields[side] not in self.hub.partners:
                 raise ApiError(400, f"The {side} {fields[side]} is not a trading partner")
         key = f"RC{len(self.hub.effects) + 1}"
-        self.hub.channels[key] = {"routingChannelKey": key, **fields}
+        self.hub.channels[key] = {"routingChannelKey": key, **fields, "provisioningFacts": facts}
         self.hub.log("channel.created", channel=key)
         return key
 
     def remove(self, call: Call, item: dict[str, Any]) -> None:
         del self.hub.channels[item["routingChannelKey"]]
         self.hub.log("channel.deleted", channel=item["routingChannelKey"])
+
+
+def _facts(value: Any) -> list[dict[str, str]]:
+    """What a template asks of each of its channels, by name."""
+    facts = value or []
+    if not isinstance(facts, list) or not all(isinstance(each, Mapping) and each.get("provFactName") for each in facts):
+        raise ApiError(
+            400, "The field 'provisioningFacts' must be a list of objects with provFactName and provFactValue"
+        )
+    return [{"provFactName": str(x["provFactName"]), "provFactValue": str(x.get("provFactValue") or "")} for x in facts]

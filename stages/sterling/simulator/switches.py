@@ -51,6 +51,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     document_payload: str = "payload"
     clock_skew: float = 0.0  # seconds added to every timestamp shown
 
+    put_replaces: bool = False  # a PUT of a partner empties the optional members that it does not name
     password_minimum: int = 6
     dot_in_user_id: bool = True  # old levels refuse it
 

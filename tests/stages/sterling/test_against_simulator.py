@@ -404,6 +404,7 @@ async def test_server_that_refuses_every_window_is_a_setting_to_mend_and_names_i
     async with serve(max_rows=1) as simulator, client_of(simulator) as client:
         with pytest.raises(ConfigError) as caught:
             await client.rows("mailboxmessages/", "list messages")
+        assert client.window == 1000  # one list that is refused makes no other one slow
     assert (caught.value.code, "`window`" in caught.value.where) == ("MLC-STL-0340", True)
     assert "more than 1 rows" in caught.value.why
 
@@ -422,3 +423,21 @@ async def test_audience_is_sent_to_the_token_server(serve, client_of, world):
         )
         async with client_of(simulator, auth=auth) as client:
             assert await client.read("mailboxes/", "list mailboxes", {"_range": "0-0"})
+
+
+@pytest.mark.parametrize("put_replaces", [False, True])
+async def test_an_update_keeps_every_member_that_is_not_ours(serve, client_of, upsert, marks, put_replaces):
+    async with serve(put_replaces=put_replaces) as simulator, client_of(simulator) as client:
+        await partner_sink(client).send(upsert, marks)
+        row = simulator.hub.partners["V_1014"]
+        theirs = {
+            "textMode": True,
+            "publicKeyID": "K",
+            "sessionTimeout": 20,
+            "consumerSshConfiguration": {"remoteProfile": "P"},
+        }
+        row.update({**theirs, "city": "Elsewhere"})
+        before = dict(row)
+        await partner_sink(client).send(upsert, marks)
+        after = simulator.hub.partners["V_1014"]
+        assert {name: after.get(name) for name in before} == {**before, "city": "Salem"}

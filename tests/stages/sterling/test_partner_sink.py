@@ -12,13 +12,14 @@ from pipeline import (
     Document,
     RandomIds,
     RefusedError,
+    Secret,
     StageError,
     TransientError,
     Undetermined,
 )
 from stages.ap.partner import TradingPartner
 from stages.sterling import ADAPTER
-from stages.sterling.config import CodesSettings, PartnerSettings, RuleSettings
+from stages.sterling.config import Auth, CodesSettings, Header, PartnerSettings, RuleSettings
 from stages.sterling.partner_sink import PartnerSink
 
 PARTNERS = "/tradingpartners/"
@@ -353,9 +354,11 @@ async def test_page_in_place_of_the_answer_to_an_update_leaves_a_doubt(far, wire
 
 
 @pytest.mark.parametrize("member", ["partnerName", "code", "password"])
-def test_create_settings_may_not_replace_identity_or_password(context, member):
-    with pytest.raises(ConfigError, match=member):
-        ADAPTER.stages[0].build(PartnerSettings(create={member: "canary"}), context)
+async def test_create_settings_may_not_replace_identity_or_password(context, connected, member):
+    async with connected() as client:
+        settings = PartnerSettings(create={member: "canary"})
+        with pytest.raises(ConfigError, match=member):
+            ADAPTER.stages[0].build(settings, msgspec.structs.replace(context, connection=client))
 
 
 async def test_payload_that_is_no_partner_is_a_data_error(connected, delivery, marks):
@@ -484,14 +487,23 @@ async def test_contact_that_people_entered_is_not_overwritten_by_the_companys_na
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("wrong", "named"),
     [
-        ({"rule": RuleSettings(action="BP", name="AP_{vendor}")}, "rule.name"),
+        ({"rule": RuleSettings(action="BP", run_as="u", name="AP_{vendor}")}, "rule.name"),
         ({"codes": CodesSettings(list="L", sender_code="{vendr}")}, "codes.sender_code"),
         ({"codes": CodesSettings(list="L", texts={"text10": "x"})}, "codes.texts.text10"),
     ],
 )
-def test_template_that_names_nothing_is_refused_at_the_start(context, settings, named):
-    with pytest.raises(ConfigError) as caught:
-        ADAPTER.stages[0].build(PartnerSettings(**settings), context)
+async def test_template_that_names_nothing_is_refused_at_the_start(context, connected, wrong, named):
+    async with connected() as client:
+        with pytest.raises(ConfigError) as caught:
+            ADAPTER.stages[0].build(PartnerSettings(**wrong), msgspec.structs.replace(context, connection=client))
     assert (caught.value.code, caught.value.where) == ("MLC-STL-0108", named)
+
+
+async def test_rule_with_nobody_to_run_as_is_refused_at_the_start(context, connected, settings):
+    header = Auth(header=Header(name="X-Key", value=Secret("k")))
+    async with connected(settings(auth=header)) as client:
+        made_by, wanted = ADAPTER.stages[0].build, PartnerSettings(rule=RuleSettings(action="BP"))
+        with pytest.raises(ConfigError, match="run as"):
+            made_by(wanted, msgspec.structs.replace(context, connection=client))

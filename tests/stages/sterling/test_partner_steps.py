@@ -338,3 +338,27 @@ async def test_rights_that_people_changed_by_hand_are_not_given_back(rigs):
         rig.want({**RIVERBEND, "city": "Dover"})
         await rig.run()
         assert permissions == ["/RIVERBEND Mailbox"]
+
+
+@pytest.mark.parametrize("part", ["user", "mailbox"])
+async def test_a_partner_that_lacks_a_part_is_completed_by_a_ledger_that_knows_nothing_of_it(rigs, part):
+    async with rigs(RIVERBEND) as rig:
+        await rig.run()
+        hub = rig.simulator.hub
+        if part == "user":
+            hub.remove_account("riverbend")
+        else:
+            for path in ("/RIVERBEND/Inbound", "/RIVERBEND/Outbound", "/RIVERBEND"):
+                hub.remove_mailbox(hub.paths[path])
+        rig.folder.joinpath("ledger.db").unlink()
+        report = await rig.run()
+        assert report.as_json()["delivered"] == 1
+        rig.whole()
+        assert rig.made()["partner.created"] == 1
+
+
+async def test_a_rule_whose_mailbox_may_not_be_looked_up_stops_with_what_to_ask_for(rigs):
+    async with rigs(RIVERBEND) as rig:
+        rig.simulator.faults.add(Fault(kind="html", status=403, match="GET mailboxes", times=None))
+        report = await rig.run(wait=0.2)
+        assert [error.code for error in report.stopped] == ["MLC-STL-0345"]

@@ -165,7 +165,7 @@ async def test_a_body_beyond_the_limit_is_refused(serve):
         ("PUT", "/mailboxes/"),
         ("DELETE", "/mailboxcontents/1"),
         ("PUT", "/documents/"),
-        ("POST", "/usergroups/"),
+        ("POST", "/mailboxcontents/"),
         ("PATCH", "/tradingpartners/"),
     ],
 )

@@ -340,3 +340,35 @@ async def test_a_virtual_root_that_breaks_a_rule_is_refused(serve, body, told):
 async def test_no_answer_carries_an_etag(serve, path):
     async with serve() as call:
         assert "ETag" not in (await call("GET", path)).headers
+
+
+async def test_where_a_put_replaces_what_it_leaves_out_is_emptied(serve, partner):
+    async with serve(put_replaces=True) as call:
+        await call("POST", "/tradingpartners/", partner(city="Salem"))
+        await call("PUT", "/tradingpartners/V00123", {"phone": "1"})
+        row = (await call("GET", "/tradingpartners/V00123")).body
+        assert (row["phone"], row["city"], row["code"], row["surname"]) == ("1", "", "", "V00123")
+
+
+async def test_facts_of_a_channel_are_kept_as_they_are(serve, partner):
+    async with serve() as call:
+        await call("POST", "/tradingpartners/", partner())
+        facts = [{"provFactName": "SENDER", "provFactValue": "9001"}]
+        body = {"templateName": "T", "producer": "V00123", "provisioningFacts": facts}
+        made = await call("POST", "/routingchannels/", body)
+        assert (await call("GET", f"/routingchannels/{made.id}")).body["provisioningFacts"] == facts
+        assert (await call("POST", "/routingchannels/", {**body, "provisioningFacts": ["x"]})).status == 400
+
+
+async def test_groups_and_permissions_can_be_made_changed_and_taken_away(serve):
+    async with serve() as call:
+        assert (await call("POST", "/permissions/", {"permissionName": "Tracking", "permissionType": 4})).status == 201
+        body = {"groupName": "EDI", "permissions": [{"name": "Tracking"}]}
+        assert (await call("POST", "/usergroups/", body)).id == "EDI"
+        assert "already exists" in (await call("POST", "/usergroups/", body)).error
+        assert (await call("POST", "/usergroups/", {"groupName": "X", "permissions": [{"name": "No"}]})).status == 400
+        await call("PUT", "/usergroups/EDI", {"permissions": [{"name": "APIUser"}]})
+        assert (await call("GET", "/usergroups/EDI")).body["permissions"] == [{"name": "APIUser"}]
+        assert (await call("DELETE", "/permissions/Tracking")).body == {"rowsAffected": 1}
+        assert (await call("DELETE", "/usergroups/EDI")).status == 200
+        assert "still has users" in (await call("DELETE", "/usergroups/AP_CONNECTOR")).error
