@@ -1,4 +1,4 @@
-"""``python -m bench [engine ledger backfill x12 x12_encode intacct sterling sterling_partners] [--json]``: prints ratios measured in this run; exits 1 when a bar is missed."""
+"""``python -m bench [engine ledger backfill x12 x12_encode intacct intacct_source sterling sterling_partners] [--json]``: prints ratios measured in this run; exits 1 when a bar is missed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import sys
 
 from bench.measure import Ratio
 
-BENCHES = ("engine", "ledger", "backfill", "x12", "x12_encode", "intacct", "sterling", "sterling_partners")
+BENCHES = (
+    "engine",
+    "ledger",
+    "backfill",
+    "x12",
+    "x12_encode",
+    "intacct",
+    "intacct_source",
+    "sterling",
+    "sterling_partners",
+)
 
 
 def main() -> int:
@@ -42,8 +52,8 @@ def main() -> int:
 
 def line(ratio: Ratio) -> str:
     bar = "no bar yet" if ratio.bar is None else f"at most {ratio.bar:g}: {'holds' if ratio.holds else 'MISSED'}"
-    rate = f"{ratio.units / ratio.ours_seconds:,.0f} a second here"
-    return f"{ratio.bench:<9} {ratio.ratio:6.2f} x  {ratio.what}\n{'':<20}floor: {ratio.floor}; {bar}; {rate}"
+    rate = f"; {ratio.units / ratio.ours_seconds:,.0f} a second here" if ratio.units else ""
+    return f"{ratio.bench:<9} {ratio.ratio:6.2f} x  {ratio.what}\n{'':<20}floor: {ratio.floor}; {bar}{rate}"
 
 
 def as_json(ratio: Ratio) -> dict[str, object]:

@@ -10,7 +10,10 @@ import msgspec
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """``ratio`` = ours / floor, in seconds for the same work. ``bar`` is the most we allow; None where it is only reported."""
+    """``ratio`` = ours / floor, in seconds for the same work. ``bar`` is the most we allow; None where it is only reported.
+
+    ``units`` of work per round tell a rate; 0 where there is none, as when it is bytes that are compared.
+    """
 
     bench: str
     what: str

@@ -11,7 +11,7 @@ from pipeline import Context, DataError, Estimate, Page, Record, Window
 from stages.ap.model import Account, Dimension
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
-from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules
+from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import objects, paging
 from stages.intacct.protocol.masters import ACCOUNTS, DIMENSIONS, Master
 from stages.intacct.protocol.responses import Row
@@ -76,7 +76,7 @@ class MastersSource:
         kept = {key: text for key, text in cursor.items() if key != "next" and not key.startswith(f"{name}.")}
         kept |= {f"{name}.{key}": text for key, text in behind.cursor().items()}
         following = name if more else next(iter(names[names.index(name) + 1 :]), "")
-        records = [self._record(name, row) for row in rows]
+        records = [self._record(name, row) async for row in unhurried(rows)]
         return Page(records, kept | ({"next": following} if following else {}), bool(following))
 
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:

@@ -9,7 +9,7 @@ from stages.ap.model import Order
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
-from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
+from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.orders import order
 from stages.intacct.protocol.query import LARGEST_LIST, Compare, Filter, among
@@ -78,7 +78,8 @@ class OrdersSource:
     async def _records(self, rows: list[Row]) -> list[Record]:
         numbers = [row["RECORDNO"] or "" for row in rows]
         entries = by("DOCHDRNO", await self._entries.matching("DOCHDRNO", numbers)) if numbers else {}
-        return [self._record(row, entries.get(row["RECORDNO"] or "", [])) for row in rows]
+        orders = [(row, entries.get(row["RECORDNO"] or "", [])) for row in rows]
+        return [self._record(row, lines) async for row, lines in unhurried(orders, lambda order: len(order[1]))]
 
     def _record(self, row: Row, entries: list[Row]) -> Record:
         try:

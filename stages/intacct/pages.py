@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta, tzinfo
+from typing import TypeVar
 
+import anyio.lowlevel
 import msgspec
 
 from pipeline import DataError, Window
@@ -15,6 +17,9 @@ from stages.intacct.protocol import paging, zones
 from stages.intacct.protocol.query import LARGEST_LIST, Filter, all_of
 from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader, Rows
+
+T = TypeVar("T")
+_AT_ONCE = 200  # rows; some milliseconds of work
 
 
 def check_page_size(size: int) -> None:
@@ -88,6 +93,20 @@ def gone(object_name: str, key: str) -> DataError:
         why="it was deleted, made anew under another number, or the API user may not see it",
         mend="look it up in Intacct; when it is gone for good, close this item", owner="AP", code="MLC-INTACCT-0403",
     )  # fmt: skip
+
+
+async def unhurried(items: Iterable[T], size: Callable[[T], int] = lambda _: 0) -> AsyncIterator[T]:
+    """The items, with the event loop let on after every so many rows: a large page must not keep it from deliveries.
+
+    ``size`` is how many rows an item is besides itself.
+    """
+    done = _AT_ONCE
+    for item in items:
+        if done >= _AT_ONCE:
+            await anyio.lowlevel.checkpoint()
+            done = 0
+        done += 1 + size(item)
+        yield item
 
 
 def by(field: str, rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.counting import Counting, money
-from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
+from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
 from stages.intacct.protocol.payments import ADJUSTMENT_KEYS, payment, settled
@@ -34,8 +34,8 @@ class _Parts(msgspec.Struct):
     """Details by the payment they belong to, and by RECORDNO the bills and adjustments they settle."""
 
     details: dict[str, list[Row]] = {}
-    bills: dict[str, Row] = {}
-    adjustments: dict[str, Row] = {}
+    bills: dict[str, Source] = {}
+    adjustments: dict[str, Source] = {}
 
 
 class PaymentsSource:
@@ -97,7 +97,7 @@ class PaymentsSource:
 
     async def _assembled(self, rows: list[Row]) -> dict[str, Record]:
         parts = await self._gather([row["RECORDNO"] or "" for row in rows])
-        return {row["RECORDNO"] or "": self._record(row, parts) for row in rows}
+        return {row["RECORDNO"] or "": self._record(row, parts) async for row in unhurried(rows)}
 
     async def _gather(self, payments: list[str]) -> _Parts:
         if not payments:
@@ -105,16 +105,16 @@ class PaymentsSource:
         details = await self._details.matching("PAYMENTKEY", payments)
         return _Parts(
             details=by("PAYMENTKEY", details),
-            bills=_by_record(await self._bills.matching("RECORDNO", _named(details, "RECORDKEY"))),
+            bills=_read(self._bills, await self._bills.matching("RECORDNO", _named(details, "RECORDKEY"))),
             adjustments=await self._adjustments_of(_named(details, *ADJUSTMENT_KEYS)),
         )
 
-    async def _adjustments_of(self, records: list[str]) -> dict[str, Row]:
+    async def _adjustments_of(self, records: list[str]) -> dict[str, Source]:
         """Empty where the user may not read them: a payment that uses none needs no such right."""
         if not records or not self._credits_readable:
             return {}
         try:
-            return _by_record(await self._adjustments.matching("RECORDNO", records))
+            return _read(self._adjustments, await self._adjustments.matching("RECORDNO", records))
         except (PermissionDenied, UnknownObject):
             self._credits_readable = False
             return {}
@@ -124,8 +124,8 @@ class PaymentsSource:
             body = payment(
                 self._payments.source(row),
                 [self._details.source(detail) for detail in parts.details.get(row["RECORDNO"] or "", [])],
-                bills=_read(self._bills, parts.bills),
-                adjustments=_read(self._adjustments, parts.adjustments),
+                bills=parts.bills,
+                adjustments=parts.adjustments,
                 currency=self._client.config.currency,
             )
         except DataError as error:
@@ -181,16 +181,12 @@ def _named(details: Iterable[Row], *names: str) -> list[str]:
     return list(dict.fromkeys(key for row in details for name in names if (key := row.get(name))))
 
 
-def _by_record(rows: Iterable[Row]) -> dict[str, Row]:
-    return {row["RECORDNO"] or "": row for row in rows}
-
-
-def _read(reader: Reader, rows: Mapping[str, Row]) -> dict[str, Source]:
-    """The documents with their types; one that does not read is as good as one that is not there."""
+def _read(reader: Reader, rows: Iterable[Row]) -> dict[str, Source]:
+    """The documents with their types, by record; one that does not read is as good as one that is not there."""
     found: dict[str, Source] = {}
-    for record, row in rows.items():
+    for row in rows:
         try:
-            found[record] = reader.source(row)
+            found[row["RECORDNO"] or ""] = reader.source(row)
         except DataError:
             continue
     return found

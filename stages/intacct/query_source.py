@@ -9,7 +9,7 @@ import msgspec
 from pipeline import Context, DataError, Estimate, Page, Record, Window
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
-from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules
+from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import objects, paging
 from stages.intacct.protocol.fields import Wish
 from stages.intacct.protocol.filters import read_filter
@@ -68,7 +68,7 @@ class QuerySource:
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._reader, self._rules, window, cursor, self._where)
-        return Page([self._record(row) for row in rows], behind.cursor(), more)
+        return Page([self._record(row) async for row in unhurried(rows)], behind.cursor(), more)
 
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
         """What reading would take. Raises as `Reader.count`."""

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import anyio.lowlevel
 import msgspec
 
 from pipeline import Context, DataError, Estimate, Held, Known, Page, Record, Tally, Window
@@ -19,7 +18,7 @@ from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.contacts import ContactChanges
 from stages.intacct.counting import Counting, money
 from stages.intacct.deletions import Deletions
-from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules
+from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.query import Compare
 from stages.intacct.protocol.responses import Row, Source
@@ -29,7 +28,6 @@ from stages.intacct.trails import Trails
 
 T = TypeVar("T")
 MADE_BY_PURCHASING = "9.PO"
-_SHARE = 50
 
 
 class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +83,7 @@ class VendorsSource:
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._reader, self._rules, window, cursor)
-        return Page([self._record(row) for row in rows], behind.cursor(), more)
+        return Page([self._record(row) async for row in unhurried(rows)], behind.cursor(), more)
 
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
         """What reading would take. Raises as `Reader.count`."""
@@ -255,12 +253,7 @@ class BillsSource:
         parts = await self._gather(rows)
         await self._settle(parts)
         await self._remit.learn(parts.headers.values())
-        records: list[Record] = []
-        for number, row in parts.headers.items():
-            if len(records) % _SHARE == 0:
-                await anyio.lowlevel.checkpoint()  # a large page must not keep the loop from deliveries
-            records.append(self._record(number, row, parts))
-        return records
+        return [self._record(number, row, parts) async for number, row in _bills_of(parts)]
 
     async def _gather(self, rows: list[Row]) -> _BillParts:
         parts = _BillParts({row["RECORDNO"] or "": row for row in rows})
@@ -279,7 +272,7 @@ class BillsSource:
 
         One that is gone by then was deleted, or made anew under another number that this or the next read meets.
         """
-        doubtful = [number for number, row in parts.headers.items() if self._torn(number, row, parts)]
+        doubtful = [number async for number, row in _bills_of(parts) if self._torn(number, row, parts)]
         if not doubtful:
             return
         again = await self._gather(await self._bills.matching("RECORDNO", doubtful))
@@ -344,6 +337,11 @@ class BillsSource:
             key=key, kind="bill", body=body, company=self._client.config.company, object="APBILL", amount=amount,
             currency=currency, label=row.get("RECORDID") or "", digest=digest or objects.digest(row), alias=alias,
         )  # fmt: skip
+
+
+def _bills_of(parts: _BillParts) -> AsyncIterator[tuple[str, Row]]:
+    """The bills of the page, each counted as the rows it is."""
+    return unhurried(list(parts.headers.items()), lambda bill: len(parts.lines.get(bill[0], ())))
 
 
 def _unbridged(number: str, documents: int) -> Held:
