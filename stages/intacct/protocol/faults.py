@@ -205,7 +205,7 @@ _RULES = (
         form="login",
         what="Intacct refuses the sign-in",
         why="the user, the password, the company or the entity (location_id) is wrong, or the sender is not authorised for the company",
-        mend="correct the connection's settings; the sign-in is not tried again, so that the user is not locked",
+        mend="ml-connector doctor  tells which it is; correct that setting of the connection. The sign-in is not tried again, so that the user is not locked",
     ),
     Rule(
         code="MLC-INTACCT-0107",
