@@ -42,6 +42,35 @@ async def test_answers_lost_after_the_effect_are_found_and_delivered_once(
 
 
 @pytest.mark.parametrize(("upload", "call"), WAYS_UP)
+async def test_calls_that_are_carried_out_after_their_router_gave_up_are_found_and_delivered_once(
+    rigs: Any, reference: Any, upload: str, call: str
+) -> None:
+    """Late, but within the settle time: looked for any sooner, they would have been absent."""
+    async with rigs(BILLS) as rig:
+        rig.environment["STERLING_SETTLE"] = "1s"
+        rig.set_connection("b2bi", f"upload: {upload}")
+        faults = [rig.sterling.faults.add(Fault(kind="late", match=call, skip=4 * n, seconds=0.2)) for n in range(4)]
+        outcome = await rig.run()
+        assert [fault.hits for fault in faults] == [1] * 4
+        assert (outcome.code, outcome.json["balanced"]) == (0, True), outcome.err
+        assert rig.rows("select count(*) from attempts where outcome = 'delivered by find'") == [(4,)]
+        await rig.check_as_if_nothing_had_happened(await reference(BILLS))
+
+
+async def test_a_maintenance_window_loses_nothing_and_the_next_run_goes_on(rigs: Any, reference: Any) -> None:
+    async with rigs(BILLS) as rig:
+        rig.edit(("retry: { times: 8, first: 1s, max: 5m }", "retry: { times: 2, first: 10ms, max: 20ms }"))
+        rig.sterling.faults.add(Fault(kind="maintenance", match="POST *", skip=5, seconds=3600))
+        outcome = await rig.run("--wait", "500ms")
+        assert (outcome.code, outcome.json["balanced"]) == (5, True)
+        assert 0 < len(rig.far.arrivals()) < outcome.json["interchanges"]
+        assert rig.rows("select count(*) from dead_letters where delivery is not null") == [(0,)]
+        rig.sterling.faults.clear()
+        assert (await rig.run()).json["balanced"]
+        await rig.check_as_if_nothing_had_happened(await reference(BILLS))
+
+
+@pytest.mark.parametrize(("upload", "call"), WAYS_UP)
 async def test_calls_lost_before_the_effect_are_proved_absent_twice_and_sent_again_unchanged(
     rigs: Any, reference: Any, upload: str, call: str
 ) -> None:
