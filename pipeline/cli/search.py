@@ -10,6 +10,7 @@ from pipeline.cli.output import counted, joined, money, print_json, say, suggest
 from pipeline.errors import UsageError
 from pipeline.store import Ledger
 from pipeline.store.reports import Item
+from pipeline.store.rows import subject
 
 MOST_FOUND = 50
 
@@ -24,7 +25,7 @@ class Matches(msgspec.Struct):
 
     def subjects(self) -> list[str]:
         """What the audit trail calls all of it."""
-        names = [f"{record['object']} {record['key']}" for record in self.records]
+        names = [subject(record["company"], record["object"], record["key"]) for record in self.records]
         names += [f"document {document['id']}" for document in self.documents]
         names += [f"delivery {document['delivery']}" for document in self.documents if document["delivery"]]
         return list(dict.fromkeys([*names, *(f"delivery {delivery}" for delivery in self.deliveries)]))

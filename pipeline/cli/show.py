@@ -35,6 +35,7 @@ from pipeline.errors import UsageError
 from pipeline.registry import load_registry
 from pipeline.store import Ledger, open_ledger
 from pipeline.store.reports import Item
+from pipeline.store.rows import subject
 
 VERIFICATION_FAILED = 7
 
@@ -125,7 +126,7 @@ async def _document(ledger: Ledger, id_: int, view: View) -> int:
     payload: bytes = delivery["payload"] if delivery else item["body"]
     if view.raw:
         return _raw(payload)
-    subjects = [f"{item['object']} {item['key']}", f"document {id_}"]
+    subjects = [subject(item["company"], item["object"], item["key"]), f"document {id_}"]
     subjects += [f"delivery {delivery['id']}"] if delivery else []
     history = await ledger.reports.timeline(subjects, item["flow"])
     own = _excerpt(payload, item["body"]) if delivery else payload
@@ -249,7 +250,7 @@ def _tell_readable(payload: bytes) -> None:
 async def _letter(ledger: Ledger, id_: int, view: View) -> int:
     item = _found(await ledger.reports.dead_letter(id_), f"x-{id_}")
     _refuse_payload(view, f"x-{id_} is an exception", f"ml-connector show x-{id_}  says what it is about")
-    subjects = [f"{item['object']} {item['key']}"]
+    subjects = [subject(item["company"], item["object"], item["key"])]
     subjects += [f"document {item['document']}"] if item["document"] else []
     subjects += [f"delivery {item['delivery']}"] if item["delivery"] else []
     history = await ledger.reports.timeline(subjects, item["flow"])

@@ -6,7 +6,7 @@ import msgspec
 
 from pipeline.record import Record
 from pipeline.store.answers import AnswerWriter, Told
-from pipeline.store.rows import OUTCOMES, RANK, Fate, NewDocument, PageCommit, Problem, millionths
+from pipeline.store.rows import OUTCOMES, RANK, Fate, NewDocument, PageCommit, Problem, millionths, subject
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 
 
@@ -176,7 +176,7 @@ def _told_by(fate: Fate, flow: str, now: str) -> list[Told]:
 
 def subject_of(record: Record) -> str:
     """How the audit trail names a source record."""
-    return f"{record.object or record.kind} {record.key}"
+    return subject(record.company, record.object or record.kind, record.key)
 
 
 def _told(fate: Fate) -> str:

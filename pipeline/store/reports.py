@@ -239,7 +239,7 @@ class Reports:
         return [row[0] for row in await self._driver.fetch("documents_of_record", (record,))]
 
     async def timeline(self, subjects: Sequence[str], flow: str = "") -> list[Item]:
-        """Audit rows about these subjects (``APBILL 101``, ``document 7``, ``delivery 3``), in order; of one flow, or of all.
+        """Audit rows about these subjects (``APBILL 101 of ACME``, ``document 7``, ``delivery 3``), in order; of one flow, or of all.
 
         Two flows may read the same record, which the trail names alike: its rows belong to the flow of their run.
         """

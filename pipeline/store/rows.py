@@ -28,6 +28,11 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def subject(company: str, object: str, key: str) -> str:
+    """``APBILL 101 of ACME``: companies number their records alike."""
+    return f"{object} {key}{f' of {company}' if company else ''}"
+
+
 def millionths(amount: Decimal | None) -> int | None:
     """An amount as the ledger writes it. More than six decimals or a trillion is refused rather than rounded."""
     if amount is None:

@@ -102,7 +102,7 @@ async def test_every_change_of_a_delivery_has_its_row(store: Any, sealing: Any) 
         await deliveries.pass_commit_point(delivery)
         await deliveries.delivered(delivery, Evidence("m-1", detail={"via": "test"}), "response")
         told = [row["detail"] for row in await ledger.reports.timeline(["delivery 1"])]
-        bill = [row["kind"] for row in await ledger.reports.timeline(["APBILL 1", "document 1"])]
+        bill = [row["kind"] for row in await ledger.reports.timeline(["APBILL 1 of C", "document 1"])]
     assert [detail.split(",")[0].split(" document ")[0] for detail in told] == [
         "sealed 1", "attempt 1 started", "document id: d-7", "attempt 1 passed its commit point", "delivered",
     ]  # fmt: skip
