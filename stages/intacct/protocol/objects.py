@@ -30,7 +30,7 @@ MONEY = ("RECORDNO", "TRX_TOTALENTERED", "TOTALENTERED", "CURRENCY", "BASECURR")
 LINE_MONEY = ("RECORDNO", "TRX_AMOUNT", "AMOUNT")
 """What `line_amount` needs of a line."""
 
-_AMOUNT = re.compile(r"[+-]?(?:[0-9]{1,25}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})").fullmatch
+_AMOUNT = re.compile(r"[+-]?(?:[0-9]{1,25}(?:\.[0-9]{0,25})?|\.[0-9]{1,25})").fullmatch
 _FLAGS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 _REMEMBERED = 2048  # how many texts stay read: a line says its amount twice, and a page has few days
 _GENERATED_LINE = {"false", "f", "no", "n", "0"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -61,6 +61,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     """Where real companies differ, and how strict to be. The defaults are the strictest that public clients live with."""
 
     session_seconds: float = 6 * 3600
+    session_offset_hours: float = 0  # of the zone in which replies tell a session's times; -8 or -7 in older ones
+    tell_timeout: bool = True  # older replies leave sessiontimeout out
     result_set_seconds: float = 1800
     second_endpoint: bool = True  # getAPISession names another path, and sessions are refused at the first
     endpoint: str = ""  # the endpoint to name instead, whole
@@ -170,8 +172,10 @@ class Gateway:
         add(authentication, "userid", session.user)
         add(authentication, "companyid", session.company)
         add(authentication, "locationid", session.location)
-        add(authentication, "sessiontimestamp", _instant(session.started))
-        add(authentication, "sessiontimeout", _instant(session.deadline))
+        zone = timezone(timedelta(hours=self.behaviour.session_offset_hours))
+        add(authentication, "sessiontimestamp", _instant(session.started, zone))
+        if self.behaviour.tell_timeout:
+            add(authentication, "sessiontimeout", _instant(session.deadline, zone))
         for result in self._results(visit, session, now):
             add_result(element, result)
 
@@ -355,5 +359,5 @@ def _aborted(function: Function) -> Result:
     return Result(status="aborted", function=function.name, controlid=function.controlid, errors=(error,))
 
 
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+def _instant(moment: datetime, zone: timezone) -> str:
+    return moment.astimezone(zone).isoformat(timespec="seconds")

@@ -214,7 +214,7 @@ def run(query: Query, books: Books, location: str, rng: random.Random) -> Page:
     """A page of what the books hold now. Without an order that is unique, ties come in an order drawn from ``rng``."""
     rows = _matching(query, books, location)
     if any(each.aggregate for each in query.columns):
-        return _grouped(query, rows)
+        return _grouped(query, rows, rng)
     rows = arranged(rows, query.order, rng)
     page = rows[query.offset : query.offset + query.size]
     check_readable(page, query.type, books)
@@ -257,13 +257,17 @@ def _nulls_last(get: Getter) -> Callable[[Row], tuple[bool, Any]]:
     return key
 
 
-def _grouped(query: Query, rows: list[Row]) -> Page:
+def _grouped(query: Query, rows: list[Row], rng: random.Random) -> Page:
+    """One record per group, in the order asked for by what the groups go by, else in any."""
     plain = [each for each in query.columns if not each.aggregate]
     groups: dict[tuple[Any, ...], list[Row]] = {} if plain else {(): rows}
     if plain:
         for row in rows:
             groups.setdefault(tuple(each.get(row) for each in plain), []).append(row)
-    cells = [_group_cells(query.columns, members) for members in groups.values()]
+    by_first = {id(members[0]): members for members in groups.values() if members}
+    first = arranged([members[0] for members in groups.values() if members], query.order, rng)
+    ordered = [by_first[id(row)] for row in first] if plain else [rows]
+    cells = [_group_cells(query.columns, members) for members in ordered]
     page = cells[query.offset : query.offset + query.size]
     return Page(names=[each.element for each in query.columns], cells=page, total=len(cells), offset=query.offset)
 

@@ -30,6 +30,7 @@ RATES = {
     "GBP": Decimal("1.27"),
 }
 _CENT = Decimal("0.01")
+_RATE = Decimal("1e-15")
 
 
 class Row:
@@ -143,7 +144,8 @@ class VendorMoneyRow(Row):
     def rate(self) -> Decimal:
         if self.seed.currency == self.base_currency:
             return Decimal(1)
-        return RATES.get(self.seed.currency, Decimal(1)) / RATES.get(self.base_currency, Decimal(1))
+        rate = RATES.get(self.seed.currency, Decimal(1)) / RATES.get(self.base_currency, Decimal(1))
+        return rate.quantize(_RATE)  # as many digits as a floating-point number has
 
     def base(self, amount: Decimal) -> Decimal:
         """The amount in the currency of the books."""

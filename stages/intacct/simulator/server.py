@@ -6,6 +6,7 @@ import gzip
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
 from email.utils import format_datetime
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -73,6 +74,7 @@ class IntacctSimulator(Edits):
 
     async def __aenter__(self) -> IntacctSimulator:
         application = web.Application(client_max_size=_LARGEST_REQUEST)
+        application.on_response_prepare.append(self._date)
         application.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
@@ -124,6 +126,10 @@ class IntacctSimulator(Edits):
     def effects(self) -> Sequence[Mapping[str, Any]]:
         """What happened so far, oldest first: ``kind``, ``at`` and the facts of that kind. No secrets."""
         return tuple(self._gateway.effects.entries)
+
+    async def _date(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Replies bear the date of the simulator's clock: who compares it with the session's deadline finds them to agree."""
+        response.headers["Date"] = format_datetime(self._clock.now().astimezone(UTC), usegmt=True)
 
     # One request
 

@@ -236,6 +236,29 @@ async def test_a_short_session_is_renewed_before_it_ends(clock: ManualClock, run
         assert (simulator.counts.logins, simulator.counts.session_failures) == (2, 0)
 
 
+@pytest.mark.parametrize("offset", [-8, 5.5])
+async def test_a_session_told_in_another_offset_is_renewed_in_time_too(
+    clock: ManualClock, running: Running, offset: float
+) -> None:
+    async with running(behaviour=Behaviour(session_seconds=600, session_offset_hours=offset)) as (simulator, client):
+        await client.lookup("APBILL")
+        await clock.advance(300)
+        await client.lookup("APBILL")
+        await clock.advance(560)
+        await client.lookup("APBILL")
+        assert (simulator.counts.logins, simulator.counts.session_failures) == (2, 0)
+
+
+async def test_a_session_whose_end_is_not_told_is_renewed_when_it_is_refused(
+    clock: ManualClock, running: Running
+) -> None:
+    async with running(behaviour=Behaviour(session_seconds=600, tell_timeout=False)) as (simulator, client):
+        await client.lookup("APBILL")
+        await clock.advance(601)
+        await client.lookup("APBILL")
+        assert simulator.counts.logins == 2
+
+
 @pytest.mark.parametrize("setting", ["user_password", "sender_password"])
 async def test_a_wrong_password_costs_one_attempt(running: Running, setting: str) -> None:
     async with running(**{setting: Secret("canary-wrong")}) as (simulator, client):

@@ -92,6 +92,10 @@ def test_an_amount_that_does_not_read_is_named(amount: str) -> None:
     assert "101" in caught.value.where
 
 
+def test_a_rate_with_the_digits_of_a_floating_point_number_is_read() -> None:
+    assert header(EXCHANGE_RATE="1.36986301369863014")["EXCHANGE_RATE"] == Decimal("1.36986301369863014")
+
+
 @pytest.mark.parametrize(("field", "text"), [("WHENDUE", "31/12/2026"), ("ONHOLD", "maybe")])
 def test_a_date_or_flag_that_does_not_read_is_named(field: str, text: str) -> None:
     with pytest.raises(DataError, match=field):

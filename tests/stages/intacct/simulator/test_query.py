@@ -259,6 +259,32 @@ async def test_plain_fields_group_the_aggregates(wired):
     assert groups == [["V-1", "3", "6042.9", "104"], ["V-2", "2", "16.99", "106"], ["V-3", "1", "200", "105"]]
 
 
+async def test_groups_come_in_the_order_asked_for(wired):
+    select = "<field>VENDORID</field><count>RECORDNO</count>"
+    order = "<orderby><order><field>VENDORID</field><descending/></order></orderby>"
+    async with wired() as wire:
+        groups = await wire.column(_query(select=select, order=order), "VENDORID")
+
+    assert groups == ["V-3", "V-2", "V-1"]
+
+
+async def test_groups_come_anyhow_when_no_order_is_asked_for(wired):
+    async with wired() as wire:
+        question = _query(select="<field>RECORDID</field><count>RECORDNO</count>", order="")
+        orders = {tuple(await wire.column(question, "RECORDID")) for _ in range(6)}
+
+    assert len(orders) > 1
+
+
+async def test_a_rate_has_as_many_digits_as_the_books_keep(wired):
+    async with wired() as wire:
+        rates = await wire.column(
+            _query(_test("equalto", "RECORDNO", "105"), select="<field>EXCHANGE_RATE</field>"), "EXCHANGE_RATE"
+        )
+
+    assert rates == ["1.36986301369863"]
+
+
 async def test_values_look_as_the_books_show_them(wired):
     names = [
         "RECORDNO",

@@ -56,6 +56,27 @@ async def test_authentication_tells_who_where_and_until_when(wired):
     ]
 
 
+async def test_a_session_may_be_told_in_another_offset_or_without_its_end(wired):
+    async with wired(session_seconds=3600, session_offset_hours=-8) as wire:
+        told = (await wire.sign_in()).find("operation/authentication")
+    async with wired(tell_timeout=False) as wire:
+        untold = (await wire.sign_in()).find("operation/authentication")
+
+    assert [told.findtext(name) for name in ("sessiontimestamp", "sessiontimeout")] == [
+        "2026-03-01T04:00:00-08:00",
+        "2026-03-01T05:00:00-08:00",
+    ]
+    assert [child.tag for child in untold] == ["status", "userid", "companyid", "locationid", "sessiontimestamp"]
+
+
+async def test_replies_are_dated_by_the_clock_of_the_simulator(wired, clock):
+    async with wired() as wire:
+        await clock.advance(90)
+        _, headers, _ = await wire.post("")
+
+    assert headers["Date"] == "Sun, 01 Mar 2026 12:01:30 GMT"
+
+
 async def test_a_session_at_the_first_endpoint_is_refused(wired):
     async with wired() as wire:
         await wire.sign_in()
