@@ -22,6 +22,7 @@ from pipeline.record import Drift
 from pipeline.registry import Registry, load_registry
 
 DRIFTED = 5
+SHOWN = 200  # differences that people are shown
 HEADINGS = ["KIND", "PARTNER", "NAME THERE", "MEMBER", "WANTED", "THERE", "NOTE"]
 
 
@@ -93,9 +94,11 @@ def _print(compared: Compared) -> None:
     counts = [f"{number} {kind}" for kind, number in _counts(found.drift).items() if number]
     unknown = f"{counted(len(found.unknown), 'record')} that cannot be compared" if found.unknown else ""
     tell(f"{title}, {joined([*counts, unknown])}", "bold")
-    table(HEADINGS, [row for each in found.drift for row in _rows(each)], wrap=["NOTE", "WANTED", "THERE"])
-    for key, problem in found.unknown.items():
+    table(HEADINGS, [row for each in found.drift[:SHOWN] for row in _rows(each)], wrap=["NOTE", "WANTED", "THERE"])
+    for key, problem in list(found.unknown.items())[:SHOWN]:
         tell(f"  {key}  {problem.code}  {problem.what}")
+    if max(len(found.drift), len(found.unknown)) > SHOWN:
+        say(f"these are the first {SHOWN} of each; --json lists all", "yellow")
     kinds = _counts(found.drift)
     if kinds["missing"] or kinds["differs"]:
         suggest(

@@ -53,7 +53,7 @@ class Provision:
 
     async def steps(self, wanted: TradingPartner, row: Row, *, half_made: bool) -> AsyncGenerator[Step]:
         """What is missing now. A step must be carried out, and entered in the directory, before the next one is asked for."""
-        user = _login(row)
+        user = await self._login(wanted, row, half_made=half_made)
         if not wanted.active:
             async for step in self._block(user):
                 yield step
@@ -72,6 +72,18 @@ class Provision:
             async for step in self._codes(wanted, user):
                 yield step
 
+    async def _login(self, wanted: TradingPartner, row: Row, *, half_made: bool) -> str:
+        """The partner's login user, where Sterling keeps it itself; empty when someone else signs it in, or nothing tells.
+
+        A level whose reads leave the user out is believed to have the one that we would name: if it is there, or was ours to make.
+        """
+        if text_of(row.get("authenticationType")) not in ("Local", ""):
+            return ""
+        if "username" in row:
+            return text_of(row["username"])
+        usual = str(self._settings.create.get("username") or partner.usual_user(partner.name_of(row)))
+        return usual if half_made or usual in (await self._directory.users() or ()) else ""
+
     # What Sterling itself makes with a partner.
 
     async def _own(self, wanted: TradingPartner, row: Row, user: str, *, half_made: bool) -> AsyncGenerator[Step]:
@@ -81,7 +93,7 @@ class Provision:
         if no_user:
             password = self.password()
             there = [box for box in (path, *wanted.mailboxes) if await self._directory.mailbox_id(box) is not None]
-            body = belongings.user_creation(row, password.reveal(), there)
+            body = belongings.user_creation(user, row, password.reveal(), there)
             yield Step(part="user", name=user, collection="useraccounts", body=body, secrets=(password,))
         if not (no_user or half_made or await self._no_mailbox(wanted, row, path)):
             return
@@ -187,12 +199,6 @@ class Provision:
             return Step(part="community", name=name, collection="communities", body=body)
         self._communities.add(name)
         return None
-
-
-def _login(row: Row) -> str:
-    """The partner's login user, where Sterling keeps it itself; empty when the row does not tell or someone else signs it in."""
-    local = text_of(row.get("authenticationType")) in ("Local", "")
-    return text_of(row.get("username")) if local else ""
 
 
 def no_community(problem: str, why: str) -> ConfigError:

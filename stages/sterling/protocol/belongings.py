@@ -35,10 +35,10 @@ def fill(template: str, known: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], ""), template)
 
 
-def user_creation(row: Row, password: str, mailboxes: Sequence[str]) -> dict[str, Any]:
+def user_creation(user: str, row: Row, password: str, mailboxes: Sequence[str]) -> dict[str, Any]:
     """The login user that a half-made partner lacks, with the permissions of mailboxes that are there; those made later bring theirs."""
     return {
-        "userId": text_of(row.get("username")),
+        "userId": user,
         "password": password,
         "givenName": text_of(row.get("givenName")) or "EDI",
         "surname": text_of(row.get("surname")) or text_of(row.get("partnerName")),

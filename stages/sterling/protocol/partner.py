@@ -70,6 +70,11 @@ def name_of(row: Mapping[str, Any]) -> str:
     return text_of(row.get("partnerName")) or text_of(row.get("_id"))
 
 
+def usual_user(name: str) -> str:
+    """The login user that a new partner of that name gets."""
+    return name.lower()
+
+
 def wanted(partner: TradingPartner) -> dict[str, str]:
     """The members we keep. An empty text means unknown, so what is there stays."""
     values = ((member, getattr(partner, field)) for field, member in _MEMBERS.items())
@@ -106,7 +111,7 @@ def creation(
         "partnerName": partner.name,
         "code": partner.code,
         "community": community,
-        "username": partner.name.lower(),
+        "username": usual_user(partner.name),
         "password": password,
         "authenticationType": "Local",
         "isInitiatingConsumer": True,

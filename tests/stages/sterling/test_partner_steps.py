@@ -21,6 +21,7 @@ from pipeline.registry import load_registry
 from pipeline.store import open_ledger
 from stages.ap.seed.world import World
 from stages.sterling.simulator import Fault, SterlingSimulator
+from stages.sterling.simulator import partners as simulated
 
 RIVERBEND = {
     "code": "RIVERBEND",
@@ -362,3 +363,14 @@ async def test_a_rule_whose_mailbox_may_not_be_looked_up_stops_with_what_to_ask_
         rig.simulator.faults.add(Fault(kind="html", status=403, match="GET mailboxes", times=None))
         report = await rig.run(wait=0.2)
         assert [error.code for error in report.stopped] == ["MLC-STL-0345"]
+
+
+@pytest.mark.parametrize("lacking", [[], ["user"], ["user", "mailbox", "root"]], ids=["nothing", "user", "everything"])
+async def test_a_level_whose_reads_leave_the_login_user_out_is_completed_all_the_same(rigs, monkeypatch, lacking):
+    monkeypatch.setattr(simulated, "NEVER_READ", simulated.NEVER_READ | {"username"})
+    async with rigs(RIVERBEND) as rig:
+        fault = Fault(kind="partial", match="POST tradingpartners", lacking=frozenset(lacking))
+        rig.simulator.faults.add(fault if lacking else Fault(kind="reset", match="POST tradingpartners", after=True))
+        report = await rig.run()
+        assert report.as_json()["delivered"] == 1
+        rig.whole()
