@@ -163,9 +163,9 @@ class Deliveries:
         await self._unless_delivered(delivery.id, writes, audit)
 
     async def settle_answered(self, delivery: int = 0) -> list[int]:
-        """Deliveries in doubt, or about to be sent again, that an answer proves to have arrived are delivered, with that as evidence.
+        """Deliveries in doubt, about to be sent again, or refused, that an answer proves to have arrived are delivered, with that as evidence.
 
-        All of them, or this one. One that is being sent is left to its run, which asks again before it sends twice.
+        All of them, or this one. What is held stays so: an answer does not tell which of two it means. One that is being sent is left to its run, which asks again before it sends twice.
         """
         now = stamp(self._clock.now())
 

@@ -121,16 +121,18 @@ select a.flow, a.company, a.object, a.key, a.place, a.document from json_each(?)
 join acknowledgements a on a.flow = k.value ->> 0 and a.object = k.value ->> 2 and a.key = k.value ->> 3 and a.company = k.value ->> 1;
 
 -- name: unmatched_answers
-select flow, company, object, key, place, received_at, sink, said from acknowledgements
-where document is null and received_at >= ? and sink <> '' order by id;
+select flow, company, object, key, place, received_at, sink, said from acknowledgements indexed by acknowledgements_unmatched
+where document is null and received_at >= ? and sink <> '' order by received_at, id;
 
 -- name: state_of_delivery
 select state from deliveries where id = ?;
 
 -- name: answered_deliveries
-select v.id, v.attempts, a.kind, a.key, a.object, max(a.id), min(a.received_at) from deliveries v
+with unsettled (id) as (
+    select id from deliveries where state in ('sealed', 'sending', 'retry', 'in_doubt')
+    union select delivery from dead_letters where state = 'open' and delivery is not null)
+select v.id, v.attempts, a.kind, a.key, a.object, max(a.id), min(a.received_at) from unsettled u join deliveries v on v.id = u.id
 join documents d on d.delivery = v.id join acknowledgements a on a.document = d.id and a.proves = 1
-where v.state in ('sealed', 'sending', 'retry', 'in_doubt') and v.state in ('retry', 'in_doubt') and v.passed = 1
-    and (?1 = 0 or v.id = ?1)
+where v.state in ('retry', 'in_doubt', 'dead') and v.passed = 1 and (?1 = 0 or v.id = ?1)
     and a.received_at >= (select min(t.committed_at) from attempts t where t.delivery = v.id and t.committed_at is not null)
 group by v.id;

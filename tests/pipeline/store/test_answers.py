@@ -213,8 +213,11 @@ async def attempted(store: Any, ledger: Any, sealing: Any, state: str, *, passed
     delivery = await ledger.deliveries.begin_attempt(delivery, run)
     if passed:
         await ledger.deliveries.pass_commit_point(delivery)
-    if state != "sending":
-        await ledger.deliveries.waits(delivery, state, Problem("transient", "T-1", "IT", "no answer"), next_at=None)
+    problem = Problem("refused" if state == "dead" else "transient", "T-1", "IT", "no answer")
+    if state in ("dead", "held"):
+        await ledger.deliveries.ends(delivery, state, problem, "bills", "sink", run)
+    elif state != "sending":
+        await ledger.deliveries.waits(delivery, state, problem, next_at=None)
     return delivery
 
 
@@ -225,6 +228,8 @@ async def attempted(store: Any, ledger: Any, sealing: Any, state: str, *, passed
         ("retry", True, True, True),  # it was thought absent
         ("retry", False, True, False),  # nothing was ever sent, whatever the answer says
         ("sending", True, True, False),  # its run may still be at it
+        ("dead", True, True, True),  # the far side said no, and had it all the same
+        ("held", True, True, False),  # found twice: it does not tell which of them it means
         ("in_doubt", True, False, False),
     ],
 )
@@ -242,6 +247,7 @@ async def test_an_answer_that_proves_the_arrival_ends_the_doubt(
             assert (document["status"], document["acknowledgement"]) == ("delivered", "accepted")
             assert document["acknowledge_by"] is not None
             assert '"message m"' in item["evidence"]
+            assert await ledger.reports.dead_letters() == []
             assert await ledger.deliveries.head("bills", "sink", "P") is None
 
 
