@@ -25,6 +25,7 @@ from pipeline.flow.duration import Duration
 from pipeline.flow.expression import Expression, ExpressionError
 from pipeline.flow.findings import Finding
 from pipeline.flow.tree import Tree, parse_tree, read_tree
+from pipeline.printable import legible
 from pipeline.record import (
     Answer,
     AnswerStatus,
@@ -163,6 +164,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Window",
+    "legible",
     "parse_tree",
     "read_tree",
 ]

@@ -7,7 +7,7 @@ from outside (clock, ids, randomness, a connection, threads) comes in its `Conte
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -376,9 +376,13 @@ Paint = Callable[[str, str], str]
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command has to say: lines for people, one versioned object for ``--json``, and whether it found errors (exit 3)."""
+    """What a command has to say: lines for people, one versioned object for ``--json``, and whether it found errors (exit 3).
 
-    lines: list[str]
+    ``lines`` are written one by one as they come, so that a large file need not be held as text; ``json`` may be a function that makes the
+    object, and is called with ``--json`` only.
+    """
+
+    lines: Iterable[str]
     json: Any
     failed: bool = False
 

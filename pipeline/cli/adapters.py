@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.output import out, print_json
+from pipeline.cli.output import out, print_result
 from pipeline.errors import UsageError
 from pipeline.stage import Adapter, CommandSpec, Paint
 
@@ -31,11 +30,7 @@ def _verb(spec: CommandSpec) -> Callable[..., int]:
         extra = {name: _text(path) for name, path in named.items() if path}
         extra |= _under(spec, named)
         result = spec.run(_bytes(file), file, extra, _paint())
-        if json:
-            print_json(result.json)
-        else:
-            for line in result.lines:
-                sys.stdout.write(line + "\n")
+        print_result(result, as_json=json)
         return CHECK_FAILED if result.failed else 0
 
     run.__doc__ = spec.help

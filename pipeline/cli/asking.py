@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.output import print_json
+from pipeline.cli.output import print_result
 from pipeline.cli.shipped import find_flow, flows_here, shipped_flows
 from pipeline.engine.build import context_for
 from pipeline.engine.services import Services
@@ -34,11 +33,7 @@ def _verb(spec: QuerySpec, registry: Registry) -> Verb:
 
     async def run(flow: str = "", connection: str = "", json: bool = False, **named: str) -> int:
         result = await _ask(spec, registry, named.pop(spec.argument), flow, connection, named)
-        if json:
-            print_json(result.json)
-        else:
-            for line in result.lines:
-                sys.stdout.write(line + "\n")
+        print_result(result, as_json=json)
         return 3 if result.failed else 0
 
     run.__doc__ = spec.help

@@ -21,6 +21,8 @@ from rich.text import Text
 
 from pipeline.errors import ConnectorError, FlowError
 from pipeline.flow.findings import Finding
+from pipeline.printable import legible
+from pipeline.stage import CommandResult
 
 STYLES = {"delivered": "green", "clean": "green", "ok": "green", "dead": "red", "failed": "red", "out_of_balance": "red",
           "held": "yellow", "in_doubt": "yellow", "in_flight": "yellow", "exceptions": "yellow", "waiting": "yellow"}  # fmt: skip
@@ -29,12 +31,24 @@ GAP = "  "
 NARROWEST_WRAPPED = 16
 
 
-class _Out(Console):
+class _Legible(Console):
+    """Prints texts with what a terminal could obey written out: much of what is shown was written by vendors and partners."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(_legible(one) if isinstance(one, Text) else one for one in objects), **options)
+
+
+def _legible(text: Text) -> Text:
+    shown = legible(text.plain, keep="\n\t")
+    return text if shown == text.plain else Text(shown, style=text.style)
+
+
+class _Out(_Legible):
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError  # whoever read us has seen enough; rich would exit with 1
 
 
-class _Err(Console):
+class _Err(_Legible):
     def on_broken_pipe(self) -> None:
         silence(sys.stderr)  # nobody listens any more, which is no reason to break off a run
 
@@ -78,6 +92,15 @@ def say(text: str, style: str = "") -> None:
 def tell(text: str, style: str = "") -> None:
     """A line of data for people, on stdout."""
     out().print(Text(text, style=style), soft_wrap=True)
+
+
+def print_result(result: CommandResult, *, as_json: bool) -> None:
+    """What a verb of an adapter has to say, line by line as it comes. The adapter's own lines may carry colours."""
+    if as_json:
+        print_json(result.json() if callable(result.json) else result.json)
+        return
+    for line in result.lines:
+        sys.stdout.write(line + "\n")
 
 
 def print_json(value: Any) -> None:
@@ -170,7 +193,7 @@ def table(
 
 
 def _word(text: str) -> Text:
-    return Text(text, style=STYLES.get(text, ""))
+    return Text(legible(text, keep="\n\t"), style=STYLES.get(text, ""))
 
 
 def _fitting(

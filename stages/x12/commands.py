@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Any
 
-from pipeline import CommandResult, CommandSpec, FlowError, Paint, parse_tree
+from pipeline import CommandResult, CommandSpec, FlowError, Paint, legible, parse_tree
 from stages.x12.guide import Guide, merged
 from stages.x12.guide_lint import lint_guide
-from stages.x12.show import Role, show_bytes
-from stages.x12.validator import validate
+from stages.x12.show import Role, holds_interchange, show_lines
+from stages.x12.validator import findings
 from stages.x12.violation import Violation, finding_json
 
 WRONG_GUIDE = "MLC-X12-0207"
 MOST_LOOKED_AT = 1_000_000  # bytes of a file, to see which sets it holds
+MOST_IN_JSON = 100_000
+"""Lines, and findings, that one object holds; findings are printed up to there too."""
 
 
 def show(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
@@ -22,9 +27,16 @@ def show(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> Comm
     def painted(text: str, role: Role) -> str:
         return paint(text, role)
 
-    return CommandResult(
-        lines=show_bytes(data, painted), json={"schema": "mlc.x12.show/1", "file": name, "lines": show_bytes(data)}
-    )
+    if not holds_interchange(data):
+        says = [*show_lines(data, painted), f"{name}: there is no X12 in it"]
+        return CommandResult(lines=says, json=_shown(name, says), failed=True)
+    return CommandResult(lines=show_lines(data, painted), json=lambda: _shown(name, show_lines(data)))
+
+
+def _shown(name: str, lines: Iterable[str]) -> dict[str, Any]:
+    some = list(islice(lines, MOST_IN_JSON + 1))
+    whole = len(some) <= MOST_IN_JSON
+    return {"schema": "mlc.x12.show/1", "file": name, "lines": some[:MOST_IN_JSON], "whole": whole}
 
 
 def check(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> CommandResult:
@@ -32,16 +44,23 @@ def check(data: bytes, name: str, extra: Mapping[str, str], paint: Paint) -> Com
     guide = read_guide(extra["guide"], extra.get("guide under", "")) if "guide" in extra else None
     if guide is not None:
         refuse_wrong(guide, sets_in(data))
-    found = validate(data, guide)
-    errors = sum(finding.severity == "error" for finding in found)
+    found: list[Violation] = []
+    counts = Counter[str]()
+    for finding in findings([data], guide):
+        counts[finding.severity] += 1
+        if len(found) < MOST_IN_JSON:
+            found.append(finding)
+    errors, warnings = counts["error"], counts["warning"]
+    more = errors + warnings - len(found)
     lines = [_line(finding, paint) for finding in found]
-    warnings = len(found) - errors
+    lines += [f"... and {more:,} more"] if more else []
     lines.append(f"{name}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     ours = {
         "schema": "mlc.x12.validate/1",
         "file": name,
         "ok": not errors,
         "findings": [finding_json(finding) for finding in found],
+        "more": more,
     }
     return CommandResult(lines=lines, json=ours, failed=errors > 0)
 
@@ -81,7 +100,7 @@ def sets_in(data: bytes) -> set[str]:
 
 
 def _line(finding: Violation, paint: Paint) -> str:
-    text = str(finding)
+    text = legible(str(finding))
     return f"{paint(finding.severity, finding.severity)}{text[len(finding.severity) :]}  {finding.code}"
 
 

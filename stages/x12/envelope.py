@@ -205,3 +205,25 @@ def places(sent: Sequence[tuple[str, str]], first: int) -> list[tuple[int, int]]
         number = (first - 1 + list(groups).index(key)) % HIGHEST_NUMBER + 1
         made.append((number, groups[key]))
     return made
+
+
+_ORIGINS = {
+    "ISA01": "constant 00", "ISA02": "blank", "ISA03": "constant 00", "ISA04": "blank",
+    "ISA05": "us.isa.qualifier", "ISA06": "us.isa.id", "ISA07": "identity.isa.qualifier", "ISA08": "identity.isa.id",
+    "ISA09": "the day it was packed, in UTC", "ISA10": "the minute it was packed, in UTC",
+    "ISA11": "guide.delimiters.repetition from 00402 on, else U", "ISA12": "guide.version, its first five digits",
+    "ISA13": "the ledger's next interchange number between these ids and usage", "ISA14": "acknowledgement.ta1", "ISA15": "identity.usage",
+    "ISA16": "guide.delimiters.component",
+    "GS01": "the kind of group the set belongs in", "GS02": "us.gs", "GS03": "identity.gs", "GS04": "the day it was packed, in UTC",
+    "GS05": "the minute it was packed, in UTC", "GS06": "the ledger's next group number between these ids and usage", "GS07": "constant X",
+    "GS08": "guide.version",
+    "ST01": "the kind of set, documents[].set", "ST02": "its place in the group, given when it was packed", "ST03": "guide.implementation",
+    "SE01": "the segments from ST to SE, counted", "SE02": "as ST02", "GE01": "the sets of the group, counted", "GE02": "as GS06",
+    "IEA01": "the groups, counted", "IEA02": "as ISA13",
+}  # fmt: skip
+"""What `pack` and the head of a set write, and where it comes from: keys of the partner's file, or what packing gives."""
+
+
+def envelope_origins(name: str) -> list[str]:
+    """The origins of an element (``ISA13``) or of all elements of a segment (``GS``) of the envelope; empty for any other name."""
+    return [f"{place} <- {origin}" for place, origin in _ORIGINS.items() if name in (place, place[:-2])]

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import DataError
 from stages.x12.definitions import SetDefinition
 from stages.x12.encode import CompiledEach, CompiledRow, Fault, Rendering, failure
-from stages.x12.envelope import CONTROL_PLACEHOLDER
+from stages.x12.envelope import CONTROL_PLACEHOLDER, envelope_origins
 from stages.x12.generate import Foreign, Quick, generate
 from stages.x12.guide import Guide
 from stages.x12.mapping import Lookup, SetMapping, Unusable
@@ -150,8 +150,9 @@ def _beginnings(name: str, mark: str, end: str) -> tuple[str, ...]:
 def explain(origins: str, name: str) -> list[str]:
     """The lines of a plan's ``origins`` about an element (``BIG02``) or a segment (``REF``, ``REF*IA``), in the order they are sent.
 
-    Empty when the plan never writes it.
+    Of the envelope, which is written when documents are packed, it says the same. Empty for what is never written.
     """
+    name = name.upper()
     segment, _, first = name.partition("*")
     found = []
     for line in origins.splitlines():
@@ -159,4 +160,4 @@ def explain(origins: str, name: str) -> list[str]:
         names = elements.split(" or ")  # a pair moves up where one before it is empty
         if name in names or (names[0][:-2] == segment and (not first or of.split(",")[0] == name)):
             found.append(line)
-    return found
+    return found or envelope_origins(name)

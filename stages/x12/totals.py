@@ -97,7 +97,7 @@ class LineSums:
         elif id in ("SAC", "TXI"):
             self._sign(fields, place)
             try:
-                self._charges[self._in_line] += _charge(fields)
+                self._charges[self._in_line] += charge(fields)
             except InvalidOperation:
                 self._unread = True
         else:
@@ -121,10 +121,7 @@ class LineSums:
             self._unread = self._unread_quantity = True
             return
         try:
-            amount = quantity * number(_at(fields, 4))
-            if len(fields) > 5 and fields[5] in _BASIS:
-                amount /= _BASIS[fields[5]]
-            self._goods += amount.quantize(_CENT, ROUND_HALF_UP)
+            self._goods += line_amount(fields)
         except InvalidOperation:
             self._unread = True
 
@@ -272,7 +269,14 @@ class PaymentSums:
 SUMS: dict[str, type[Sums]] = {"810": InvoiceSums, "820": PaymentSums, "850": OrderSums, "855": AnswerSums}
 
 
-def _charge(fields: Sequence[str]) -> Decimal:
+def line_amount(fields: Sequence[str]) -> Decimal:
+    """Quantity by price of a line, to the cent. Raises `decimal.InvalidOperation` where one is no number."""
+    amount = number(_at(fields, 2)) * number(_at(fields, 4))
+    return (amount / _BASIS.get(_at(fields, 5), 1)).quantize(_CENT, ROUND_HALF_UP)
+
+
+def charge(fields: Sequence[str]) -> Decimal:
+    """What a SAC or TXI adds to the total; 0 when it only informs. Raises `decimal.InvalidOperation` where the amount is no number."""
     match fields[0], _at(fields, 1):
         case "SAC", "C" if _at(fields, 12) in _IN_TOTAL and _at(fields, 5):
             return number(fields[5]).scaleb(-2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Call = Callable[..., Any]
 
 ORIGINS = "set 810, release 004010\nBIG01 <- bill.date\nBIG02 <- bill.number\nIT103 <- unit[bill.lines.unit], by guide.units (acme.yaml:9)"
@@ -21,6 +23,22 @@ def test_an_element_names_its_source_field(ran: Any, call: Call) -> None:
     assert done.code == 0
     assert "BIG02 <- bill.number" in done.out
     assert "BIG01" not in done.out
+
+
+@pytest.mark.parametrize("name", ["big02", "Big02", "BIG"])
+def test_an_element_may_be_written_in_small_letters(ran: Any, call: Call, name: str) -> None:
+    plan(ran)
+    assert "BIG02 <- bill.number" in call("explain", "d-1", name).out
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("ST01", "ST01 <- the kind of set"), ("se", "SE02 <- as ST02"), ("ISA06", "ISA06 <- us.isa.id"), ("GS", "GS08 <- guide.version")],
+)  # fmt: skip
+def test_the_envelope_is_told_where_it_comes_from_too(ran: Any, call: Call, name: str, says: str) -> None:
+    plan(ran)
+    done = call("explain", "d-1", name)
+    assert (done.code, says in done.out) == (0, True)
 
 
 def test_an_element_made_by_the_guide_names_the_line_of_its_file(ran: Any, call: Call) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.output import counted, joined, money, program, sums, table
+from pipeline.cli.output import counted, joined, money, print_error, program, say, sums, table, tell
+from pipeline.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,14 @@ def test_a_command_on_the_path_is_called_by_its_name(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [str(script)])
     assert program() == "ml-connector"
+
+
+def test_what_a_terminal_could_obey_is_written_out_wherever_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "a\x1b]0;pwnb\x9bc\u202ed"  # rich itself drops BEL
+    tell(text, "bold")
+    say(text)
+    table(["name", "state"], [[text, "ok"]])
+    print_error(DataError(text, where=text, why=text, mend=text, owner=text, code="MLC-X12-0601"))
+    written = "".join(capsys.readouterr())
+    assert written.count("a\\x1b]0;pwnb\\x9bc\\u202ed") == 8
+    assert [one for one in written if not one.isprintable() and one != "\n"] == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline import ConfigError, Counter, DataError, Record, Stored
 from stages.x12.draft import Draft, build_envelope
-from stages.x12.envelope import counters, isa, pack
+from stages.x12.envelope import counters, envelope_origins, isa, pack
 from stages.x12.guide import Delimiters, Guide
 from stages.x12.plan import Plan
 from stages.x12.reader import ReadHeader, read
@@ -234,3 +234,15 @@ def test_an_amendment_says_that_it_replaces(plan: Callable[..., Plan], subject: 
 def test_the_stage_refuses_what_is_no_draft() -> None:
     with pytest.raises(DataError, match="This record is no X12 draft"):
         Encode().render(Record(key="7", kind="bill", body={"number": "1"}))
+
+
+def test_every_element_of_an_envelope_has_an_origin(interchange: bytes) -> None:
+    written = {
+        f"{segment.id}{place:02d}"
+        for segment in read([interchange])
+        if segment.id in ("ISA", "GS", "ST", "SE", "GE", "IEA")
+        for place, _ in enumerate(segment.elements, 1)
+    }
+    told = {line.partition(" <- ")[0] for id in ("ISA", "GS", "ST", "SE", "GE", "IEA") for line in envelope_origins(id)}
+    assert told == written | {"ST03"}
+    assert envelope_origins("BIG02") == []

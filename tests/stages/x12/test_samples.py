@@ -9,7 +9,7 @@ import pytest
 
 from stages.x12.reader import events
 from stages.x12.scanner import Damage
-from stages.x12.show import show_bytes
+from stages.x12.show import show_lines
 from stages.x12.validator import validate
 
 FOLDER = Path(__file__).parents[3].parent / "shared" / "samples" / "x12"
@@ -41,7 +41,7 @@ def test_each_real_file_gets_the_verdict_of_its_source_or_of_a_decision(row: dic
         assert verdict(payload) == expected
     elif expected == "readable":
         assert [event for event in events([payload]) if isinstance(event, Damage)] == []
-    assert show_bytes(payload)
+    assert list(show_lines(payload))
 
 
 @pytest.mark.parametrize("name", DECIDED)

@@ -23,7 +23,7 @@ from stages.x12.answer_writer import reply
 from stages.x12.guide import Guide
 from stages.x12.match import match
 from stages.x12.reader import events
-from stages.x12.show import show_bytes
+from stages.x12.show import show_lines
 from stages.x12.validator import examine, findings, validate
 from stages.x12.violation import finding_json
 
@@ -45,7 +45,7 @@ def one_input(data: bytes) -> None:
         assert str(violation)
         assert finding_json(violation)["message"]
         assert 0 <= violation.offset <= len(data)
-    assert all(isinstance(line, str) for line in show_bytes(data))
+    assert all(isinstance(line, str) for line in show_lines(data))
     match(read_answers([data]), [])
     _answer(data)
 
