@@ -74,10 +74,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for name in ("lag", "overlap", "look_back", "look_back_every"):
             if not 0 <= getattr(self, name) <= _LONGEST_LOOK:
                 raise ValueError(f"{name} must be from nothing to 366d")
-        if not max(self.overlap, self.look_back_every) <= self.look_back:
-            raise ValueError(
-                "look_back must be at least overlap, and at least look_back_every, or the sweeps leave gaps"
-            )
+        if self.look_back_every > max(self.look_back, self.overlap):
+            raise ValueError("look_back_every must not be longer than look_back, or the sweeps leave gaps")
         for name in ("connect_timeout", "read_timeout", "total_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than nothing")

@@ -37,7 +37,7 @@ def rules(client: IntacctClient, name: str, dates: dict[str, str], created: str)
         created=created,
         lag=timedelta(seconds=config.lag),
         overlap=timedelta(seconds=config.overlap),
-        look_back=timedelta(seconds=config.look_back),
+        look_back=timedelta(seconds=max(config.look_back, config.overlap)),
         look_back_every=timedelta(seconds=config.look_back_every),
         zone=config.zone,
     )

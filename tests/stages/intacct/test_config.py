@@ -37,8 +37,8 @@ def test_an_address_that_cannot_be_used_is_refused(config_for: Callable[..., Int
         ("timezone", "../../etc/passwd"),
         ("read_timeout", 0.0),
         ("lag", -1.0),
-        ("overlap", 2 * 86_400.0),
-        ("look_back", 3600.0),
+        ("overlap", -1.0),
+        ("look_back", 400 * 86_400.0),
         ("look_back_every", 2 * 86_400.0),
         ("currency", "usd"),
         ("currency", "US dollars"),
@@ -62,3 +62,7 @@ def test_the_company_of_records_names_the_entity(config_for: Callable[..., Intac
 
 def test_no_secret_shows_in_the_settings(config_for: Callable[..., IntacctConfig]) -> None:
     assert "canary" not in repr(config_for(URL))
+
+
+def test_a_long_overlap_needs_no_longer_look_back(config_for: Callable[..., IntacctConfig]) -> None:
+    assert config_for(URL, overlap=3 * 86_400.0).overlap == 3 * 86_400.0

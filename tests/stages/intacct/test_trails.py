@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline import Context, DataError, Deleted, Known, Page, Record, Secret, Shared, TransientError, Window
@@ -195,6 +196,18 @@ async def test_a_bill_that_was_deleted_is_told_by_its_key_and_number(world: Worl
         (record,) = await book.run()
     assert (record.key, record.kind, record.object, record.label) == (str(bill.record), "bill", "APBILL", bill.number)
     assert isinstance(record.body, Deleted)
+
+
+async def test_a_history_that_names_vendors_by_recordno_is_understood(world: World, books: Books) -> None:
+    """What OBJECTKEY holds of a vendor is not published; and a VENDORID may look like the RECORDNO of another."""
+    gone = world.vendors[3]
+    namesake = msgspec.structs.replace(world.vendors[4], id=str(gone.record), record=9001, modified=world.now)
+    async with books(vendors) as book:
+        book.simulator.put_vendor(namesake)
+        await book.run()
+        book.simulator.delete_vendor(gone.id)
+        row = {"OBJECTKEY": str(gone.record), "USERID": "kim", "ACCESSTIME": "11/02/2026 08:00:00"}
+        assert list(deleted(await book.build()._deletions._records([row]))) == [gone.id]
 
 
 async def test_what_was_never_read_is_not_told(world: World, books: Books) -> None:
