@@ -8,7 +8,7 @@ failure goes on with it. Updating reads, merges and writes. Nothing is written w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -33,6 +33,7 @@ from pipeline import (
 from stages.ap.partner import TradingPartner
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import PartnerSettings
+from stages.sterling.partner_drift import Comparison
 from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import addresses, partner
 from stages.sterling.protocol.errors import ExistsError, NotFoundError
@@ -104,32 +105,9 @@ class PartnerSink:
         """What is missing, differs, or is there without being wanted, in the communities of the flow. Reads only."""
         await self._client.ready()
         self._directory.renew()
-        partners = await self._directory.partners()
         states = [_decode(document.body) for document in wanted]
-        found = [drift for state in states for drift in await self._drift_of(state, partners)]
-        communities = {self._settings.community, *(state.community for state in states)} - {""}
-        return found + unwanted(states, partners, communities, left_out)
-
-    async def _drift_of(self, wanted: TradingPartner, partners: Mapping[str, list[dict[str, str]]]) -> list[Drift]:
-        rows = partners.get(wanted.code, [])
-        if len(rows) > 1:
-            names = ", ".join(sorted(map(partner.name_of, rows)))
-            return [Drift(kind="differs", key=wanted.code, name=names, note="several trading partners have this code")]
-        listed = rows[0] if rows else await self._listed(wanted)
-        if listed is None and not wanted.active:
-            return []
-        if listed is None:
-            return [Drift(kind="missing", key=wanted.code, note=f"of {wanted.display_name or 'no name'}")]
-        row: Row | None = listed
-        if any(member not in listed for member in partner.differences(wanted, listed)):
-            row = await self._read(partner.name_of(listed))
-        if row is None:
-            return [Drift(kind="missing", key=wanted.code, note="it went away while it was compared")]
-        steps = [step async for step in self._provision.steps(wanted, row, half_made=False)]
-        fields = {name: (value, text_of(row.get(name))) for name, value in partner.differences(wanted, row).items()}
-        note = f"lacks {', '.join(map(str, steps))}" if steps else ""
-        differs = Drift(kind="differs", key=wanted.code, name=partner.name_of(row), fields=fields, note=note)
-        return [differs] if fields or steps else []
+        comparison = Comparison(self._directory, self._provision, self._read)
+        return await comparison.drift(states, left_out, self._settings.community)
 
     # Looking.
 
@@ -317,34 +295,6 @@ def _decode(payload: bytes) -> TradingPartner:
         owner="developer",
         code="MLC-STL-0323",
     )
-
-
-def unwanted(
-    wanted: Sequence[TradingPartner],
-    partners: Mapping[str, list[dict[str, str]]],
-    communities: Collection[str],
-    left_out: Mapping[str, str],
-) -> list[Drift]:
-    """The partners of these communities that no wanted state stands for, each with why, as far as that is known."""
-    codes = {state.code for state in wanted}
-    vendors = {vendor: state for state in wanted for vendor in state.vendors}
-    # A partner under a former code is not too many as long as it is still to be taken over.
-    awaited = {code for state in wanted if state.code not in partners for code in state.formerly if code in partners}
-    found = []
-    for code, rows in partners.items():
-        for row in rows if code not in codes | awaited else ():
-            if row.get("community") in communities:
-                note = _why_unwanted(code, vendors, left_out)
-                found.append(Drift(kind="extra", key=code, name=partner.name_of(row), note=note))
-    return found
-
-
-def _why_unwanted(code: str, vendors: Mapping[str, TradingPartner], left_out: Mapping[str, str]) -> str:
-    if code in vendors:
-        return f"the vendor is merged into partner {vendors[code].code} now"
-    if code in left_out:
-        return f"the flow leaves its vendor out: {left_out[code]}"
-    return "no vendor has this code" if code else "it has no code"
 
 
 def _told(detail: dict[str, str], made: list[Step]) -> dict[str, str]:

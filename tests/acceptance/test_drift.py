@@ -48,7 +48,7 @@ async def test_changes_by_hand_are_shown_in_both_directions_left_by_a_run_and_me
         assert outcome.code == 5
         assert outcome.json["counts"] == {"missing": 1, "differs": 2, "extra": 1}
         assert found[changed]["fields"][0]["there"] == "Elsewhere"
-        assert "lacks user" in found[boxless]["note"]
+        assert "to be made or changed: user" in found[boxless]["note"]
         assert (found["BYHAND"]["kind"], found["BYHAND"]["note"]) == ("extra", "no vendor has this code")
         before = len(rig.sterling.effects())
         again = (await vendors(rig)).json

@@ -1,0 +1,87 @@
+"""Where the trading partners that a flow wants and those that Sterling has are not the same, in both directions. It reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from pipeline import Drift
+from stages.ap.partner import TradingPartner
+from stages.sterling.partner_view import Directory
+from stages.sterling.protocol import partner
+from stages.sterling.protocol.representations import text_of
+from stages.sterling.provision import Provision
+
+Row = Mapping[str, Any]
+Listed = Mapping[str, list[dict[str, str]]]
+"""What is remembered of the partners there, by code."""
+
+
+class Comparison:
+    """Compares by the lists; a partner is read by itself only where its row in the list leaves something out."""
+
+    def __init__(
+        self, directory: Directory, provision: Provision, read: Callable[[str], Awaitable[Row | None]]
+    ) -> None:
+        self._directory = directory
+        self._provision = provision
+        self._read = read
+
+    async def drift(self, wanted: Sequence[TradingPartner], left_out: Mapping[str, str], community: str) -> list[Drift]:
+        """Every difference, those of wanted partners first. Extra is what is too many in the communities that are used here."""
+        there = await self._directory.partners()
+        found = [drift for state in wanted if (drift := await self._of(state, there)) is not None]
+        communities = {community, *(state.community for state in wanted)} - {""}
+        return found + _unwanted(wanted, there, communities, left_out)
+
+    async def _of(self, wanted: TradingPartner, there: Listed) -> Drift | None:
+        rows = next((there[code] for code in (wanted.code, *wanted.formerly) if code in there), [])
+        if len(rows) > 1:
+            names = ", ".join(sorted(map(partner.name_of, rows)))
+            note = "several trading partners have this code"
+            return Drift(kind="differs", key=wanted.code, name=names, note=note)
+        row = await self._whole(wanted, rows[0]) if rows else None
+        if row is not None:
+            return await self._differs(wanted, row)
+        missing = Drift(kind="missing", key=wanted.code, note=f"of {wanted.display_name or 'no name'}")
+        return missing if wanted.active else None
+
+    async def _whole(self, wanted: TradingPartner, listed: dict[str, str]) -> Row | None:
+        untold = any(member not in listed for member in partner.differences(wanted, listed))
+        return await self._read(partner.name_of(listed)) if untold else listed
+
+    async def _differs(self, wanted: TradingPartner, row: Row) -> Drift | None:
+        steps = [step async for step in self._provision.steps(wanted, row, half_made=False)]
+        fields = {name: (value, text_of(row.get(name))) for name, value in partner.differences(wanted, row).items()}
+        if not fields and not steps:
+            return None
+        note = f"to be made or changed: {', '.join(map(str, steps))}" if steps else ""
+        return Drift(kind="differs", key=wanted.code, name=partner.name_of(row), fields=fields, note=note)
+
+
+def _unwanted(
+    wanted: Sequence[TradingPartner],
+    partners: Mapping[str, list[dict[str, str]]],
+    communities: Collection[str],
+    left_out: Mapping[str, str],
+) -> list[Drift]:
+    """The partners of these communities that no wanted state stands for, each with why, as far as that is known."""
+    codes = {state.code for state in wanted}
+    vendors = {vendor: state for state in wanted for vendor in state.vendors}
+    # A partner under a former code is not too many as long as it is still to be taken over.
+    awaited = {code for state in wanted if state.code not in partners for code in state.formerly if code in partners}
+    found = []
+    for code, rows in partners.items():
+        for row in rows if code not in codes | awaited else ():
+            if row.get("community") in communities:
+                note = _why_unwanted(code, vendors, left_out)
+                found.append(Drift(kind="extra", key=code, name=partner.name_of(row), note=note))
+    return found
+
+
+def _why_unwanted(code: str, vendors: Mapping[str, TradingPartner], left_out: Mapping[str, str]) -> str:
+    if code in vendors:
+        return f"the vendor is merged into partner {vendors[code].code} now"
+    if code in left_out:
+        return f"the flow leaves its vendor out: {left_out[code]}"
+    return "no vendor has this code" if code else "it has no code"
