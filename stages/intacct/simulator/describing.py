@@ -101,12 +101,27 @@ class Describing:
     def _list(self, element: etree._Element, session: Session, now: datetime) -> Answer:
         """Attachments, of which this company has none; for other objects there is `query`."""
         object = element.get("object", "")
-        if object not in _ATTACHMENTS:
-            raise schema_violation(f"Element 'get_list': '{object}' is not listed here")
         return Answer(data=etree.Element("data"), listtype=object, facts={"object": object})
 
     def _get(self, element: etree._Element, session: Session, now: datetime) -> Answer:
         raise FunctionRefused("BL01001973", f"There is no {element.get('object', 'object')} {element.get('key', '')}")
+
+
+def _listed(element: etree._Element) -> None:
+    if element.get("object", "") not in _ATTACHMENTS:
+        raise schema_violation(f"Element 'get_list': '{element.get('object', '')}' is not listed here")
+
+
+SHAPES: dict[str, Callable[[etree._Element], object]] = {
+    "getAPISession": lambda element: children(element, ("locationid",)),
+    "lookup": lambda element: children(element, ("object", "docparid")),
+    "inspect": lambda element: children(element, ("object", "name")),
+    "getDimensions": lambda element: children(element, ()),
+    "getUserPermissions": lambda element: children(element, ("userId",)),
+    "get_list": _listed,
+    "get": lambda element: children(element, ("fields",)),
+}
+"""What the schema lets through, by function."""
 
 
 def _add_description(fields: etree._Element, field: Field) -> None:

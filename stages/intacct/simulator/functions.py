@@ -15,16 +15,18 @@ from lxml import etree
 
 from stages.intacct.simulator.answer import Answer
 from stages.intacct.simulator.books import Books
+from stages.intacct.simulator.describing import SHAPES as DESCRIBING_SHAPES
 from stages.intacct.simulator.describing import Describing
 from stages.intacct.simulator.elements import children, number, text
 from stages.intacct.simulator.envelope import add, records
-from stages.intacct.simulator.errors import DATA, NO_OBJECT, FunctionRefused, schema_violation
+from stages.intacct.simulator.errors import DATA, NO_OBJECT, SCHEMA, FunctionRefused, RequestRefused, schema_violation
 from stages.intacct.simulator.filters import compiled, spans
 from stages.intacct.simulator.model import Field, ObjectType, show
 from stages.intacct.simulator.query import DEFAULT_PAGE, arranged, check_readable, read_query, run, visible
 from stages.intacct.simulator.rows import Row
 from stages.intacct.simulator.sessions import Session
 from stages.intacct.simulator.statement import failed, read_statement
+from stages.intacct.simulator.writing import SHAPES as WRITING_SHAPES
 from stages.intacct.simulator.writing import Writing
 
 _LARGEST_LEGACY_PAGE = 1000
@@ -63,13 +65,30 @@ class Functions:
             **Describing(books, denied=denied).functions(),
             **Writing(books).functions(),
         }
+        self._shapes: dict[str, Callable[[etree._Element], object]] = {
+            "query": lambda element: read_query(element, books),
+            "readByQuery": _by_query_parts,
+            "readMore": _set_parts,
+            "read": _keys_parts,
+            "readByName": _keys_parts,
+            **DESCRIBING_SHAPES,
+            **WRITING_SHAPES,
+        }
+
+    def check(self, name: str, element: etree._Element) -> None:
+        """Raises `RequestRefused` for what the schema would not let through: then the whole request is refused, before a sign-in."""
+        shape = self._shapes.get(name)
+        if shape is None:
+            raise RequestRefused(SCHEMA, f"Element 'function': '{name}' is not a function of this gateway")
+        try:
+            shape(element)
+        except FunctionRefused as refused:
+            if refused.error.errorno == SCHEMA:
+                raise RequestRefused(SCHEMA, refused.error.description2) from None
 
     def call(self, name: str, element: etree._Element, session: Session, now: datetime) -> Answer:
-        """The function's answer. Raises `FunctionRefused`."""
-        function = self._by_name.get(name)
-        if function is None:
-            raise schema_violation(f"Element 'function': '{name}' is not a function of this gateway")
-        return function(element, session, now)
+        """The answer of a function that was checked. Raises `FunctionRefused`."""
+        return self._by_name[name](element, session, now)
 
     # query
 
@@ -90,9 +109,7 @@ class Functions:
     # readByQuery and readMore
 
     def _read_by_query(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        parts = children(element, ("object", "fields", "query", "pagesize", "returnFormat", "docparid"))
-        if "object" not in parts or "query" not in parts:
-            raise schema_violation("Element 'readByQuery': object and query are needed")
+        parts, size = _by_query_parts(element)
         type = self._legacy_type(text(parts["object"]))
         node = read_statement(parts["query"].text or "", type)
         rows = list(self._books.tables[type.name].narrowed(spans(node) if node else {}))
@@ -103,7 +120,7 @@ class Functions:
             fields=_chosen(parts.get("fields"), type),
             rows=arranged([row for row in rows if sees(row) and (holds is None or holds(row))], (), self._rng),
             at=0,
-            size=number(parts.get("pagesize"), DEFAULT_PAGE, 1, _LARGEST_LEGACY_PAGE),
+            size=size,
             opened=now,
         )
         key = f"{self._rng.getrandbits(96):024x}"
@@ -118,9 +135,7 @@ class Functions:
         return type
 
     def _read_more(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        parts = children(element, ("resultId", "object"))
-        if len(parts) != 1:
-            raise schema_violation("Element 'readMore': resultId or object is needed")
+        parts = _set_parts(element)
         key = text(parts["resultId"]) if "resultId" in parts else self._latest(text(parts["object"]), session)
         found = self._sets.get(key)
         if found is None or found.session != session.id or now >= found.opened + self._keep:
@@ -163,13 +178,8 @@ class Functions:
         return self._read_keys(element, session, "")
 
     def _read_keys(self, element: etree._Element, session: Session, field: str) -> Answer:
-        parts = children(element, ("object", "keys", "fields", "returnFormat", "docparid"))
-        if "object" not in parts or "keys" not in parts:
-            raise schema_violation(f"Element '{element.tag}': object and keys are needed")
+        parts, keys = _keys_parts(element)
         type = self._legacy_type(text(parts["object"]))
-        keys = [key.strip() for key in text(parts["keys"]).split(",") if key.strip()]
-        if not 1 <= len(keys) <= _MOST_KEYS:
-            raise schema_violation(f"Element 'keys': 1 to {_MOST_KEYS} keys, found {len(keys)}")
         fields = _chosen(parts.get("fields"), type)
         rows = self._rows(type, keys, field or type.name_field, session)
         data = etree.Element("data", listtype=type.name, count=str(len(rows)))
@@ -210,6 +220,32 @@ class Functions:
                     inner = etree.SubElement(collection, owned.element)
                     for field in self._books.types[owned.object].fields.values():
                         add(inner, field.id, show(field.take(line)))
+
+
+def _by_query_parts(element: etree._Element) -> tuple[dict[str, etree._Element], int]:
+    """The parts of a `readByQuery`, and the size of its pages."""
+    parts = children(element, ("object", "fields", "query", "pagesize", "returnFormat", "docparid"))
+    if "object" not in parts or "query" not in parts:
+        raise schema_violation("Element 'readByQuery': object and query are needed")
+    return parts, number(parts.get("pagesize"), DEFAULT_PAGE, 1, _LARGEST_LEGACY_PAGE)
+
+
+def _set_parts(element: etree._Element) -> dict[str, etree._Element]:
+    parts = children(element, ("resultId", "object"))
+    if len(parts) != 1:
+        raise schema_violation("Element 'readMore': resultId or object is needed")
+    return parts
+
+
+def _keys_parts(element: etree._Element) -> tuple[dict[str, etree._Element], list[str]]:
+    """The parts of a `read` or `readByName`, and the keys."""
+    parts = children(element, ("object", "keys", "fields", "returnFormat", "docparid"))
+    if "object" not in parts or "keys" not in parts:
+        raise schema_violation(f"Element '{element.tag}': object and keys are needed")
+    keys = [key.strip() for key in text(parts["keys"]).split(",") if key.strip()]
+    if not 1 <= len(keys) <= _MOST_KEYS:
+        raise schema_violation(f"Element 'keys': 1 to {_MOST_KEYS} keys, found {len(keys)}")
+    return parts, keys
 
 
 def _facts(type: ObjectType, count: int, total: int, **more: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """One request through the gateway, without a socket: bytes in, bytes out, and what it did in the effects log.
 
 The order of refusal is the real one: well-formed, ``control``, sender, structure, login or session, then function by function.
-Content a schema would refuse inside a function (an unknown child, a page too large) fails that function alone; what the real
-gateway does there is not published.
+Structure is that of functions too: an unknown function or child, or a page too large, refuses the whole request in ``control``. That
+it is so for a page too large is our reading; it is not published.
 """
 
 from __future__ import annotations
@@ -146,6 +146,9 @@ class Gateway:
             if asynchronous(root):
                 raise RequestRefused(IDENTITY, "There is no transport policy of that name")
             operations = read_operations(root)
+            for operation in operations:
+                for function in operation.functions:
+                    self._functions.check(function.name, function.element)
         except RequestRefused as refused:
             self.effects.add("request refused", errorno=refused.errors[0].errorno, text=refused.errors[0].description2)
             return written(start_reply(control, refused.errors), whitespace=control.whitespace if control else False)

@@ -94,9 +94,7 @@ class Writing:
         return self._each(element, lambda record: self._update(str(record.tag).upper(), *_given(record), session))
 
     def _each(self, element: etree._Element, write: Callable[[etree._Element], Saved]) -> Answer:
-        records = elements(element)
-        if not 1 <= len(records) <= _MOST_RECORDS:
-            raise schema_violation(f"Element '{element.tag}': 1 to {_MOST_RECORDS} records, found {len(records)}")
+        records = _some(element)
         done: list[Saved] = []
         try:
             for record in records:
@@ -109,9 +107,7 @@ class Writing:
         return Answer(data=_written(done), facts=facts, undo=_undone(done))
 
     def _deleted(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        parts = children(element, ("object", "keys"))
-        if len(parts) != 2:
-            raise schema_violation("Element 'delete': object and keys are needed")
+        parts = _named(element)
         keys = [key.strip() for key in text(parts["keys"]).split(",")]
         return self._delete(text(parts["object"]).upper(), keys, session)
 
@@ -332,6 +328,34 @@ def _given(record: etree._Element) -> tuple[Given, list[Given]]:
 def _is_group(name: str) -> bool:
     """An empty contact group sets nothing."""
     return name in {"DISPLAYCONTACT", "CONTACTINFO", "PAYTO", "RETURNTO", "DISPLAYCONTACT.MAILADDRESS"}
+
+
+def _some(element: etree._Element) -> list[etree._Element]:
+    """The records of a `create` or `update`."""
+    records = elements(element)
+    if not 1 <= len(records) <= _MOST_RECORDS:
+        raise schema_violation(f"Element '{element.tag}': 1 to {_MOST_RECORDS} records, found {len(records)}")
+    return records
+
+
+def _named(element: etree._Element) -> dict[str, etree._Element]:
+    """The parts of a `delete`."""
+    parts = children(element, ("object", "keys"))
+    if len(parts) != 2:
+        raise schema_violation("Element 'delete': object and keys are needed")
+    return parts
+
+
+SHAPES: dict[str, Callable[[etree._Element], object]] = {
+    "create": _some,
+    "update": _some,
+    "delete": _named,
+    "create_bill": legacy_bill,
+    "update_bill": legacy_bill,
+    "delete_bill": lambda element: children(element, ()),
+    "delete_vendor": lambda element: children(element, ()),
+}
+"""What the schema lets through, by function."""
 
 
 def _written(done: list[Saved]) -> etree._Element:

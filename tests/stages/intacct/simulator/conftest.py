@@ -83,10 +83,12 @@ class Wire:
         return await self.send(self.envelope(functions, **how), url=self.endpoint)
 
     async def call(self, function: str, **how: Any) -> etree._Element:
-        """The one ``result`` of one function."""
+        """The one ``result`` of one function, or the whole reply when all of it was refused: both hold their ``errormessage``."""
         reply = await self.ask(f'<function controlid="f-1">{function}</function>', **how)
         result = reply.find("operation/result")
-        assert result is not None, etree.tostring(reply)
+        if result is None:
+            assert reply.findtext("control/status") == "failure", etree.tostring(reply)
+            return reply
         return result
 
     async def column(self, query: str, field: str = "RECORDNO") -> list[str | None]:

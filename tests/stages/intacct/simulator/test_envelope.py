@@ -219,12 +219,25 @@ async def test_functions_are_answered_in_order_and_fail_by_themselves(wired):
     assert results == [("a", "success"), ("b", "failure"), ("c", "success")]
 
 
-async def test_an_unknown_function_fails_alone(wired):
+@pytest.mark.parametrize(
+    "function",
+    ["<launchRocket/>", "<lookup><thing/></lookup>", "<getAPISession><entity/></getAPISession>", "<create/>"],
+)
+async def test_a_function_against_the_schema_refuses_the_whole_request_before_anything_is_done(wired, function):
+    write = "<update><APBILL><RECORDNO>101</RECORDNO><DESCRIPTION>x</DESCRIPTION></APBILL></update>"
     async with wired() as wire:
-        result = await wire.call("<launchRocket/>")
+        reply = await wire.ask(
+            f'<function controlid="a">{write}</function><function controlid="b">{function}</function>'
+        )
+        unsigned = await wire.send(
+            wire.envelope(f'<function controlid="b">{function}</function>', "<sessionid>x</sessionid>")
+        )
+        done = [effect["kind"] for effect in wire.simulator.effects()]
 
-    assert result.findtext("status") == "failure"
-    assert result.findtext("errormessage/error/errorno") == "XL03000003"
+    for each in (reply, unsigned):
+        assert [child.tag for child in each] == ["control", "errormessage"]
+        assert each.findtext("errormessage/error/errorno") == "XL03000003"
+    assert "update" not in done
 
 
 async def test_function_errors_end_in_a_support_id_that_differs_each_time(wired):
