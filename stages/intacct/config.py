@@ -58,7 +58,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     lag: Duration = Duration(60)
     overlap: Duration = Duration(600)
     look_back: Duration = Duration(86_400)
-    look_back_every: Duration = Duration(6 * 3600)
+    look_back_every: Duration = Duration(12 * 3600)
     concurrency: int = 2
     connect_timeout: Duration = Duration(10)
     read_timeout: Duration = Duration(300)

@@ -37,6 +37,22 @@ async def test_a_deleted_bill_is_held_once_it_was_sent_and_a_replay_closes_it(ri
         await rig.check_exactly_once()
 
 
+async def test_a_deleted_vendor_is_held_while_its_trading_partner_stands_and_a_replay_closes_it(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        flow = ("run", str(rig.flows / "vendors.yaml"), "--json")
+        assert (await rig.command(*flow)).code == 0
+        vendor = next(each for each in rig.world.vendors if each.status == "active")
+        rig.intacct.delete_vendor(vendor.id)
+        outcome = await rig.command(*flow)
+        assert (outcome.code, outcome.json["held"], outcome.json["balanced"]) == (5, 1, True), outcome.err
+        (letter,) = (await rig.command("dead", "--json")).json["items"]
+        assert (letter["code"], letter["key"], vendor.name in letter["where"]) == ("MLC-DOC-0004", vendor.id, True)
+        replayed = await rig.command("replay", letter["id"], "--json")
+        assert replayed.code == 0, replayed.err
+        assert (await rig.command("dead", "--json")).json["total"] == 0
+        assert not [each for each in rig.sterling.effects() if each["effect"] == "partner.deleted"]
+
+
 async def test_an_address_edited_on_its_own_reaches_the_trading_partner(rigs: Any) -> None:
     async with rigs(BILLS) as rig:
         flow = ("run", str(rig.flows / "vendors.yaml"), "--json")

@@ -58,7 +58,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     lag: timedelta = timedelta(minutes=1)
     overlap: timedelta = timedelta(minutes=10)
     look_back: timedelta = timedelta(days=1)
-    look_back_every: timedelta = timedelta(hours=6)
+    look_back_every: timedelta = timedelta(hours=12)
     zone: tzinfo | None = UTC
 
 

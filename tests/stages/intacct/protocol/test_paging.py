@@ -118,7 +118,12 @@ LATER = NOW + timedelta(hours=5)
     ("cursor", "now", "begins", "swept"),
     [
         (finished(NOON), LATER, datetime(2026, 1, 1, 11, 49), NOW),  # lag and overlap before the newest stamp
-        (finished(NOON), NOW + timedelta(hours=6), datetime(2025, 12, 31, 11, 59), NOW + timedelta(hours=6)),  # a sweep
+        (
+            finished(NOON),
+            NOW + timedelta(hours=12),
+            datetime(2025, 12, 31, 11, 59),
+            NOW + timedelta(hours=12),
+        ),  # a sweep
         (finished(NOON, swept=None), LATER, datetime(2025, 12, 31, 11, 59), LATER),  # of a version that did not sweep
         (finished(NOON, swept=LATER), NOW, datetime(2025, 12, 31, 11, 59), NOW),  # the clock was put back
         (
