@@ -138,7 +138,7 @@ def _set_answer(one: SetSeen, found: list[Violation], form: Form, version: str, 
     mild = accept_faults and set(codes) <= {"5", "I5"} and all(note.code == "8" for note in notes)
     status = "A" if not codes else "E" if mild else "R"
     return SetAnswer(
-        set=one.id.strip()[:3].rjust(3, "0"), control=one.control.strip()[:9].rjust(4, "0"),
+        set=re.sub("[^A-Z0-9]", "0", one.id.strip().upper())[:3].rjust(3, "0"), control=one.control.strip()[:9].rjust(4, "0"),
         implementation=one.implementation.strip()[:35] if form == "999" else "", status=status, codes=codes, segments=notes,
     )  # fmt: skip
 

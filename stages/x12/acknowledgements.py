@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -16,7 +16,7 @@ from stages.x12.answer_reader import Unread, reading
 from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, OrderAnswer, Received
 from stages.x12.definitions import release
 from stages.x12.envelope import places
-from stages.x12.match import Matched, Sent, Status, match
+from stages.x12.match import CLOCKS_APART, Matched, Sent, Status, match, moment
 from stages.x12.reader import ReadHeader, events
 
 NOT_X12 = "not X12"
@@ -25,7 +25,6 @@ NOTHING_ANSWERED = "no acknowledgement"
 
 DUPLICATE_INTERCHANGE = "interchange note 025"
 MOST_FINDINGS = 5
-CLOCKS_APART = timedelta(days=1)
 
 _STATUSES: dict[Status, AnswerStatus] = {
     "received": "accepted", "accepted": "accepted", "accepted_with_errors": "accepted_with_errors", "unclear": "partially_accepted",
@@ -182,11 +181,8 @@ def _proves(received: Received, matched: Matched, sealed: datetime) -> bool:
     """
     if isinstance(received.answer, InterchangeAnswer):
         return received.answer.date == f"{sealed:%y%m%d}"
-    try:
-        written = datetime.strptime(received.sent, "%y%m%d%H%M").replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return matched.by in ("997", "999") and written >= sealed - CLOCKS_APART
+    written = moment(received.sent)
+    return matched.by in ("997", "999") and written is not None and written >= sealed - CLOCKS_APART
 
 
 def _verdict(matched: Matched, proves: bool) -> Verdict:

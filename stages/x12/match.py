@@ -7,6 +7,7 @@ matches nothing is handed back, to be tried again when more has been sent. No in
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -30,8 +31,12 @@ _ORDERS: dict[str, Status] = {
     "AK": "business_accepted", "AT": "business_accepted", "RD": "business_rejected", "RF": "business_rejected",
     "RJ": "business_rejected", "RO": "business_rejected",
 }  # fmt: skip
+CLOCKS_APART = timedelta(days=1)
+"""What partners' clocks and time zones make of "since"."""
 MOST_REASONS = 20
 """Sentences about one document; the rest is counted."""
+_REFERRED_TO = {"IV": "810", "PO": "850"}
+"""Element 128, by which an 824 that does not name the set says what its reference is the number of."""
 _ADVICE: dict[str, Status] = {"A": "business_accepted", "R": "business_rejected"}
 
 
@@ -120,15 +125,31 @@ def _matches(received: Received, sent: Sequence[Sent]) -> list[Matched]:
             )
             return [
                 Matched(document=one.document, status=status, by="855", source=received.source, reasons=lines)
-                for one in orders
+                for one in _latest(received, orders)
             ]
 
 
-def _latest(received: Received, sent: list[Sent]) -> list[Sent]:
-    """Of several interchanges with the same numbers, the last that was sent no later than the answer; else the last."""
-    before = [one for one in sent if not one.sent or not received.sent or one.sent <= received.sent] or sent
+def _latest(received: Received, sent: list[Sent], apart: timedelta = timedelta(0)) -> list[Sent]:
+    """Of several interchanges, the last that the answer can be about; else the last.
+
+    Control numbers come again years later, so clocks may be ``apart``; a reference comes again with each version of a document, within hours.
+    """
+    before = [one for one in sent if _can_know(received, one, apart)] or sent
     last = max(((one.sent, one.interchange) for one in before), default=None)
     return [one for one in before if (one.sent, one.interchange) == last]
+
+
+def _can_know(received: Received, sent: Sent, apart: timedelta) -> bool:
+    written, made = moment(received.sent), moment(sent.sent)
+    return written is None or made is None or written >= made - apart
+
+
+def moment(text: str) -> datetime | None:
+    """The time that an ISA names, YYMMDDHHMM, read as UTC; None where it names none."""
+    try:
+        return datetime.strptime(text, "%y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequence[Sent]) -> list[Matched]:
@@ -140,7 +161,7 @@ def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequenc
     reasons = (f"interchange note {answer.note}",) if answer.note != "000" else ()
     return [
         Matched(document=one.document, status=status, by="TA1", source=received.source, reasons=reasons)
-        for one in dated or _latest(received, mine)
+        for one in dated or _latest(received, mine, CLOCKS_APART)
     ]
 
 
@@ -151,12 +172,12 @@ def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> 
         mine_named = [one for one in mine if _place(one) in named]
         if not mine_named:
             return []
-        newest = {(one.sent, one.interchange) for one in _latest(received, mine_named)}
+        newest = {(one.sent, one.interchange) for one in _latest(received, mine_named, CLOCKS_APART)}
         # A short answer names the faulty sets only; a rejection means the whole group.
         told_of = mine if answer.included > len(named) or answer.status not in _SYNTAX else mine_named
         mine = [one for one in told_of if (one.sent, one.interchange) in newest]
     else:
-        mine = _latest(received, mine)
+        mine = _latest(received, mine, CLOCKS_APART)
     unnamed = _unnamed(answer, len(mine))
     return [_of_set(received, answer, unnamed, named.get(_place(one)), one) for one in mine]
 
@@ -225,18 +246,18 @@ def _reasons(of: SetAnswer) -> Iterable[str]:
 
 
 def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent]) -> list[Matched]:
+    set = answer.set or _REFERRED_TO.get(answer.qualifier, "")
+    about = [one for one in sent if set in ("", one.set)]
     mine: list[Sent] = []
     if answer.group_number is not None and answer.control:
-        mine = [
-            one for one in sent
-            if (one.group_number, one.control) == (answer.group_number, answer.control) and answer.set in ("", one.set)
-        ]  # fmt: skip
+        number, place = answer.group_number, answer.control.lstrip("0")
+        numbered = [one for one in about if (one.group_number, one.control.lstrip("0")) == (number, place)]
+        mine = _latest(received, numbered, CLOCKS_APART)
     if not mine and answer.reference:
-        mine = [one for one in sent if one.reference == answer.reference and answer.set in ("", one.set)]
+        mine = _latest(received, [one for one in about if one.reference == answer.reference])
     status = _ADVICE.get(answer.status[-1:], "business_accepted_with_errors")
     told = [" ".join(filter(None, (one.code, one.message, one.value))) for one in answer.complaints]
     reasons = _few([*told, *answer.remarks], answer.omitted)
     return [
-        Matched(document=one.document, status=status, by="824", source=received.source, reasons=reasons)
-        for one in _latest(received, mine)
+        Matched(document=one.document, status=status, by="824", source=received.source, reasons=reasons) for one in mine
     ]

@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from stages.x12.answer_reader import read_answers
-from stages.x12.answers import Received
+from stages.x12.answers import (
+    DocumentAdvice,
+    GroupAnswer,
+    InterchangeAnswer,
+    OrderAnswer,
+    Received,
+    SetAnswer,
+)
 from stages.x12.match import ORDER, Sent, joined, match, statuses
 
 THEM = ("ZZ", "ACMEAP")
@@ -112,9 +120,34 @@ def test_an_answer_to_nothing_we_sent_is_handed_back(answer: Callable[..., Recei
 
 def test_a_number_used_again_belongs_to_the_last_interchange_before_the_answer(answer: Callable[..., Received]) -> None:
     mine = [
-        sent(1, sent="2401010000"), sent(2, sent="2501310900", interchange=18), sent(3, sent="2502010000", interchange=19),
+        sent(1, sent="2401010000"), sent(2, sent="2501310900", interchange=18), sent(3, sent="2502020000", interchange=19),
     ]  # fmt: skip
     assert [m.document for m in match([answer("997.edi")], mine).matched] == [2]
+
+
+def test_a_clock_that_is_behind_does_not_make_an_answer_one_to_an_earlier_use_of_the_number(
+    answer: Callable[..., Received],
+) -> None:
+    mine = [sent(1, sent="2401010000"), sent(2, sent="2501312359", interchange=18)]
+    assert [m.document for m in match([answer("997.edi")], mine).matched] == [2]
+
+
+def test_a_reference_belongs_to_the_version_that_was_sent_before_the_answer(answer: Callable[..., Received]) -> None:
+    first, second = sent(1, sent="2501310900"), sent(2, sent="2501312359", group_number=18)
+    advice = answer("824.edi", ("*17*0001*810", ""))
+    assert [m.document for m in match([advice], [first, second]).matched] == [1]
+    order = answer("855.edi")
+    orders = [sent(n, set="850", group="PO", reference="PO-77", group_number=n, sent=f"25013{n}0900") for n in (0, 1)]
+    assert [m.document for m in match([order], orders).matched] == [1]
+
+
+def test_an_824_that_names_no_set_means_the_one_its_reference_is_the_number_of(
+    answer: Callable[..., Received],
+) -> None:
+    mine = [sent(1), sent(2, set="850", group="PO")]
+    for qualifier, document in (("IV", 1), ("PO", 2)):
+        advice = answer("824.edi", ("*17*0001*810", ""), ("*IV*", f"*{qualifier}*"))
+        assert [m.document for m in match([advice], mine).matched] == [document]
 
 
 @given(st.lists(st.sampled_from(ORDER), max_size=6), st.randoms())
@@ -155,3 +188,110 @@ def test_only_what_the_counts_leave_no_doubt_about_is_accepted(
         match([answer("997.edi", ALONE, ("AK9*E*1*1*1", says))], [sent(1), sent(2, control="0002")]).matched
     )
     assert [told[1], told[2]] == expected
+
+
+# -- laws -----------------------------------------------------------------------------------------------------------------------
+
+THEIRS: dict[str, str] = {"A": "accepted", "E": "accepted_with_errors", "R": "rejected"}
+
+
+def as_told(verdicts: str, style: str) -> GroupAnswer:
+    """What a partner that means these verdicts of our sets says, in one of the styles partners have."""
+    sets = tuple(
+        SetAnswer(set="810", control=f"{n:04d}", status=verdict, codes=() if verdict == "A" else ("5",))
+        for n, verdict in enumerate(verdicts, 1)
+    )
+    accepted = sum(verdict != "R" for verdict in verdicts)
+    whole = "R" if not accepted else "P" if "R" in verdicts else "E" if "E" in verdicts else "A"
+    if style == "faults":
+        sets = tuple(one for one in sets if one.status != "A")
+    elif style == "none":
+        sets = ()
+    elif style == "unpadded":
+        sets = tuple(structs.replace(one, control=one.control.lstrip("0")) for one in sets)
+    return GroupAnswer(
+        group="IN",
+        number=17,
+        status=whole,
+        included=len(verdicts),
+        received=len(verdicts),
+        accepted=accepted,
+        sets=sets,
+    )
+
+
+def received(said: Any, n: int = 0) -> Received:
+    return Received(
+        answer=said, sender=THEM, receiver=("ZZ", "US"), usage="T", sent="2501311305", source=("000000801", "55", f"{n:04d}")
+    )  # fmt: skip
+
+
+VERDICTS = st.text("AER", min_size=1, max_size=8)
+STYLES = st.sampled_from(["all", "faults", "none", "unpadded"])
+
+
+@given(VERDICTS, STYLES)
+def test_what_a_partner_means_is_understood_whatever_its_style(verdicts: str, style: str) -> None:
+    mine = [sent(n, control=f"{n:04d}") for n in range(1, len(verdicts) + 1)]
+    told = statuses(match([received(as_told(verdicts, style))], mine).matched)
+    meant = [THEIRS[verdict] for verdict in verdicts]
+    if style == "none" and len(set(verdicts)) > 1:  # it says no more than the group's status
+        assert set(told.values()) <= {"unclear", "accepted_with_errors"}
+        assert "R" not in verdicts or set(told.values()) == {"unclear"}
+    else:
+        assert [told[n] for n in range(1, len(verdicts) + 1)] == meant
+
+
+@given(VERDICTS, STYLES, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.sampled_from("AEPRMWX"))
+def test_counts_that_contradict_never_make_a_refusal_an_acceptance(
+    verdicts: str, style: str, included: int, got: int, accepted: int, status: str
+) -> None:
+    mine = [sent(n, control=f"{n:04d}") for n in range(1, len(verdicts) + 1)]
+    said = structs.replace(as_told(verdicts, style), included=included, received=got, accepted=accepted, status=status)
+    for document, told in statuses(match([received(said)], mine).matched).items():
+        named = style in ("all", "unpadded") or (style == "faults" and verdicts[int(document) - 1] != "A")
+        if status in "RMWX" or (named and verdicts[int(document) - 1] == "R"):
+            assert told == "rejected"
+        elif told in ("accepted", "accepted_with_errors") and not named:
+            assert accepted >= max(included, len(mine)) - len(said.sets) + sum(one.status != "R" for one in said.sets)
+
+
+ANSWERS = st.one_of(
+    st.builds(as_told, VERDICTS, STYLES),
+    st.builds(
+        InterchangeAnswer, number=st.sampled_from(["000000017", "000000018"]), date=st.just("250131"), time=st.just("1200"),
+        status=st.sampled_from("AER"), note=st.sampled_from(["000", "021", "025"]),
+    ),
+    st.builds(
+        DocumentAdvice, status=st.sampled_from(["TA", "TE", "TR"]), qualifier=st.sampled_from(["IV", "PO"]), reference=st.sampled_from(["1", "2", ""]),
+        group_number=st.sampled_from([None, 17]), control=st.sampled_from(["", "0001", "2"]), set=st.sampled_from(["", "810"]),
+    ),
+    st.builds(OrderAnswer, status=st.sampled_from(["AD", "AC", "RJ", "??"]), order=st.sampled_from(["1", "2"])),
+)  # fmt: skip
+DOCUMENTS = st.lists(
+    st.builds(
+        lambda n, order, version, group: sent(
+            n, set="850" if order else "810", group="PO" if order else "IN", control=f"{n:04d}", reference=str(n % 3), group_number=group,
+            interchange=group, sent=f"2501{version}0900",
+        ), st.integers(1, 8), st.booleans(), st.sampled_from(["30", "31"]), st.sampled_from([17, 18]),
+    ), max_size=8, unique_by=lambda one: one.document,
+)  # fmt: skip
+
+
+@given(st.lists(ANSWERS, max_size=5), DOCUMENTS, st.randoms())
+def test_matching_depends_neither_on_the_order_of_answers_and_documents_nor_on_repetition(
+    said: list[Any], mine: list[Any], rng: Any
+) -> None:
+    answers = [received(one, n) for n, one in enumerate(said)]
+    first = match(answers, mine)
+    again, shuffled = answers * 2, list(mine)
+    rng.shuffle(again)
+    rng.shuffle(shuffled)
+    second = match(again, shuffled)
+    assert statuses(second.matched) == statuses(first.matched)
+    assert {*second.unmatched} == {*first.unmatched}
+    assert {one.document for one in first.matched} <= {one.document for one in mine}
+    # One by one, as they come from mailboxes, they say the same.
+    alone = [matched for answer in answers for matched in match([answer], mine).matched]
+    assert alone == [*first.matched]
+    assert match(first.unmatched, mine).matched == ()
