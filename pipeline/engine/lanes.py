@@ -51,7 +51,9 @@ class Lanes:
         self._sink, self._deliveries = sink, ledger.deliveries
         self._services, self._stopping = services, stopping
         self._wait_seconds = wait_seconds
-        self._limiter = anyio.CapacityLimiter(stage.workers or (sink.workers if isinstance(sink, Paced) else 1))
+        workers = stage.workers or (sink.workers if isinstance(sink, Paced) else 1)
+        self._limiter = anyio.CapacityLimiter(workers)
+        self._begun = anyio.CapacityLimiter(2 * workers)  # while one is sent, the next one's attempt becomes durable
         self._sealer = Sealer(flow, run, stage.name, sink, encoders, ledger.deliveries, services.clock)
         self._exceptions = 0
         self._awake: set[str] = set()
@@ -158,11 +160,17 @@ class Lanes:
             await self._deliveries.waits(head.delivery, "retry", problem, next_at=None)
 
     async def _attempt(self, head: OpenDelivery) -> bool:
-        async with self._limiter:
+        async with self._begun:
             if self._stopping.requested:
                 return True
             delivery = await self._deliveries.begin_attempt(head.delivery, self._run)
-            if delivery is None:
+            return delivery is None or await self._send(head, delivery)
+
+    async def _send(self, head: OpenDelivery, delivery: Delivery) -> bool:
+        async with self._limiter:
+            if self._stopping.requested:
+                problem = Problem("transient", "MLC-DLV-0007", "IT", "The run was stopped before anything was sent")
+                await self._deliveries.waits(delivery, "retry", problem, next_at=None)
                 return True
             self._tried[delivery.id] = self._tried.get(delivery.id, 0) + 1
             passed = False

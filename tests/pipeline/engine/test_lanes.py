@@ -162,6 +162,37 @@ async def test_so_many_sends_run_at_once_as_the_flow_or_else_the_sink_says(
     assert sink.most == most
 
 
+async def test_an_attempt_that_waits_for_its_turn_when_the_run_is_stopped_sends_nothing_and_is_repeated(
+    rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    stopping = Stopping()
+
+    class Stops(CollectingSink):
+        async def send(self, delivery: Delivery, mark: Mark) -> Evidence:
+            while not rig.file.exists() or len(attempts()) < 2:  # the other lane's attempt has begun meanwhile
+                await anyio.sleep(0.001)
+            stopping.request(15)
+            return await super().send(delivery, mark)
+
+    def attempts() -> list[Any]:
+        with closing(sqlite3.connect(rig.file)) as raw:
+            return raw.execute("select delivery, outcome from attempts").fetchall()
+
+    sink, bills = Stops(), [make_bill(str(n), partner=f"P{n}") for n in range(2)]
+    async with rig.ledger() as ledger:
+        flow = rig.chain(ListSource(bills), encoder=line_encoder(), sink=sink, workers=1)
+        report = await rig.run(ledger, flow, stopping=stopping)
+        assert (len(sink.effects), report.totals.counts["in_flight"], report.balanced) == (1, 1, True)
+        assert sorted(str(outcome)[:26] for _, outcome in attempts()) == [
+            "delivered by response",
+            "retry: The run was stopped",
+        ]
+        again = CollectingSink()
+        await rig.run(ledger, rig.chain(ListSource([]), encoder=line_encoder(), sink=again, workers=1))
+        assert {effect.lane for effect in (*sink.effects, *again.effects)} == {"P0", "P1"}
+        assert len(again.effects) == 1
+
+
 # --- the commit point --------------------------------------------------------------------------------------------------
 
 LEFT_OPEN = "retry"
