@@ -7,6 +7,7 @@ failure goes on with it. Updating reads, merges and writes. Nothing is written w
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -36,9 +37,11 @@ from stages.sterling.config import PartnerSettings
 from stages.sterling.partner_drift import Comparison
 from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import addresses, partner
-from stages.sterling.protocol.errors import ExistsError, NotFoundError
+from stages.sterling.protocol.errors import ExistsError, NotFoundError, lacks_collection
 from stages.sterling.protocol.representations import text_of
 from stages.sterling.provision import Provision, Step, no_community
+
+log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 
@@ -227,12 +230,8 @@ class PartnerSink:
 
     async def _complete(self, wanted: TradingPartner, row: Row, delivery: Delivery, writer: _Writer) -> list[Step]:
         """Makes what is missing, step by step. What an answered creation made is known to be there."""
-        made = []
         async with aclosing(self._provision.steps(wanted, row, half_made=CREATING in delivery.marks)) as steps:
-            async for step in steps:
-                await writer.carry_out(step)
-                made.append(step)
-        return made
+            return [step async for step in steps if await writer.carry_out(step)]
 
 
 class _Writer:
@@ -269,17 +268,23 @@ class _Writer:
             self._directory.renew()
             raise _gone(name)
 
-    async def carry_out(self, step: Step) -> None:
-        """Makes what was found missing. "Already exists" is as good: a list need not show all there is."""
+    async def carry_out(self, step: Step) -> bool:
+        """Makes what was found missing; whether that was possible. "Already exists" is as good: a list need not show all there is."""
         if step.key:
             await self.update(str(step), addresses.item(step.collection, step.key), step.body, step.secrets)
             await self.mark(f"changed {step}")
-            return
+            return True
         try:
             key = await self.create(step)
         except ExistsError:
             key = ""
+        except StageError as error:
+            if not (step.optional and lacks_collection(error)):
+                raise
+            log.warning("sterling: %s cannot be made on this level of Sterling", step)
+            return False
         await self._directory.took(step.part, step.name, key)
+        return True
 
 
 def _decode(payload: bytes) -> TradingPartner:

@@ -6,7 +6,7 @@ shows that it leaves things out: what is not in it is then not known to be missi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import anyio
@@ -29,6 +29,10 @@ class Directory:
     def __init__(self, client: SterlingClient) -> None:
         self._client = client
         self._kept: dict[str, tuple[int, Any]] = {}
+        self._listed: dict[
+            str, frozenset[str]
+        ] = {}  # users and mailboxes as they were listed, without what was made since
+        self._shown: dict[str, tuple[frozenset[str], bool]] = {}
         self._epoch = 0
         self._lock = anyio.Lock()
 
@@ -78,9 +82,11 @@ class Directory:
         return await self._once("mailboxes", self._list_mailboxes)
 
     async def _list_mailboxes(self) -> dict[str, str] | None:
-        rows = await self._listed("mailboxes", "list mailboxes")
+        rows = await self._rows("mailboxes", "list mailboxes")
         # Every Sterling has a root mailbox: an account to which none is shown sees no others either.
-        return _ids(rows or []) or None
+        ids = _ids(rows or [])
+        self._listed["mailboxes"] = frozenset(ids)
+        return ids or None
 
     async def mailbox_id(self, path: str) -> str | None:
         """The mailbox's id; None when it is not there. One that was made by the way is looked up when it is asked for."""
@@ -88,7 +94,7 @@ class Directory:
         if known is None or _folded(path) not in known:
             return None
         if not known[_folded(path)]:
-            rows = await self._listed("mailboxes", f"look up mailbox {path}", {"path": path})
+            rows = await self._rows("mailboxes", f"look up mailbox {path}", {"path": path})
             found = _ids(rows or []).get(_folded(path))
             if found is None:
                 del known[_folded(path)]
@@ -103,29 +109,52 @@ class Directory:
         return await self._once("users", self._list_users)
 
     async def _list_users(self) -> dict[str, bool] | None:
-        rows = await self._listed("useraccounts", "list user accounts")
+        rows = await self._rows("useraccounts", "list user accounts")
         users = {text_of(row.get("userId")) or text_of(row.get("_id")): belongings.is_bare(row) for row in rows or ()}
+        self._listed["users"] = frozenset(users)
         return users if users and (self._client.config.self_account or next(iter(users))) in users else None
+
+    async def shows_users(self) -> bool:
+        """Whether the list of users shows those of partners at all: one that shows none tells nothing of one that is not in it."""
+        partners = await self.partners()
+        names = ((row.get("username") or partner.usual_user(partner.name_of(row))) for row in _each(partners))
+        return await self.users() is not None and self._shows("users", names)
+
+    async def shows_mailboxes(self) -> bool:
+        """The same of the mailboxes that Sterling makes with partners."""
+        partners = await self.partners()
+        paths = (_folded(f"/{partner.name_of(row)}") for row in _each(partners))
+        return await self.mailboxes() is not None and self._shows("mailboxes", paths)
+
+    def _shows(self, kind: str, names: Iterable[str]) -> bool:
+        listed = self._listed[kind]
+        if kind not in self._shown or self._shown[kind][0] is not listed:
+            self._shown[kind] = listed, any(name in listed for name in names)
+        return self._shown[kind][1]
 
     async def rules(self) -> dict[str, Row] | None:
         """Routing rules by name."""
         return await self._once("rules", self._list_rules)
 
     async def _list_rules(self) -> dict[str, Row] | None:
-        rows = await self._listed("routingrules", "list routing rules")
+        rows = await self._rows("routingrules", "list routing rules")
         return None if rows is None else {text_of(row.get("name")) or text_of(row.get("_id")): row for row in rows}
 
     async def codes(self, wanted: CodeListName) -> tuple[str, Codes]:
         """The code list's id and its codes. Raises `ConfigError` when there is no such list, or none may be read."""
         return await self._once(f"codes {wanted}", lambda: read_codes(self._client, wanted))
 
-    async def _listed(self, name: str, doing: str, query: Mapping[str, str] | None = None) -> list[Row] | None:
+    async def _rows(self, name: str, doing: str, query: Mapping[str, str] | None = None) -> list[Row] | None:
         try:
             return await self._client.rows(addresses.collection(name), doing, query)
         except StageError as error:
             if isinstance(error, PermissionDenied) or lacks_collection(error):
                 return None
             raise
+
+
+def _each(partners: Mapping[str, list[dict[str, str]]]) -> Iterator[dict[str, str]]:
+    return (row for rows in partners.values() for row in rows)
 
 
 def _ids(rows: list[Row]) -> dict[str, str]:

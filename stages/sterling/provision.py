@@ -33,6 +33,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     secrets: tuple[Secret, ...] = ()
 
+    @property
+    def optional(self) -> bool:
+        """Whether a level of Sterling that cannot make it has partners without it."""
+        return self.part in ("user", "mailbox", "virtual root")
+
     def __str__(self) -> str:
         return f"{self.part} {self.name}"
 
@@ -88,7 +93,7 @@ class Provision:
 
     async def _own(self, wanted: TradingPartner, row: Row, user: str, *, half_made: bool) -> AsyncGenerator[Step]:
         users = await self._directory.users() if user else None
-        no_user = users is not None and user not in users
+        no_user = users is not None and user not in users and (half_made or await self._directory.shows_users())
         path = f"/{partner.name_of(row)}"
         if no_user:
             password = self.password()
@@ -99,15 +104,21 @@ class Provision:
             return
         async for step in self._mailbox(path, partner.name_of(row), user, ours=False):
             yield step
-        if user and await self._no_root(user):
+        if user and await self._both_there(user, path) and await self._no_root(user):
             root: dict[str, Any] = {"userName": user, "mailboxPath": path}
             yield Step(part="virtual root", name=user, collection="uservirtualroots", body=root)
+
+    async def _both_there(self, user: str, path: str) -> bool:
+        """Whether user and mailbox are there, as far as is known: some levels cannot make them by themselves."""
+        users, mailboxes = await self._directory.users(), await self._directory.mailboxes()
+        has_mailbox = mailboxes is None or await self._directory.mailbox_id(path) is not None
+        return has_mailbox and (users is None or user in users)
 
     async def _no_mailbox(self, wanted: TradingPartner, row: Row, path: str) -> bool:
         """Whether a partner that bears the name we give lacks the mailbox of that name, which Sterling makes with it."""
         if partner.name_of(row) != wanted.name or text_of(row.get("useGlobalMailbox")) == "true":
             return False
-        return await self._directory.mailboxes() is not None and await self._directory.mailbox_id(path) is None
+        return await self._directory.mailbox_id(path) is None and await self._directory.shows_mailboxes()
 
     async def _no_root(self, user: str) -> bool:
         """Whether the user sees no mailbox as its root; not known where this may not be read."""

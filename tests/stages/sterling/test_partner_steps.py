@@ -32,6 +32,7 @@ RIVERBEND = {
     "mailboxes": ["/RIVERBEND/Inbound", "/RIVERBEND/Outbound"],
     "formerly": ["V-1014", "V-1187"],
 }
+OTHER = {"code": "OCEANIC", "name": "OCEANIC", "vendors": ["V-2"], "display_name": "Oceanic"}
 SETTINGS = """
     community: NEW_ONES
     create_community: true
@@ -343,7 +344,7 @@ async def test_rights_that_people_changed_by_hand_are_not_given_back(rigs):
 
 @pytest.mark.parametrize("part", ["user", "mailbox"])
 async def test_a_partner_that_lacks_a_part_is_completed_by_a_ledger_that_knows_nothing_of_it(rigs, part):
-    async with rigs(RIVERBEND) as rig:
+    async with rigs(RIVERBEND, OTHER) as rig:
         await rig.run()
         hub = rig.simulator.hub
         if part == "user":
@@ -353,9 +354,37 @@ async def test_a_partner_that_lacks_a_part_is_completed_by_a_ledger_that_knows_n
                 hub.remove_mailbox(hub.paths[path])
         rig.folder.joinpath("ledger.db").unlink()
         report = await rig.run()
-        assert report.as_json()["delivered"] == 1
+        assert report.as_json()["delivered"] == 2
         rig.whole()
-        assert rig.made()["partner.created"] == 1
+        assert rig.made()["partner.created"] == 2
+
+
+@pytest.mark.parametrize("collections", [("POST useraccounts", "POST mailboxes"), ("POST mailboxes",)])
+async def test_a_level_that_cannot_make_what_belongs_to_partners_has_them_without(rigs, collections):
+    async with rigs(RIVERBEND, OTHER) as rig:
+        rig.settings("\n    community: AP_VENDORS\n")
+        for line in collections:
+            rig.simulator.faults.add(Fault(kind="html", status=405, match=line, times=None))
+        assert (await rig.run()).as_json()["delivered"] == 2
+        rig.simulator.hub.remove_account("riverbend")
+        rig.want({**RIVERBEND, "city": "Dover"})
+        assert (await rig.run()).as_json()["delivered"] == 1
+        assert rig.simulator.hub.partners["RIVERBEND"]["city"] == "Dover"
+
+
+async def test_lists_that_show_nothing_of_any_partner_are_no_reason_to_make_anything(rigs):
+    """A server that keeps its partners' users and mailboxes out of these lists, as a gateway or another product may."""
+    async with rigs(RIVERBEND, OTHER) as rig:
+        rig.settings("\n    community: AP_VENDORS\n    mailboxes: false\n")
+        await rig.run()
+        hub = rig.simulator.hub
+        for user, path in (("riverbend", "/RIVERBEND"), ("oceanic", "/OCEANIC")):
+            hub.remove_account(user)
+            hub.remove_mailbox(hub.paths[path])
+        before = len(hub.effects)
+        rig.want({**RIVERBEND, "city": "Dover"})
+        await rig.run()
+        assert [effect["effect"] for effect in hub.effects[before:]] == ["partner.updated"]
 
 
 async def test_a_rule_whose_mailbox_may_not_be_looked_up_stops_with_what_to_ask_for(rigs):
