@@ -152,3 +152,40 @@ async def test_a_public_client_signs_in(wired, envelope, function):
         reply = await wire.send(envelope.format(authentication=LOGIN.format(rest=""), function=function))
 
     assert reply.findtext("operation/result/data/api/sessionid"), etree.tostring(reply)
+
+
+# What clients ask besides records, and how the result stands.
+OTHERS = {
+    "permissions": ("<getUserPermissions><userId>sync</userId></getUserPermissions>", "success"),
+    "dimensions": ("<getDimensions></getDimensions>", "success"),
+    "a type": ("<lookup><object>APBILL</object></lookup>", "success"),
+    "every type": ('<inspect detail="0"><object>*</object></inspect>', "success"),
+    "a type in detail": ('<inspect detail="1"><object>VENDOR</object></inspect>', "success"),
+    "attachments": (
+        '<get_list object="supdoc"><filter><expression><field>supdocid</field></expression></filter></get_list>',
+        "success",
+    ),
+    "an attachment that is not there": ('<get object="supdoc" key="7"></get>', "failure"),
+}
+
+
+@pytest.mark.parametrize("envelope", [PYTHON_SDK, JAVASCRIPT_SDK, INDENTED, BARE])
+@pytest.mark.parametrize(("function", "status"), OTHERS.values(), ids=OTHERS.keys())
+async def test_what_public_clients_ask_besides_is_understood(wired, envelope, function, status):
+    async with wired() as wire:
+        await wire.sign_in()
+        authentication = f"<sessionid>{wire.session}</sessionid>"
+        reply = await wire.send(envelope.format(authentication=authentication, function=function), url=wire.endpoint)
+
+    assert reply.findtext("operation/result/status") == status, etree.tostring(reply)
+
+
+async def test_a_control_id_may_be_any_text_and_come_again(wired):
+    function = "<query><object>APBILL</object><select><field>RECORDNO</field></select></query>"
+    login = LOGIN.format(rest="")
+    body = PYTHON_SDK.replace("2026-03-01 12:00:00.123456", "2026-03-01 12:00:00.123456+00:00")
+    async with wired(second_endpoint=False) as wire:
+        replies = [await wire.send(body.format(authentication=login, function=function)) for _ in range(2)]
+
+    assert [reply.findtext("operation/result/status") for reply in replies] == ["success", "success"]
+    assert replies[0].findtext("control/controlid") == "2026-03-01 12:00:00.123456+00:00"
