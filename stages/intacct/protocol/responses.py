@@ -25,6 +25,7 @@ _SUPPORT = re.compile(r"\s*\[(?:Support ID|Request ID):\s*([^\]]*)\]")
 _HTML = re.compile(rb"<html[\s>]|<!doctype\s+html", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
 _HEAD = 4096
+_DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _COUNTERS = {"count", "totalcount", "numremaining", "resultId", "offset", "listtype"}
 
 
@@ -232,8 +233,12 @@ def _fault(error: etree._Element) -> Fault:
 
 
 def _parse(body: bytes) -> etree._Element:
+    if body[:1].isspace():
+        body = (
+            body.lstrip()
+        )  # what runs in front of a gateway puts blank lines before the declaration, which XML forbids
     head = body[:_HEAD]
-    if not body.strip():
+    if not body:
         raise Unreadable("empty")
     if _HTML.search(head):
         raise Unreadable("html", _title(head))
@@ -252,7 +257,7 @@ def _parse(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        kind: Kind = "doctype" if b"<!DOCTYPE" in body else "malformed"
+        kind: Kind = "doctype" if any(doctype in body for doctype in _DOCTYPES) else "malformed"
         raise Unreadable(kind, str(error.msg)[:120]) from None
     docinfo = root.getroottree().docinfo
     if docinfo.internalDTD is not None or docinfo.doctype:

@@ -209,3 +209,32 @@ def test_the_recorded_field_catalogue_of_bills_reads() -> None:
     definition = read_definition(kind)
     assert definition.fields["TRX_TOTALENTERED"].type == "DECIMAL"
     assert {"VENDOR", "PODOCUMENT", "PAYTO"} <= definition.paths
+
+
+_ENTITIES = '<!ENTITY e0 "oooooooooo">' + "".join(
+    f'<!ENTITY e{level} "{f"&e{level - 1};" * 10}">' for level in range(1, 9)
+)
+_LATE = f"<!-- {'x' * 6000} -->"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (f'{_LATE}<!DOCTYPE response [{_ENTITIES}]><response a="&e8;"/>', "utf-8"),
+        (f"{_LATE}<!DOCTYPE response [{_ENTITIES}]><response>&e8;</response>", "utf-8"),
+        (f'{_LATE}<!DOCTYPE response [<!ENTITY x SYSTEM "file:///etc/hostname">]><response>&x;</response>', "utf-8"),
+        (f"{_LATE}<!DOCTYPE response><response><control/></response>", "utf-8"),
+        (f'<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE response [{_ENTITIES}]><response a="&e8;"/>', "utf-16"),
+        (f'<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE r [{_ENTITIES}]><response>&e8;</response>', "utf-16"),
+    ],
+)
+def test_a_doctype_is_refused_wherever_it_stands_and_however_it_is_encoded(body: str, encoding: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_reply(body.encode(encoding))
+    assert caught.value.kind == "doctype"
+
+
+@pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b"  \t\n", b"\xef\xbb\xbf"])
+def test_blank_lines_before_the_declaration_are_no_harm(before: bytes) -> None:
+    body = b'<?xml version="1.0" encoding="UTF-8"?><response><control><status>failure</status></control></response>'
+    assert read_reply(before + body).failed == "control"
