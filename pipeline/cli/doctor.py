@@ -27,6 +27,7 @@ from pipeline.flow import codes
 from pipeline.flow.findings import Finding
 from pipeline.flow.load import load_flow
 from pipeline.flow.model import Flow
+from pipeline.printable import legible
 from pipeline.registry import Registry, load_registry
 from pipeline.stage import CheckState, Diagnosis
 from pipeline.store import examine
@@ -195,7 +196,7 @@ def _line(lead: str, text: str, style: str) -> None:
     """One entry, its further lines under its text. What is piped stays whole."""
     console = out()
     width = max(console.width - len(lead), 30)
-    parts = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    parts = textwrap.wrap(legible(text, keep="\n\t"), width, break_long_words=False, break_on_hyphens=False) or [""]
     for number, part in enumerate(parts):
         start = (lead, style) if number == 0 else " " * len(lead)
         console.print(Text.assemble(start, part), soft_wrap=True)
