@@ -23,7 +23,7 @@ NOT_X12 = "not X12"
 NOTHING_ANSWERED = "no acknowledgement"
 """The rules under which messages are excluded; a flow file cannot rename them."""
 
-DUPLICATE_INTERCHANGE = "interchange note 025"
+DUPLICATE_INTERCHANGE = "025"
 MOST_FINDINGS = 5
 
 _STATUSES: dict[Status, AnswerStatus] = {
@@ -170,7 +170,7 @@ def _told(said: object) -> str:
 def _verdicts(received: Received, documents: Sequence[SentDocument]) -> list[Verdict]:
     sealed = {document.id: document.sealed for document in documents}
     found = match([received], _sent(received, documents)).matched
-    return [_verdict(one, _proves(received, one, sealed[int(one.document)])) for one in found]
+    return [_verdict(received, one, _proves(received, one, sealed[int(one.document)])) for one in found]
 
 
 def _proves(received: Received, matched: Matched, sealed: datetime) -> bool:
@@ -185,11 +185,11 @@ def _proves(received: Received, matched: Matched, sealed: datetime) -> bool:
     return matched.by in ("997", "999") and written is not None and written >= sealed - CLOCKS_APART
 
 
-def _verdict(matched: Matched, proves: bool) -> Verdict:
+def _verdict(received: Received, matched: Matched, proves: bool) -> Verdict:
     """A TA1 is about the envelope: it can refuse, but what it accepts is still to be answered. One that refuses a repetition proves receipt."""
     status = _STATUSES[matched.status]
     settles = matched.by != "TA1" or status == "rejected"
-    if matched.by == "TA1" and DUPLICATE_INTERCHANGE in matched.reasons:
+    if isinstance(received.answer, InterchangeAnswer) and received.answer.note == DUPLICATE_INTERCHANGE:
         status, settles = "duplicate", False
     elif matched.by == "TA1" and status == "accepted" and matched.reasons:
         status = "accepted_with_errors"

@@ -12,7 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from stages.x12.answers import DocumentAdvice, GroupAnswer, InterchangeAnswer, OrderAnswer, Received, SetAnswer
+from stages.x12.answers import DocumentAdvice, Form, GroupAnswer, InterchangeAnswer, OrderAnswer, Received, SetAnswer
+from stages.x12.definitions import release, releases
 
 Status = Literal[
     "", "received", "accepted", "accepted_with_errors", "unclear", "rejected",
@@ -121,7 +122,8 @@ def _matches(received: Received, sent: Sequence[Sent]) -> list[Matched]:
             status = _ORDERS.get(answer.status, "unclear")
             orders = [one for one in sent if one.set == "850" and answer.order and one.reference == answer.order]
             lines = _few(
-                [f"line {line.line}: {line.status}" for line in answer.lines if line.status != "IA"], answer.omitted
+                [f"line {line.line}: {_meant('668', line.status)}" for line in answer.lines if line.status != "IA"],
+                answer.omitted,
             )
             return [
                 Matched(document=one.document, status=status, by="855", source=received.source, reasons=lines)
@@ -158,7 +160,7 @@ def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequenc
         one for one in mine if one.sent[:6] == answer.date
     ]
     status: Status = "rejected" if answer.status == "R" else "received"
-    reasons = (f"interchange note {answer.note}",) if answer.note != "000" else ()
+    reasons = (f"interchange: {_meant('I18', answer.note)}",) if answer.note != "000" else ()
     return [
         Matched(document=one.document, status=status, by="TA1", source=received.source, reasons=reasons)
         for one in dated or _latest(received, mine, CLOCKS_APART)
@@ -211,7 +213,7 @@ def _accepted_by_name(answer: GroupAnswer) -> int:
 
 
 def _of_set(received: Received, answer: GroupAnswer, unnamed: Status, of: SetAnswer | None, sent: Sent) -> Matched:
-    reasons = _few(_reasons(of), of.omitted) if of is not None else ()
+    reasons = _few(_reasons(of, answer.form), of.omitted) if of is not None else ()
     if of is None:
         status = unnamed
     elif answer.status not in _SYNTAX:  # a rejected group is rejected whole, whatever is said of its sets
@@ -221,7 +223,7 @@ def _of_set(received: Received, answer: GroupAnswer, unnamed: Status, of: SetAns
     else:
         status = _SYNTAX.get(of.status, "rejected")
     if status == "rejected" and answer.codes:
-        reasons += tuple(f"group error {code}" for code in answer.codes)
+        reasons += tuple(f"group: {_meant('716', code)}" for code in answer.codes)
     if status == "unclear":
         counts = f"{answer.included} sets included, {answer.received} received, {answer.accepted} accepted"
         reasons = (f"the answer does not say which sets of the group were accepted: {counts}",)
@@ -235,14 +237,22 @@ def _few(reasons: Iterable[str], omitted: int = 0) -> tuple[str, ...]:
     return (*told[:MOST_REASONS], f"and {more:,} more") if more > 0 else tuple(told)
 
 
-def _reasons(of: SetAnswer) -> Iterable[str]:
-    yield from (f"set error {code}" for code in of.codes if code not in ("5", "I5") or not of.segments)
+def _reasons(of: SetAnswer, form: Form) -> Iterable[str]:
+    sets, segments, elements = ("718", "720", "723") if form == "997" else ("618", "620", "621")
+    yield from (f"set: {_meant(sets, code)}" for code in of.codes if code not in ("5", "I5") or not of.segments)
     for note in of.segments:
         where = f"segment {note.position}, {note.segment}"
         if not note.elements:
-            yield f"{where}: error {note.code}"
+            yield f"{where}: {_meant(segments, note.code)}"
         for fault in note.elements:
-            yield f"{where}{fault.element:02d}: error {fault.code}" + (f", {fault.value!r}" if fault.value else "")
+            value = f": {fault.value!r}" if fault.value else ""
+            yield f"{where}{fault.element:02d}: {_meant(elements, fault.code)}{value}"
+
+
+def _meant(element: str, code: str) -> str:
+    """A code with its meaning: ``Invalid code value (7)``."""
+    meaning = release(releases()[-1]).meaning(element, code).partition(" (")[0]
+    return f"{meaning} ({code})" if meaning else f"code {code}" if code else ""
 
 
 def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent]) -> list[Matched]:
@@ -256,7 +266,7 @@ def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent])
     if not mine and answer.reference:
         mine = _latest(received, [one for one in about if one.reference == answer.reference])
     status = _ADVICE.get(answer.status[-1:], "business_accepted_with_errors")
-    told = [" ".join(filter(None, (one.code, one.message, one.value))) for one in answer.complaints]
+    told = [" ".join(filter(None, (_meant("647", one.code), one.message, one.value))) for one in answer.complaints]
     reasons = _few([*told, *answer.remarks], answer.omitted)
     return [
         Matched(document=one.document, status=status, by="824", source=received.source, reasons=reasons) for one in mine

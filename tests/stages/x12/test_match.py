@@ -50,7 +50,12 @@ def test_a_997_is_matched_by_partner_group_and_set(answer: Callable[..., Receive
     ]  # fmt: skip
     (matched,) = match([answer("997.edi")], mine).matched
     assert (matched.document, matched.status, matched.by) == (1, "accepted_with_errors", "997")
-    assert matched.reasons == ("segment 9, N402: error 7, 'ZZ'",)
+    assert matched.reasons == ("segment 9, N402: Invalid code value (7): 'ZZ'",)
+
+
+def test_a_code_that_has_no_meaning_is_told_as_it_is(answer: Callable[..., Received]) -> None:
+    odd = answer("997.edi", ("*7*ZZ", "*QQ*ZZ"))
+    assert match([odd], [sent(1)]).matched[0].reasons == ("segment 9, N402: code QQ: 'ZZ'",)
 
 
 def test_an_answer_in_test_says_nothing_of_production(answer: Callable[..., Received]) -> None:
@@ -92,7 +97,7 @@ def test_an_824_is_matched_by_its_numbers_and_else_by_the_reference(answer: Call
     for advice in (answer("824.edi"), answer("824.edi", ("*17*0001*810", ""))):
         (matched,) = match([advice], mine).matched
         assert (matched.document, matched.status) == (1, "business_rejected")
-        assert matched.reasons == ("DUP Sent twice INV-1001", "Number was used in 2024")
+        assert matched.reasons == ("Duplicate transaction (DUP) Sent twice INV-1001", "Number was used in 2024")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,7 @@ def test_an_855_is_matched_to_the_order(answer: Callable[..., Received]) -> None
     order = sent(7, set="850", group="PO", reference="PO-77")
     (matched,) = match([answer("855.edi")], [sent(1, reference="PO-77"), order]).matched
     assert (matched.document, matched.status) == (7, "business_accepted_with_errors")
-    assert matched.reasons == ("line 1: IB",)
+    assert matched.reasons == ("line 1: Item back-ordered (IB)",)
 
 
 def test_an_answer_to_nothing_we_sent_is_handed_back(answer: Callable[..., Received]) -> None:
