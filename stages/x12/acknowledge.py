@@ -12,7 +12,7 @@ from datetime import date
 from msgspec import structs
 
 from stages.x12.answers import ElementNote, Form, GroupAnswer, InterchangeAnswer, SegmentNote, SetAnswer, as_number
-from stages.x12.violation import Examination, GroupSeen, SetSeen, Violation
+from stages.x12.violation import Examination, GroupSeen, InterchangeSeen, SetSeen, Violation
 
 _NOT_ANSWERED = frozenset({"FA"})
 """Groups that are acknowledgements themselves: answering them would never end."""
@@ -41,29 +41,38 @@ def group_answers(examined: Examination, form: Form = "997", *, accept_faults: b
     and must not be told to be accepted (X12.56: 997 and TA1 speak of different levels). So a TA1 that rejects must be sent,
     whatever ISA14 says, as must one for a group whose GS01 or GS06 no answer could repeat.
     """
-    faults = _by_place(examined)
+    found = _by_interchange(examined)
     return [
-        [
-            _group_answer(group, faults, (i, g), form, accept_faults)
-            for g, group in enumerate(interchange.groups, 1)
-            if _can_be_answered(group) and group.fields[1] not in _NOT_ANSWERED
-        ]
-        if interchange_answer(examined, i - 1).status != "R"
-        else []
-        for i, interchange in enumerate(examined.interchanges, 1)
+        _group_answers(interchange, found.get(number, []), form, accept_faults)
+        for number, interchange in enumerate(examined.interchanges, 1)
     ]
 
 
-_Faults = dict[tuple[int, int, int], list[Violation]]
-"""What is wrong, by interchange, group and set (0: the group itself)."""
+def _by_interchange(examined: Examination) -> dict[int, list[Violation]]:
+    found: dict[int, list[Violation]] = {}
+    for one in examined.findings:
+        found.setdefault(one.interchange, []).append(one)
+    return found
 
 
-def _by_place(examined: Examination) -> _Faults:
+def _group_answers(
+    interchange: InterchangeSeen, found: Sequence[Violation], form: Form, accept_faults: bool
+) -> list[GroupAnswer]:
+    if _interchange_answer(interchange, found).status == "R":
+        return []
     faults: _Faults = {}
-    for found in examined.findings:
-        if _refuses(found):
-            faults.setdefault((found.interchange, found.group, found.set), []).append(found)
-    return faults
+    for one in found:
+        if _refuses(one):
+            faults.setdefault((one.group, one.set), []).append(one)
+    return [
+        _group_answer(group, faults, number, form, accept_faults)
+        for number, group in enumerate(interchange.groups, 1)
+        if _can_be_answered(group) and group.fields[1] not in _NOT_ANSWERED
+    ]
+
+
+_Faults = dict[tuple[int, int], list[Violation]]
+"""What is wrong in an interchange, by group and set (0: the group itself)."""
 
 
 def _refuses(found: Violation) -> bool:
@@ -76,13 +85,17 @@ def _can_be_answered(group: GroupSeen) -> bool:
 
 
 def interchange_answer(examined: Examination, index: int = 0, note: str = "") -> InterchangeAnswer:
-    """The TA1 for one interchange. ``note`` tells what only its receiver knows: 025 (seen before), 009 (unknown receiver) ..."""
-    interchange = examined.interchanges[index]
-    notes = [note] if note else []
-    for found in examined.findings:
-        element, _, code = found.standard.partition("/")
-        if element == "I18" and found.interchange == index + 1 and found.severity == "error":
-            notes.append(code)
+    """The TA1 for one interchange. ``note`` tells what only its receiver knows: 025 (seen before), 009 (unknown receiver) ...
+
+    Whether one is due the caller knows: when ISA14 asks for it or it does not say A, and never for an interchange that holds TA1s alone.
+    """
+    mine = [found for found in examined.findings if found.interchange == index + 1]
+    return _interchange_answer(examined.interchanges[index], mine, note)
+
+
+def _interchange_answer(interchange: InterchangeSeen, found: Iterable[Violation], note: str = "") -> InterchangeAnswer:
+    told = [one.standard.partition("/") for one in found if one.severity == "error"]
+    notes = [*filter(None, [note]), *(code for element, _, code in told if element == "I18")]
     if not all(map(_can_be_answered, interchange.groups)):
         notes.append("024")
     worst = next((code for code in notes if code in _FATAL_NOTES), notes[0] if notes else "000")
@@ -106,15 +119,13 @@ def _as_time(text: str) -> str:
     return text if re.fullmatch("([01][0-9]|2[0-3])[0-5][0-9]", text) else _NO_TIME
 
 
-def _group_answer(
-    group: GroupSeen, faults: _Faults, place: tuple[int, int], form: Form, accept_faults: bool
-) -> GroupAnswer:
+def _group_answer(group: GroupSeen, faults: _Faults, place: int, form: Form, accept_faults: bool) -> GroupAnswer:
     version = _field(group.fields, 8)
     sets = [
-        _set_answer(one, faults.get((*place, number), []), form, version, accept_faults)
+        _set_answer(one, faults.get((place, number), []), form, version, accept_faults)
         for number, one in enumerate(group.sets, 1)
     ]
-    codes = _codes([fault.standard for fault in faults.get((*place, 0), [])], "716", 5)
+    codes = _codes([fault.standard for fault in faults.get((place, 0), [])], "716", 5)
     accepted = sum(one.status != "R" for one in sets)
     if codes or not accepted:
         status, accepted = "R", 0

@@ -213,11 +213,15 @@ def _faults(body: Sequence[ReadSegment]) -> Iterator[str]:
         yield f"SE closes another set, {se[2]!r}"
     if as_number(se[1]) > len(body):
         yield f"SE announces {se[1]} segments and there are {len(body)}"
-    known = _IN_FUNCTIONAL if st[1] in ("997", "999") else None
+    functional = st[1] in ("997", "999")
     for segment in body:
-        if segment.id and not (segment.id in known if known else _SEGMENT_ID.fullmatch(segment.id)):
+        if segment.id and not (segment.id in _IN_FUNCTIONAL if functional else _can_be_business(segment.id)):
             yield f"{_named(segment)} is no segment of it"
     yield from _incomplete(st[1], body)
+
+
+def _can_be_business(id: str) -> bool:
+    return bool(_SEGMENT_ID.fullmatch(id)) and id not in _OF_SYNTAX
 
 
 def _incomplete(kind: str, body: Sequence[ReadSegment]) -> Iterator[str]:

@@ -170,18 +170,22 @@ def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequenc
 def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> list[Matched]:
     mine = [one for one in sent if (one.group, one.group_number) == (answer.group, answer.number)]
     named = _named(answer)
-    if named:
-        mine_named = [one for one in mine if _place(one) in named]
-        if not mine_named:
-            return []
-        newest = {(one.sent, one.interchange) for one in _latest(received, mine_named, CLOCKS_APART)}
-        # A short answer names the faulty sets only; a rejection means the whole group.
-        told_of = mine if answer.included > len(named) or answer.status not in _SYNTAX else mine_named
-        mine = [one for one in told_of if (one.sent, one.interchange) in newest]
-    else:
-        mine = _latest(received, mine, CLOCKS_APART)
-    unnamed = _unnamed(answer, len(mine))
-    return [_of_set(received, answer, unnamed, named.get(_place(one)), one) for one in mine]
+    known = [one for one in mine if _place(one) in named]
+    if named and not known and _accepts_all(answer):
+        return []  # it accepts sets that we never sent: another group of that number
+    newest = {(one.sent, one.interchange) for one in _latest(received, known or mine, CLOCKS_APART)}
+    group = [one for one in mine if (one.sent, one.interchange) in newest]
+    strange = named.keys() - {_place(one) for one in group}
+    # A short answer names the faulty sets only; a rejection means the whole group.
+    whole = not named or strange or answer.included > len(named) or answer.status not in _SYNTAX
+    told_of = group if whole else [one for one in group if _place(one) in named]
+    ours = [one for place, one in named.items() if place not in strange]
+    unnamed = _unnamed(answer, ours, len(told_of), [named[place] for place in strange])
+    return [_of_set(received, answer, unnamed, named.get(_place(one)), one) for one in told_of]
+
+
+def _accepts_all(answer: GroupAnswer) -> bool:
+    return answer.status in ("A", "E") and all(one.status in _SYNTAX for one in answer.sets)
 
 
 def _place(one: Sent | SetAnswer) -> tuple[str, str]:
@@ -198,14 +202,18 @@ def _named(answer: GroupAnswer) -> dict[tuple[str, str], SetAnswer]:
     return named
 
 
-def _unnamed(answer: GroupAnswer, sent: int) -> Status:
-    """What is said of the sets that the answer does not name: accepted only when its counts leave room for no other reading."""
+def _unnamed(answer: GroupAnswer, ours: Sequence[SetAnswer], sent: int, strange: Sequence[SetAnswer]) -> Status:
+    """What is said of the sets that the answer does not name: accepted only when nothing leaves room for another reading.
+
+    ``ours`` are the sets it names, ``sent`` those it is about, ``strange`` what it names and we did not send.
+    """
     if answer.status not in _SYNTAX:
-        return "rejected"
-    others = max(answer.included, sent) - len(answer.sets)
-    if answer.accepted - _accepted_by_name(answer) < others or (answer.status == "P" and not answer.sets):
+        return "unclear" if strange and not ours else "rejected"
+    others = max(answer.included, sent) - len(ours)
+    accepted = answer.accepted - sum(one.status in _SYNTAX for one in ours)
+    if accepted < others or strange or (answer.status == "P" and not ours):
         return "unclear"
-    return "accepted" if answer.sets else _SYNTAX[answer.status]
+    return "accepted" if ours else _SYNTAX[answer.status]
 
 
 def _accepted_by_name(answer: GroupAnswer) -> int:

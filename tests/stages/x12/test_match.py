@@ -117,6 +117,11 @@ def test_an_855_is_matched_to_the_order(answer: Callable[..., Received]) -> None
     assert matched.reasons == ("line 1: Item back-ordered (IB)",)
 
 
+def test_an_acceptance_of_sets_we_never_sent_is_an_answer_to_another_group(answer: Callable[..., Received]) -> None:
+    strange = answer("997.edi", ("AK2*810*0001", "AK2*810*170001"))
+    assert match([strange], [sent(1), sent(2, control="0002")]).unmatched == (strange,)
+
+
 def test_an_answer_to_nothing_we_sent_is_handed_back(answer: Callable[..., Received]) -> None:
     early = answer("997.edi")
     assert match([early], []).unmatched == (early,)
@@ -182,6 +187,11 @@ COUNTS = [
     ("AK2*810*1~\nAK5*A~\nAK2*810*0002~\nAK5*R*5~\nAK9*P*2*2*1", ["accepted", "rejected"]),
     ("AK2*810*0001~\nAK5*R*5~\nAK2*810*0001~\nAK5*A~\nAK9*P*2*2*1", ["rejected", "accepted"]),
     ("AK2*810*0001~\nAK5*A~\nAK9*M*2*2*0", ["rejected", "rejected"]),
+    ("AK2*810*0001~\nAK5*A~\nAK2*810*9~\nAK5*R*5~\nAK9*P*2*2*1", ["accepted", "unclear"]),
+    ("AK2*810*0001~\nAK5*A~\nAK2*810*9~\nAK5*R*5~\nAK9*A*2*2*2", ["accepted", "unclear"]),
+    ("AK2*810*0001~\nAK5*A~\nAK2*810*9~\nAK5*A~\nAK9*A*2*2*2", ["accepted", "unclear"]),
+    ("AK2*810*8~\nAK5*R*5~\nAK9*P*2*2*1", ["unclear", "unclear"]),
+    ("AK2*810*8~\nAK5*R*5~\nAK9*R*2*2*0", ["unclear", "unclear"]),
 ]  # fmt: skip
 
 
