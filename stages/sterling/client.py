@@ -120,9 +120,12 @@ class SterlingClient:
             raise unreadable(call, "The answer names no id of what was created.")
         return call.scrub(made)
 
-    async def act(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
-        """POST of an action that may be repeated freely; its answer as parsed JSON, None when Sterling itself answers 404."""
-        call = self._call("POST", path, doing, writes=False)
+    async def act(self, path: str, doing: str, query: Mapping[str, str] | None = None, largest: int = 0) -> Any:
+        """POST of an action that may be repeated freely; its answer as parsed JSON, None when Sterling itself answers 404.
+
+        ``largest`` bounds the answer where `LARGEST_ANSWER` is too little for it; beyond it is a `TooLargeError`.
+        """
+        call = msgspec.structs.replace(self._call("POST", path, doing, writes=False), largest=largest)
         try:
             answer = await self._judged(call, "POST", path, query=query, body=b"")
         except NotFoundError:
@@ -255,7 +258,7 @@ class SterlingClient:
                 ) as response:
                     return Answer(
                         status=response.status,
-                        body=await _bounded(response.content),
+                        body=await _bounded(response.content, max(call.largest, LARGEST_ANSWER)),
                         location=response.headers.get("Location", ""),
                         retry_after=response.headers.get("Retry-After", ""),
                         challenge=", ".join(response.headers.getall("WWW-Authenticate", ())),
@@ -330,18 +333,22 @@ def page_rows(page: Any) -> list[Mapping[str, Any]]:
     return page
 
 
-async def _bounded(stream: aiohttp.StreamReader) -> bytes:
-    """The body up to `LARGEST_ANSWER`. Raises `_TooLarge` beyond."""
+async def _bounded(stream: aiohttp.StreamReader, largest: int) -> bytes:
+    """The body up to so many bytes. Raises `_TooLarge` beyond."""
     body = bytearray()
     async for chunk in stream.iter_any():
         body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise _TooLarge(f"The answer is larger than {LARGEST_ANSWER} bytes.")
+        if len(body) > largest:
+            raise _TooLarge(f"The answer is larger than {largest} bytes.")
     return bytes(body)
 
 
 class DroppedError(TransientError):
     """The connection went away without an answer: perhaps it had been closed before the request was sent."""
+
+
+class TooLargeError(TransientError):
+    """The answer is larger than what is read of one; asked for again it will be no smaller."""
 
 
 class _TooLarge(ValueError):
@@ -367,7 +374,9 @@ def _broken(error: Exception, call: Call) -> StageError:
             mend="It is tried again later. Check that the server runs and that its address and port are right.",
             code="MLC-STL-0700",
         )
-    kind = DroppedError if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError) else TransientError
+    kind: type[TransientError] = TooLargeError if isinstance(error, _TooLarge) else TransientError
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+        kind = DroppedError
     return kind(
         f"The connection failed when Sterling was asked to {call.doing}",
         where=call.where,

@@ -189,6 +189,7 @@ class MailboxSettings(_Settings, frozen=True, kw_only=True):
     partners: str = ""
     after: Literal["leave", "extract", "delete"] = "leave"
     content: Literal["base64", "text"] = "base64"
+    largest: Annotated[int, msgspec.Meta(ge=1, le=536_870_912)] = 16_777_216  # bytes of a message
     overlap: Duration = Duration(3600.0)
 
 

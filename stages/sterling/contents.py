@@ -8,20 +8,27 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pipeline import TransientError
-from stages.sterling.client import SterlingClient
+from stages.sterling.client import SterlingClient, TooLargeError
 from stages.sterling.protocol import addresses
 
 Form = Literal["base64", "text"]
 
 
-class NotBase64(Exception):
-    """The server gives text where Base64 was expected."""
+class Unusable(Exception):
+    """The content cannot be taken, now or later. Its text says why, for people."""
 
 
-async def payload(client: SterlingClient, document: str, form: Form, of: str) -> bytes | None:
-    """The bytes of a document; None when it has gone. ``of`` is for people. Raises `NotBase64` and `StageError`s."""
+async def payload(client: SterlingClient, document: str, form: Form, of: str, largest: int) -> bytes | None:
+    """The bytes of a document, ``largest`` at most; None when it has gone. ``of`` is for people.
+
+    Raises `Unusable`, which says why, and `StageError`s.
+    """
     path = f"{addresses.item('documents', document)}/actions/getpayload"
-    answer = await client.act(path, f"give the content of {of}", {"isPlainText": "true"} if form == "text" else None)
+    query = {"isPlainText": "true"} if form == "text" else None
+    try:
+        answer = await client.act(path, f"give the content of {of}", query, largest * 2)  # in Base64, or escaped
+    except TooLargeError:
+        raise Unusable(too_large(largest)) from None
     if answer is None:
         return None
     if not isinstance(answer, Mapping) or not isinstance(answer.get("response"), str):
@@ -33,9 +40,23 @@ async def payload(client: SterlingClient, document: str, form: Form, of: str) ->
             code="MLC-STL-0332",
         )
     text = str(answer["response"])
-    if form == "text":
-        return text.encode()
+    content = text.encode() if form == "text" else _decoded(text)
+    if len(content) > largest:
+        raise Unusable(too_large(largest))
+    return content
+
+
+def too_large(largest: int, size: int = 0) -> str:
+    """Why a content is not read: its size where it is known beforehand."""
+    return (
+        f"It has {size:,} bytes; {largest:,} are read at most."
+        if size
+        else f"It has more than the {largest:,} bytes that are read at most."
+    )
+
+
+def _decoded(text: str) -> bytes:
     try:
         return b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise NotBase64 from None
+        raise Unusable("Its content is not Base64; set `content: text` if the server gives text.") from None

@@ -27,7 +27,7 @@ from pipeline import (
 )
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import MailboxSettings
-from stages.sterling.contents import NotBase64, payload
+from stages.sterling.contents import Unusable, payload, too_large
 from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.content import Format, format_of
@@ -36,8 +36,6 @@ from stages.sterling.protocol.representations import Message, message, text_of
 
 MESSAGES_PER_PAGE = 50
 BYTES_PER_PAGE = 16 * 1024 * 1024
-LARGEST_MESSAGE = 16 * 1024 * 1024
-"""Bytes; in Base64 it stays below what the client reads of one answer."""
 
 log = logging.getLogger(__name__)
 
@@ -268,16 +266,12 @@ class MailboxSource:
         """The message with its content, what is wrong with it, or None when it has gone."""
         box = self._boxes[path]
         record = Record(key=seen.id, kind="message", object="message", label=seen.name or seen.id, body=None)
-        if seen.size is not None and seen.size > LARGEST_MESSAGE:
-            return record.replace(
-                body=_unusable(seen, box, f"It has {seen.size} bytes; {LARGEST_MESSAGE} are read at most.")
-            )
+        if seen.size is not None and seen.size > self._settings.largest:
+            return record.replace(body=_unusable(seen, box, too_large(self._settings.largest, seen.size)))
         try:
             content = await self._payload(seen)
-        except NotBase64:
-            return record.replace(
-                body=_unusable(seen, box, "Its content is not Base64; set `content: text` if the server gives text.")
-            )
+        except Unusable as reason:
+            return record.replace(body=_unusable(seen, box, str(reason)))
         if content is None:
             return None
         body = MailboxMessage(
@@ -293,7 +287,10 @@ class MailboxSource:
 
     async def _payload(self, seen: Message) -> bytes | None:
         document = seen.document or await self._document(seen.id)
-        return await payload(self._client, document, self._settings.content, f"message {seen.id}") if document else None
+        if not document:
+            return None
+        of, form, largest = f"message {seen.id}", self._settings.content, self._settings.largest
+        return await payload(self._client, document, form, of, largest)
 
     async def _document(self, id_: str) -> str:
         """The document of a message whose row does not name it; empty when the message has gone."""
@@ -321,7 +318,7 @@ def _batch(waiting: Sequence[tuple[str, Message]]) -> list[tuple[str, Message]]:
     batch: list[tuple[str, Message]] = []
     size = 0
     for path, seen in waiting[:MESSAGES_PER_PAGE]:
-        size += min(seen.size if seen.size is not None else BYTES_PER_PAGE // 8, LARGEST_MESSAGE)
+        size += seen.size if seen.size is not None else BYTES_PER_PAGE // 8
         if batch and size > BYTES_PER_PAGE:
             break
         batch.append((path, seen))

@@ -14,7 +14,7 @@ import msgspec
 from pipeline import ConfigError, DataError, Page, Record, StageError, Window
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import ResourceSettings
-from stages.sterling.contents import NotBase64, payload
+from stages.sterling.contents import Unusable, payload, too_large
 from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.errors import lacks_collection
@@ -83,13 +83,11 @@ class ResourceSource:
         document = text_of(row.get("documentId")) or record.key
         size = text_of(row.get("documentSize")) or text_of(row.get("size"))
         if size.isdecimal() and int(size) > LARGEST_CONTENT:
-            return record.replace(
-                body=self._unusable(record, f"It has {size} bytes; {LARGEST_CONTENT} are read at most.")
-            )
+            return record.replace(body=self._unusable(record, too_large(LARGEST_CONTENT, int(size))))
         try:
-            content = await payload(self._client, document, "base64", f"document {document}")
-        except NotBase64:
-            return record.replace(body=self._unusable(record, "Its content is not Base64."))
+            content = await payload(self._client, document, "base64", f"document {document}", LARGEST_CONTENT)
+        except Unusable as reason:
+            return record.replace(body=self._unusable(record, str(reason)))
         if content is None:
             return None
         return record.replace(body={**row, "payload": content}, digest=hashlib.sha256(content).hexdigest())

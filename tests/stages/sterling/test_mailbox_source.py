@@ -232,12 +232,11 @@ async def test_a_message_that_only_the_floor_takes_for_read_is_never_deleted(rig
 
 
 @pytest.mark.parametrize("after", ["extract", "delete"])
-async def test_what_could_not_be_taken_stays_where_it_is(rigs: Any, monkeypatch: Any, after: str) -> None:
-    monkeypatch.setattr(mailbox_source, "LARGEST_MESSAGE", 10)
+async def test_what_could_not_be_taken_stays_where_it_is(rigs: Any, after: str) -> None:
     async with rigs() as rig:
         rig.simulator.deposit(BOX, "large.bin", b"x" * 11)
         small = rig.simulator.deposit(BOX, "small.bin", b"x" * 10)
-        source = rig.source(after=after)
+        source = rig.source(after=after, largest=10)
         page = await source.read(Window(), None)
         await source.settled(page)
         done = rig.effects("message.extracted") + rig.effects("message.deleted")
@@ -367,6 +366,17 @@ async def test_a_message_that_cannot_be_taken_is_one_dead_record(
     page = await scripted(far, connected, row, content)
     assert isinstance(page.records[0].body, DataError)
     assert (page.records[0].key, page.records[0].body.code) == ("7", "MLC-STL-0333")
+
+
+@pytest.mark.parametrize(("bytes_there", "dead"), [(100, False), (101, True), (5000, True)])
+async def test_a_message_whose_size_is_not_told_is_dead_when_it_turns_out_too_large(
+    far: Any, connected: Any, monkeypatch: Any, bytes_there: int, dead: bool
+) -> None:
+    """It must not hold up all others for ever, as an answer that cannot be read does."""
+    monkeypatch.setattr("stages.sterling.client.LARGEST_ANSWER", 1000)
+    content = {"response": base64.b64encode(b"x" * bytes_there).decode()}
+    page = await scripted(far, connected, {"id": 7, "documentId": "d:1"}, content, largest=100)
+    assert isinstance(page.records[0].body, DataError) == dead
 
 
 async def test_a_row_without_document_is_completed_and_base64_may_be_wrapped(far: Any, connected: Any) -> None:
