@@ -43,7 +43,8 @@ class Books:
     """All tables of one company.
 
     ``zone`` is where WHENMODIFIED is shown, as in a company set to that zone; the time of creation stays UTC.
-    ``hidden`` names fields this company does not have, ``custom`` text fields of its own, both as ``OBJECT.FIELD``.
+    ``hidden`` names fields this company does not have, ``custom`` text fields of its own, ``unqueryable`` those that
+    `query` refuses though there they are; all as ``OBJECT.FIELD``.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Books:
         zone: tzinfo = UTC,
         hidden: Collection[str] = (),
         custom: Collection[str] = (),
+        unqueryable: Collection[str] = (),
     ) -> None:
         self.world = world
+        self.unqueryable = frozenset(unqueryable)
         self._clock = clock
         self._zone = zone
         self.types = {name: _as_here(type, hidden, custom) for name, type in OBJECTS.items()}

@@ -71,6 +71,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     zone_hours: float = 0  # what WHENMODIFIED is ahead of UTC ...
     zone: str = ""  # ... or the IANA zone it is shown in
     hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
+    unqueryable: frozenset[str] = frozenset()  # fields that lookup tells and query refuses, as OBJECT.FIELD
     custom: frozenset[str] = frozenset()  # text fields of its own, as OBJECT.FIELD
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
     denied: frozenset[str] = frozenset()  # objects the user's role does not include
@@ -79,6 +80,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     remember_seconds: float = 0  # how long a completed controlid is refused; 0: for ever
     duplicate: str = IDENTITY  # the errorno of a refused controlid, which is not published
     bare_duplicate: bool = False  # the refusal has neither status nor error, a shape that has been seen
+    indented: bool = False  # replies are, whatever includewhitespace says
     skip_after_failure: bool = True  # in a transaction: functions after the culprit are left out of the reply
     concurrency: int = 0  # requests in work at once; 0: any number
     queue: int = 20  # how many more may wait before GW-0010
@@ -117,7 +119,9 @@ class Gateway:
         self.world = world
         self.behaviour = behaviour
         zone = ZoneInfo(behaviour.zone) if behaviour.zone else timezone(timedelta(hours=behaviour.zone_hours))
-        self.books = Books(world, clock, zone=zone, hidden=behaviour.hidden, custom=behaviour.custom)
+        self.books = Books(
+            world, clock, zone=zone, hidden=behaviour.hidden, custom=behaviour.custom, unqueryable=behaviour.unqueryable
+        )
         self.counts = Counts()
         self.effects = Effects(clock)
         self._clock = clock
@@ -155,7 +159,7 @@ class Gateway:
         response = start_reply(control)
         for operation in operations:
             self._operate(etree.SubElement(response, "operation"), _Visit(control, operation, path, base, failing))
-        return written(response, whitespace=control.whitespace)
+        return written(response, whitespace=control.whitespace or self.behaviour.indented)
 
     def _check_sender(self, control: Control) -> None:
         senders = {self.world.sender: self.world.sender_password, **self.behaviour.unauthorised}

@@ -105,6 +105,8 @@ def column(name: str, type: ObjectType, books: Books) -> Column:
     """What a name, plain or dotted, means on an object. Raises `FunctionRefused` when it means nothing."""
     wanted = name.upper()
     own = type.fields.get(wanted)
+    if own is not None and f"{type.name}.{wanted}" in books.unqueryable:
+        raise FunctionRefused(IDENTITY, f"The following fields cannot be queried: {wanted}")
     if own is not None:
         return Column(own.id, own.kind, own.take, True)
     if any(owned.name == wanted for owned in type.owned):

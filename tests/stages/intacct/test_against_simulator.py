@@ -171,6 +171,25 @@ async def test_a_company_without_some_fields_is_read(world: World, running: Runn
     assert len(records) == len(world.bills)
 
 
+async def test_an_indented_reply_reads_as_one_that_is_not(running: Running) -> None:
+    read = []
+    for indented in (False, True):
+        async with running(behaviour=Behaviour(indented=indented)) as (_, client):
+            records, _ = await read_all(BillsSource(client, BillsSettings()))
+            read.append([(record.key, record.digest) for record in records])
+    assert read[0] == read[1]
+
+
+async def test_a_company_whose_lookup_tells_fields_that_cannot_be_queried_is_read(
+    world: World, running: Running
+) -> None:
+    refused = frozenset({"APBILL.TERMNAME", "APBILL.ONHOLD", "APBILLITEM.ITEMNAME", "VENDOR.TAXID"})
+    async with running(behaviour=Behaviour(unqueryable=refused)) as (_, client):
+        records, _ = await read_all(BillsSource(client, BillsSettings()))
+        vendors, _ = await read_all(VendorsSource(client, VendorsSettings()))
+    assert (len(records), len(vendors)) == (len(world.bills), len(world.vendors))
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

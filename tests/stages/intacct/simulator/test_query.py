@@ -452,6 +452,19 @@ async def test_a_company_without_a_field_fails_who_asks_for_it(wired):
     assert result.findtext("errormessage/error/errorno") == "XL03000010"
 
 
+async def test_a_field_that_lookup_tells_may_be_refused_all_the_same(wired):
+    async with wired(unqueryable=frozenset({"APBILL.TERMNAME"})) as wire:
+        described = await wire.call("<lookup><object>APBILL</object></lookup>")
+        selected = await wire.call(_query(select="<field>RECORDNO</field><field>TERMNAME</field>"))
+        filtered = await wire.call(_query(_test("equalto", "TERMNAME", "Net 30")))
+        read = await wire.call("<read><object>APBILL</object><keys>101</keys><fields>TERMNAME</fields></read>")
+
+    assert "TERMNAME" in {field.findtext("ID") for field in described.iter("Field")}
+    for refused in (selected, filtered):
+        assert "cannot be queried: TERMNAME" in refused.findtext("errormessage/error/description2")
+    assert read.findtext("data/APBILL/TERMNAME") == "Net 30"
+
+
 async def test_entities_and_terms_can_be_listed(wired):
     async with wired() as wire:
         entities = await wire.column(_query(object="LOCATIONENTITY", select="<field>LOCATIONID</field>"), "LOCATIONID")
