@@ -15,6 +15,8 @@ from xml.sax.saxutils import unescape
 from lxml import etree
 
 _CARRIAGE_RETURN = {"&#13;": "\r"}
+_MOST_FIELDS = 500  # an expression costs what it is long; no record asked for comes near
+_LONGEST_NAME = 200
 
 
 def flat_rows(data: etree._Element) -> list[dict[str, str | None]] | None:
@@ -22,8 +24,10 @@ def flat_rows(data: etree._Element) -> list[dict[str, str | None]] | None:
     if len(data) == 0:
         return []
     first = data[0]
+    if len(first) > _MOST_FIELDS:
+        return None
     fields = tuple(str(field.tag) for field in first)
-    if len(set(fields)) < len(fields):
+    if len(set(fields)) < len(fields) or max(map(len, (str(first.tag), *fields))) > _LONGEST_NAME:
         return None
     names = [field.upper() for field in fields]
     page = etree.tostring(data, encoding="unicode", with_tail=False)

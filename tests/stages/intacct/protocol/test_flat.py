@@ -78,8 +78,10 @@ def test_however_it_is_written_down_it_is_the_same_page(inner: str) -> None:
         "<B><A>1</A></B>text<B><A>1</A></B>",
         "<B>text<A>1</A></B>",
         "<B><A>1</A></B><B/>",
+        "<B>" + "".join(f"<A{number}>1</A{number}>" for number in range(501)) + "</B>",
+        f"<B><{'A' * 201}>1</{'A' * 201}></B>",
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_a_page_that_is_not_all_alike_and_flat_is_left_to_those_who_look(inner: str) -> None:
     assert flat_rows(parsed(inner)) is None
