@@ -33,7 +33,7 @@ PARTNERS = 10_000
 CONNECTIONS = 8
 ROUNDS = 2
 CALLS_BAR = 1.1
-SECONDS_BAR = 0.6
+SECONDS_BAR = 0.8
 LISTS = ("tradingpartners/", "mailboxes/", "useraccounts/")
 
 
