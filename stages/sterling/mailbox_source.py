@@ -23,6 +23,7 @@ from pipeline import (
     Record,
     RefusedError,
     StageError,
+    TransientError,
     Window,
 )
 from stages.sterling.client import SterlingClient
@@ -115,10 +116,15 @@ class MailboxSource:
         alarm = self._alarm()
         if not batch and alarm is not None:
             raise alarm
-        records = await gather([self._record_of(path, seen) for path, seen in batch])
-        del self._waiting[: len(batch)]
+        taken = await gather([self._taken(path, seen) for path, seen in batch])
+        failed = [each for each in taken if isinstance(each, TransientError)]
+        if failed and len(failed) == len(batch):
+            raise failed[0]
+        later = [entry for entry, each in zip(batch, taken, strict=True) if isinstance(each, TransientError)]
+        self._waiting = self._waiting[len(batch) :] + later  # one that fails for now holds up no other
+        done = [entry for entry in batch if entry not in later]
         more = bool(self._waiting) or alarm is not None
-        return Page([record for record in records if record is not None], self._moved(positions, batch), more)
+        return Page([each for each in taken if isinstance(each, Record)], self._moved(positions, done), more)
 
     async def settled(self, page: Page) -> None:
         """Extracts or deletes what the page brought, if the settings want it. What could not be taken stays where it is."""
@@ -262,6 +268,12 @@ class MailboxSource:
 
     # --- one message ---
 
+    async def _taken(self, path: str, seen: Message) -> Record | TransientError | None:
+        try:
+            return await self._record_of(path, seen)
+        except TransientError as error:
+            return error
+
     async def _record_of(self, path: str, seen: Message) -> Record | None:
         """The message with its content, what is wrong with it, or None when it has gone."""
         box = self._boxes[path]
@@ -272,6 +284,8 @@ class MailboxSource:
             content = await self._payload(seen)
         except Unusable as reason:
             return record.replace(body=_unusable(seen, box, str(reason)))
+        except RefusedError as error:  # the document is broken or gone in a way of its own
+            return record.replace(body=error)
         if content is None:
             return None
         body = MailboxMessage(

@@ -13,7 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import ConfigError, Context, DataError, FlowError, Page, PermissionDenied, Secret, TransientError, Window
+from pipeline import (
+    ConfigError,
+    Context,
+    DataError,
+    FlowError,
+    Page,
+    PermissionDenied,
+    RefusedError,
+    Secret,
+    TransientError,
+    Window,
+)
 from pipeline.testing import ManualClock
 from stages.ap.seed.world import SeedPartner, World
 from stages.sterling import ADAPTER, mailbox_source
@@ -366,6 +377,37 @@ async def test_a_message_that_cannot_be_taken_is_one_dead_record(
     page = await scripted(far, connected, row, content)
     assert isinstance(page.records[0].body, DataError)
     assert (page.records[0].key, page.records[0].body.code) == ("7", "MLC-STL-0333")
+
+
+async def test_a_message_whose_content_is_refused_is_one_dead_record_and_the_others_are_read(rigs: Any) -> None:
+    async with rigs() as rig:
+        keys = rig.drop(3)
+        document = rig.simulator.hub.messages[int(keys[1])].document.id
+        rig.simulator.faults.add(Fault(kind="null_pointer", match=f"POST documents/{document}/*", times=None))
+        page = await rig.source(BOX, after="delete").read(Window(), None)
+        assert [record.key for record in page.records] == keys
+        assert [isinstance(record.body, RefusedError) for record in page.records] == [False, True, False]
+
+
+async def test_a_message_that_fails_for_now_holds_up_no_other_and_is_read_once_it_can_be(
+    rigs: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(mailbox_source, "MESSAGES_PER_PAGE", 2)
+    async with rigs() as rig:
+        keys = rig.drop(5)
+        document = rig.simulator.hub.messages[int(keys[0])].document.id
+        rig.simulator.faults.add(Fault(kind="unavailable", match=f"POST documents/{document}/*", times=None))
+        source, cursor, read = rig.source(BOX), None, list[str]()
+        while len(read) < 4:
+            page = await source.read(Window(), cursor)
+            read += [record.key for record in page.records]
+            cursor = page.cursor
+        with pytest.raises(TransientError):
+            await source.read(Window(), cursor)
+        assert read == keys[1:]
+        rig.simulator.faults.clear()
+        assert (await source.read(Window(), cursor)).records[0].key == keys[0]
+        assert (await rig.poll(cursor, BOX))[0] == [keys[0]]
 
 
 @pytest.mark.parametrize(("bytes_there", "dead"), [(100, False), (101, True), (5000, True)])
