@@ -34,6 +34,9 @@ ANSWERS = ("997", "999", "824", "855")
 MOST_KEPT = 200
 """Notes kept of one set, complaints of one document, lines of one order; the rest is counted."""
 
+LONGEST_TEXT = 1000
+"""Characters kept of an element; those that answers have are shorter."""
+
 _SETS_OF = {"FA": ("997", "999"), "AG": ("824",), "PR": ("855",)}
 """Groups (GS01) that hold nothing but answers."""
 _OF_SYNTAX = frozenset({"AK1", "AK2", "AK3", "AK4", "AK5", "AK9", "IK3", "IK4", "IK5", "TA1"})
@@ -89,7 +92,7 @@ class _Reading:
             yield from self._abandon()
             self._header, self._groups, self._ta1s = event, 0, 0
         elif self._header is not None:
-            yield from self._segment(self._header, event)
+            yield from self._segment(self._header, _cut(event))
 
     def finish(self) -> Iterator[Unread]:
         """The input is over."""
@@ -177,6 +180,13 @@ class _Reading:
         if self._header is not None:
             yield Unread(f"interchange {self._header[13]} is not closed: IEA is missing", self._header.offset)
         self._header = None
+
+
+def _cut(segment: ReadSegment) -> ReadSegment:
+    if all(len(text) <= LONGEST_TEXT for text in segment.fields):
+        return segment
+    fields = [text[:LONGEST_TEXT] for text in segment.fields]
+    return ReadSegment(segment.id[:LONGEST_TEXT], fields, segment.number, segment.position, segment.offset)
 
 
 def _received(header: ReadHeader, source: tuple[str, str, str], answer: Answer) -> Received:

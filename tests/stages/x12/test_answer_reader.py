@@ -181,6 +181,13 @@ def test_of_many_complaints_and_lines_the_first_are_kept_and_the_rest_is_counted
     assert first.status == "TR"
 
 
+def test_of_a_very_long_text_the_beginning_is_kept() -> None:
+    (received,) = read_answers([listed(BODY.replace("*ZZ~", f"*{'Z' * 100_000}~"))])
+    assert len(msgspec.json.encode(received)) < 2_000
+    (told,) = match([received], [SENT]).matched
+    assert (told.status, len(told.reasons[0]) < 1_100) == ("rejected", True)
+
+
 def test_a_message_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     events = answer_reader.events

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline import legible
 from stages.x12 import ADAPTER, show
 from stages.x12.commands import COMMANDS
 from stages.x12.show import holds_interchange, readable, segment_lines, show_lines
+from stages.x12.validator import validate
 
 
 def test_other_formats_are_left_to_others() -> None:
@@ -252,3 +256,33 @@ def test_an_adjustment_of_an_item_does_not_stand_where_payments_add_up(corpus: d
     outside = corpus["820.edi"].replace(b"ENT*1~", b"ENT*1~ADX*-10*01~")
     assert "      Adjustment: Pricing error, -10 of it" in show_lines(inside)
     assert f"    {'Adjustment: Pricing error':<90}{'-10':>16}" in show_lines(outside)
+
+
+LINES = st.lists(
+    st.tuples(st.integers(-99, 999), st.decimals(0, 999, places=3), st.sampled_from(["", "PE", "HP", "TP"])), min_size=1, max_size=5
+)  # fmt: skip
+ON_TOP = st.lists(
+    st.one_of(
+        st.builds(
+            lambda sign, cents, how: f"SAC*{sign}*D240***{cents}*******{how}", st.sampled_from("ACN"), st.integers(1, 99999),
+            st.sampled_from(["", "02", "05", "06"]),
+        ),
+        st.builds(lambda amount, how: f"TXI*ST*{amount}*****{how}", st.decimals(0, 99, places=2), st.sampled_from(["", "O"])),
+    ), max_size=6,
+)  # fmt: skip
+
+
+@given(LINES, ON_TOP, ON_TOP)
+def test_the_amounts_between_the_heading_and_the_total_make_the_total(
+    lines: list[Any], inside: list[str], behind: list[str]
+) -> None:
+    head = "ISA*00*          *00*          *ZZ*US             *ZZ*THEM           *250131*1200*U*00401*000000001*0*P*>~"
+    rows = [f"IT1*{n}*{quantity}*EA*{price:f}*{basis}" for n, (quantity, price, basis) in enumerate(lines, 1)]
+    set = ["ST*810*0001", "BIG*20250131*1", *rows[:1], *inside, *rows[1:], "TDS*0", *behind, "SE*1*0001"]
+    payload = head + "GS*IN*US*THEM*20250131*1200*1*X*004010~" + "~".join(set) + "~GE*1*1~IEA*1*000000001~"
+    (wrong,) = [found.message for found in validate(payload.encode()) if found.segment == "TDS"] or ["make 0"]
+    shown = list(show_lines(payload.encode()))
+    table = shown[[line.startswith("    Line ") for line in shown].index(True) + 1 :]
+    table = table[: [line.startswith("    Total ") for line in table].index(True)]
+    amounts = [Decimal(line[47:63].replace(",", "").strip() or "0") for line in table]
+    assert sum(amounts) == Decimal(wrong.rpartition("make ")[2])
