@@ -78,8 +78,7 @@ async def doctor(
     await _ledger(report)
     registry = _registry(report)
     if registry is not None:
-        loaded = [flow for path in paths if (flow := _flow(report, path, registry)) is not None]
-        await diagnose_flows(loaded, registry, services, report.tell)
+        await diagnose_flows(_flows(report, paths, registry), registry, services, report.tell)
     if json:
         print_json(_as_json(report))
     else:
@@ -121,8 +120,34 @@ def _registry(report: Report) -> Registry | None:
 # --- flow files ----------------------------------------------------------------------------------------------------------
 
 
-def _flow(report: Report, path: Path, registry: Registry) -> Flow | None:
-    """The flow, its findings told. Variables that are not set stop a run, but not the other checks."""
+def _flows(report: Report, paths: list[Path], registry: Registry) -> list[Flow]:
+    """The flows that can be looked into, their findings told. Variables that are not set stop a run, but not the other checks."""
+    loaded: list[Flow] = []
+    needed: dict[str, list[str]] = {}  # each variable that is not set, with the flows that refer to it
+    for path in paths:
+        flow = _flow(report, path, registry, needed)
+        loaded += [flow] if flow is not None else []
+    names = dict.fromkeys([*(flow.name for flow in loaded), *(name for flows in needed.values() for name in flows)])
+    if names:
+        report.tell(Section("flow", "variables", tuple(names)), _variables(needed))
+    return loaded
+
+
+def _variables(needed: dict[str, list[str]]) -> Diagnosis:
+    if not needed:
+        return Diagnosis.ok("variables", "all that the flows refer to are set")
+    groups: dict[str, list[str]] = {}
+    for variable, flows in needed.items():
+        groups.setdefault(joined(dict.fromkeys(flows)), []).append(variable)
+    missing = ConnectorError(
+        "Variables that the flows refer to are not set", where="the environment of this command",
+        why="; ".join(f"{joined(variables)} for {flows}" for flows, variables in groups.items()),
+        mend="set them in the environment that starts ml-connector", code="MLC-CHK-0008",
+    )  # fmt: skip
+    return Diagnosis.failed("variables", missing)
+
+
+def _flow(report: Report, path: Path, registry: Registry, needed: dict[str, list[str]]) -> Flow | None:
     try:
         flow, findings = load_flow(path, registry, os.environ, live=False)
     except Exception as error:  # noqa: BLE001  code that a flow names may raise anything while it is imported
@@ -130,7 +155,10 @@ def _flow(report: Report, path: Path, registry: Registry) -> Flow | None:
         return None
     name = flow.name if flow is not None else str(path)
     section = Section("flow", f"flow {name}", (name,))
-    for diagnosis in _about_flow(path, flow, findings):
+    unset = [finding for finding in findings if finding.code == codes.UNSET_VARIABLE and finding.severity == "note"]
+    for finding in unset:
+        needed.setdefault(_UNSET.sub(r"\1", finding.message), []).append(name)
+    for diagnosis in _about_flow(path, flow, [finding for finding in findings if finding not in unset]):
         report.tell(section, diagnosis)
     if any(finding.code == codes.UNSET_VARIABLE and finding.path.startswith("$.stages") for finding in findings):
         report.tell(section, Diagnosis.skipped("stages", "variables that their settings refer to are not set"))
@@ -140,8 +168,7 @@ def _flow(report: Report, path: Path, registry: Registry) -> Flow | None:
 
 def _about_flow(path: Path, flow: Flow | None, findings: list[Finding]) -> Iterable[Diagnosis]:
     errors = [finding for finding in findings if finding.severity == "error"]
-    unset = [finding for finding in findings if finding.code == codes.UNSET_VARIABLE and finding.severity == "note"]
-    notes = [finding for finding in findings if finding.severity == "note" and finding not in unset]
+    notes = [finding for finding in findings if finding.severity == "note"]
     if errors or flow is None:
         problem = ConnectorError(
             f"The flow cannot run: {counted(len(errors), 'finding')}", where=str(path), why=_first([str(each) for each in errors]),
@@ -156,15 +183,6 @@ def _about_flow(path: Path, flow: Flow | None, findings: list[Finding]) -> Itera
             mend=f"see  ml-connector check {path}", owner="EDI desk", code="MLC-CHK-0007",
         )  # fmt: skip
         yield Diagnosis.warning("notes", note)
-    if unset:
-        names = [_UNSET.sub(r"\1", each.message) for each in unset]
-        missing = ConnectorError(
-            "Variables that the flow refers to are not set", where=str(path), why=joined(dict.fromkeys(names)),
-            mend="set them in the environment that starts ml-connector", code="MLC-CHK-0008",
-        )  # fmt: skip
-        yield Diagnosis.failed("variables", missing)
-    elif not errors:
-        yield Diagnosis.ok("variables", "all set")
 
 
 def _first(texts: list[str]) -> str:

@@ -85,6 +85,15 @@ def test_variables_that_are_not_set_are_named(desk: Any) -> None:
     assert problem(outcome.json, "variables")["why"].startswith("INTACCT_SENDER_ID, INTACCT_SENDER_PASSWORD")
 
 
+def test_variables_that_several_flows_miss_are_named_once_with_the_flows(desk: Any) -> None:
+    outcome = desk.call("doctor", str(FLOWS / "bills.yaml"), str(FLOWS / "acknowledgements.yaml"), "--json")
+    lines = [check for check in outcome.json["checks"] if check["name"] == "variables"]
+    assert [line["flows"] for line in lines] == [["bills", "acknowledgements"]]
+    assert lines[0]["problem"]["why"].endswith(
+        "INTACCT_USER_PASSWORD for bills; STERLING_URL for bills, acknowledgements"
+    )
+
+
 async def test_systems_that_let_us_in_are_ok_and_one_that_does_not_exits_with_4(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
