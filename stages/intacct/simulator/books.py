@@ -185,6 +185,10 @@ class Books:
         row = self._masters[master.object, master.id] = MasterRow(self, master)
         self.tables[master.object].put(row)
 
+    def drop_master(self, object: str, id: str) -> None:
+        """Takes the account or the dimension's value away. KeyError when there is none."""
+        self.tables[object].remove(self._masters.pop((object, id)).record)
+
     def drop_bill(self, record: int) -> SeedBill:
         """Takes the bill and its lines away. Returns it; KeyError when there is none."""
         row = self.bill(record)

@@ -50,9 +50,9 @@ def _master(name: str, id: str, label: str, *more: Field) -> ObjectType:
             [
                 RECORD,
                 field(id, "TEXT", lambda r: r.seed.id, required=True),
-                field(label, "TEXT", lambda r: r.seed.name, required=True),
+                field(label, "TEXT", lambda r: r.seed.name, required=True, writable="name"),
                 *more,
-                field("STATUS", "ENUM", lambda r: r.seed.status, STATUS),
+                field("STATUS", "ENUM", lambda r: r.seed.status, STATUS, writable="status"),
                 field("WHENCREATED", "TIMESTAMP", lambda r: r.books.created_stamp(r.seed.modified)),
                 field("WHENMODIFIED", "TIMESTAMP", lambda r: r.books.stamp(r.seed.modified)),
                 *users(lambda r: r.seed.modified),
@@ -63,7 +63,7 @@ def _master(name: str, id: str, label: str, *more: Field) -> ObjectType:
 
 
 _PARENT = [
-    field("PARENTID", "TEXT", lambda r: r.seed.parent or None),
+    field("PARENTID", "TEXT", lambda r: r.seed.parent or None, writable="parent"),
     field("PARENTKEY", "INTEGER", lambda r: r.parent.record if r.parent else None),
     field("PARENTNAME", "TEXT", lambda r: r.parent.seed.name if r.parent else None),
 ]

@@ -142,6 +142,39 @@ async def test_a_vendor_without_bills_can_be_deleted(wired):
     assert "V-9" not in found
 
 
+async def test_accounts_and_dimensions_can_be_created_saved_and_deleted(wired):
+    create = (
+        "<create><DEPARTMENT><DEPARTMENTID>D-1</DEPARTMENTID><TITLE>Dairy</TITLE></DEPARTMENT>"
+        "<DEPARTMENT><DEPARTMENTID>D-2</DEPARTMENTID><TITLE>Milk</TITLE><PARENTID>D-1</PARENTID></DEPARTMENT></create>"
+    )
+    update = "<update><DEPARTMENT><DEPARTMENTID>D-2</DEPARTMENTID><STATUS>inactive</STATUS><CUSTTITLE>M</CUSTTITLE></DEPARTMENT></update>"
+    ask = "<query><object>DEPARTMENT</object><select>{}</select><orderby><order><field>RECORDNO</field></order></orderby></query>"
+    select = "".join(
+        f"<field>{name}</field>" for name in ("DEPARTMENTID", "TITLE", "PARENTNAME", "STATUS", "CUSTTITLE")
+    )
+    async with wired() as wire:
+        created = await wire.call(create)
+        updated = await wire.call(update)
+        rows = _texts(await wire.call(ask.format(select)))
+        record = created.findall("data/department")[1].findtext("RECORDNO")
+        deleted = await wire.call(f"<delete><object>DEPARTMENT</object><keys>{record}</keys></delete>")
+        left = _texts(await wire.call(ask.format("<field>DEPARTMENTID</field>")))
+
+    assert [each.findtext("DEPARTMENTID") for each in created.find("data")] == ["D-1", "D-2"]
+    assert updated.findtext("data/department/DEPARTMENTID") == "D-2"
+    assert rows == [["D-1", "Dairy", None, "active", None], ["D-2", "Milk", "Dairy", "inactive", "M"]]
+    assert (deleted.findtext("status"), left) == ("success", [["D-1"]])
+
+
+async def test_a_business_key_is_no_record_number(wired):
+    async with wired() as wire:
+        by_key = await wire.call("<update><VENDOR><VENDORID>11</VENDORID><NAME>x</NAME></VENDOR></update>")
+        legacy = await wire.call('<delete_vendor vendorid="11"/>')
+        by_record = await wire.call("<update><VENDOR><RECORDNO>V-1</RECORDNO><NAME>x</NAME></VENDOR></update>")
+
+    assert [each.findtext("status") for each in (by_key, legacy, by_record)] == ["failure"] * 3
+
+
 REFUSED = {
     "a key that is taken": (VENDOR.format(more="").replace("V-9", "V-1"), ["BL34000061", "BL01001973"]),
     "a name missing": ("<create><VENDOR><VENDORID>V-9</VENDORID></VENDOR></create>", ["BL03000018", "BL01001973"]),
@@ -207,12 +240,14 @@ async def test_what_was_created_before_a_failure_is_reported_with_it(wired):
         VENDOR.format(more="").replace(
             "</create>", "<VENDOR><VENDORID>V-1</VENDORID><NAME>Twice</NAME></VENDOR></create>"
         ),
+        "<delete><object>APBILL</object><keys>101,102</keys></delete>",
+        "<create><CLASS><CLASSID>C</CLASSID><NAME>C</NAME></CLASS></create>",
     ],
 )
 async def test_a_transaction_undoes_every_write(wired, function):
     everything = [
         f"<readByQuery><object>{object}</object><fields>*</fields><query>RECORDNO &gt; 0</query></readByQuery>"
-        for object in ("VENDOR", "APBILL")
+        for object in ("VENDOR", "APBILL", "CLASS")
     ]
 
     def rows(result):
