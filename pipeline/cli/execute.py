@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from pipeline.cli.output import counted, print_findings, say
-from pipeline.cli.progress import RunProgress
+from pipeline.cli.progress import Notes, RunProgress
 from pipeline.clock import SystemClock
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
@@ -59,7 +59,8 @@ async def execute(
 
     Flows that run in one process are given the same ``shared``. With ``stopping`` somebody else watches the signals.
     """
-    with RunProgress(flow.name, SystemClock(), quiet=quiet) as progress:
+    shared = shared or Shared()
+    with RunProgress(flow.name, SystemClock(), quiet=quiet, notes=shared.of(Notes, Notes)) as progress:
         services = Services.system(environment, progress, shared)
         if stopping is not None:
             return await run_flow(flow, registry, ledger, services, request, stopping, first=first)

@@ -13,20 +13,24 @@ from pipeline.clock import Clock
 PLAIN_EVERY_SECONDS = 10.0
 
 
+class Notes(set[str]):
+    """What has been noted in this process: runs that follow each other do not say it again."""
+
+
 class RunProgress:
-    """An observer of a run that shows how far it is. Use as a context manager; quiet shows nothing.
+    """An observer of a run that shows how far it is. Use as a context manager; quiet shows nothing. ``notes`` are those told before.
 
     Records are settled before their deliveries go out, and nobody knows beforehand how many these will be: hence two lines.
     """
 
-    def __init__(self, name: str, clock: Clock, *, quiet: bool = False) -> None:
+    def __init__(self, name: str, clock: Clock, *, quiet: bool = False, notes: Notes | None = None) -> None:
         self._name = name
         self._clock = clock
         self._quiet = quiet
         self._read = self._settled = self._delivered = 0
         self._last = clock.monotonic()
         self._bars: Progress | None = None
-        self._notes: set[str] = set()
+        self._notes = Notes() if notes is None else notes
 
     def __enter__(self) -> RunProgress:
         if not self._quiet and on_terminal():
@@ -65,7 +69,7 @@ class RunProgress:
         self._show()
 
     def _note(self, text: str) -> None:
-        """Each text once a run, however many stages have it to say."""
+        """Each text once, however many stages and runs have it to say."""
         if not self._quiet and text not in self._notes:
             self._notes.add(text)
             say(f"note  {text}")
