@@ -163,3 +163,36 @@ def test_the_partner_files_of_this_test_are_sound(tmp_path: Path) -> None:
     (tmp_path / "_default.yaml").write_text("us: { isa: { qualifier: ZZ, id: HARBORVALE }, gs: HARBORVALE }\n")
     (tmp_path / "aa.yaml").write_text(PARTNER.format(code="AA", more=""))
     assert load_partners(tmp_path)[1] == []
+
+
+CATALOGUE = '''
+from xml.etree import ElementTree
+
+
+def parse(record):
+    """One record for each item of a catalogue."""
+    items = ElementTree.fromstring(record.body.payload).iter("item")
+    return [record.replace(kind="item", body={"sku": item.get("sku"), "partner": record.body.partner}) for item in items]
+'''
+
+
+async def test_a_stage_of_ones_own_gets_one_kind_of_message_and_the_files_keep_the_rest(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        (rig.flows / "catalogue.py").write_text(CATALOGUE)
+        rig.edit(
+            ("{ x12: \"message.format == 'x12'\" }", "{ x12: \"message.format == 'x12'\", catalogue: \"message.format == 'xml'\" }"),
+            ("  - files:", '  - items: { map: "./catalogue.py:parse", from: kinds.catalogue }\n  - lines: { encode: generic.json }\n  - files:'),
+            ("sink: generic.folder, with:", "sink: generic.folder, from: [lines, files], with:"),
+            name="mailbox.yaml",
+        )  # fmt: skip
+        post.leave("/AA/Outbound", "c.xml", b"<catalogue><item sku='4711'/></catalogue>")
+        csv = post.leave("/AA/Outbound", "c.csv", b"4711\n")
+        broken = post.leave("/BB/Outbound", "half.xml", b"<catalogue><item")
+        report = await post.run()
+        assert (report["read"], report["delivered"], report["dead"]) == (3, 2, 1)
+        files = post.files()
+        assert files.pop(f"AA/{csv}_c.csv") == b"4711\n"
+        assert list(files.values()) == [b'{"sku":"4711","partner":"AA"}\n']
+        letters = (await rig.command("dead", "--json")).json["items"]
+        assert [(letter["key"], letter["stage"]) for letter in letters] == [(str(broken), "items")]
