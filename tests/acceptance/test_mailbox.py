@@ -116,6 +116,24 @@ async def test_each_kind_of_message_in_each_mailbox_comes_to_where_it_belongs(ri
         assert post.files() == expected
 
 
+REFUSES = "ST*997*0001~AK1*IN*9~AK9*R*1*1*0~SE*4*0001~"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"ISA*", b"Subject: acknowledgement\r\n\r\nISA*"), (b"ISA*", b"isa*"), (b"ST*997", b"ST*0997"), (b"SE*4*0001~", b"")],
+)  # fmt: skip
+async def test_a_refusal_that_is_damaged_is_for_a_person(rigs: Any, old: bytes, new: bytes) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        post.leave("/AA/Outbound", "a.edi", interchange("AAID", group("FA", REFUSES)).replace(old, new, 1))
+        report = await post.run()
+        assert (report["read"], report["dead"]) == (1, 1)
+        (letter,) = (await rig.command("dead", "--json")).json["items"]
+        assert letter["code"] in ("MLC-X12-0601", "MLC-X12-0603")  # whichever of both that read it is first
+        assert letter["partner"] == "AA"
+
+
 async def test_a_message_read_again_makes_no_second_file(rigs: Any) -> None:
     async with rigs(0) as rig:
         post = Post(rig)
