@@ -185,7 +185,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class SentDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A document in a sealed delivery: what an answer may be about. ``position`` counts from 1 within the delivery."""
+    """A document in a sealed delivery: what an answer may be about. ``position`` counts from 1 within the delivery; ``partner`` is the code of whom it is for."""
 
     id: int
     set: str
@@ -195,6 +195,7 @@ class SentDocument(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, int]  # the delivery's control numbers; of several with one name, the first
     sealed: datetime
     reference: str
+    partner: str = ""
 
 
 AnswerStatus = Literal["accepted", "accepted_with_errors", "partially_accepted", "rejected", "duplicate"]

@@ -78,7 +78,7 @@ class AnswerWriter:
             *by_number, *by_reference,
         ):  # fmt: skip
             sent = SentDocument(
-                id=id_, set=set_code, delivery=delivery, position=position, sealed=moment(sealed), reference=reference,
+                id=id_, set=set_code, delivery=delivery, position=position, sealed=moment(sealed), reference=reference, partner=partner,
                 envelope=msgspec.json.decode(envelope, type=dict[str, str]), numbers=msgspec.json.decode(numbers, type=dict[str, int]),
             )  # fmt: skip
             self._sent.setdefault((scope, name, what), []).append(sent)

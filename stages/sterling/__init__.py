@@ -85,14 +85,15 @@ def _resource_source(settings: ResourceSettings, context: Context) -> ResourceSo
 
 
 def _answer_boxes(setting: str, context: Context) -> list[Box]:
-    """Where the partners answer. One mailbox of several partners belongs to none of them; one that only the default names may be missing."""
+    """Where the partners answer, one mailbox or more of them in one. One that only the default names may be missing."""
     partners = required_partners(setting, context.folder, context.environment)
     boxes: dict[str, Box] = {}
     for partner in partners.all:
         path = addresses.mailbox_path(partner.answers_mailbox, partner.code)
         shared = boxes.get(path.casefold())
         must = bool(partner.acknowledgement.mailbox) or (shared is not None and shared.must)
-        boxes[path.casefold()] = Box(path, "" if shared else partner.code, must)
+        sharing = shared.partners if shared is not None else ()
+        boxes[path.casefold()] = Box(path, (*sharing, partner.code), must)
     return list(boxes.values())
 
 

@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 
 
 class MailboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flow sees of a message. ``partner`` is the code of the partner whose mailbox it is, where one is known.
+    """What a flow sees of a message. ``partners`` are the codes of those whose files say that they answer in this mailbox; ``partner``
+    is the code of the only one, or empty.
 
     ``format`` is x12, edifact, xml, json, text (CSV and anything else that can be read), binary or empty, by its first bytes.
     """
@@ -51,6 +52,7 @@ class MailboxMessage(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: str
     name: str
     partner: str
+    partners: tuple[str, ...]
     received: datetime | None
     format: Format
     payload: bytes
@@ -60,7 +62,7 @@ class Box(msgspec.Struct, frozen=True):
     """A mailbox to poll. One that must be there is an error when it is not; any other is passed over."""
 
     path: str
-    partner: str = ""
+    partners: tuple[str, ...] = ()  # the codes of those who answer there
     must: bool = True
 
 
@@ -292,7 +294,8 @@ class MailboxSource:
             id=seen.id,
             mailbox=box.path,
             name=seen.name,
-            partner=box.partner,
+            partner=box.partners[0] if len(box.partners) == 1 else "",
+            partners=box.partners,
             received=seen.created,
             format=format_of(content),
             payload=content,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-
 import msgspec
 
 from pipeline import Answer, AnswerStatus, Context, DataError, Excluded, Record, SentDocument, StageSpec, Verdict
@@ -38,7 +36,10 @@ class NoSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def decode(record: Record) -> list[Record]:
-    """One record per answer in the message, which is the body or its ``payload``. Raises `Excluded` or `DataError`."""
+    """One record per answer in the message, which is the body or its ``payload``. Raises `Excluded` or `DataError`.
+
+    ``partners`` of the body, where it has them, are those in whose mailbox it lay: what may prove an arrival.
+    """
     payload = payload_of(record, "x12.decode")
     if payload is None:
         raise Excluded(NOT_X12)
@@ -53,7 +54,9 @@ def decode(record: Record) -> list[Record]:
         raise _unreadable(unread, record)
     if not answers:
         raise Excluded(NOTHING_ANSWERED)
-    return [record.replace(kind="answer", body=answer, raw=b"") for answer in answers]
+    partners = tuple(getattr(record.body, "partners", ()))
+    said = [msgspec.structs.replace(answer, partners=partners) for answer in answers]
+    return [record.replace(kind="answer", body=answer, raw=b"") for answer in said]
 
 
 def payload_of(record: Record, stage: str) -> bytes | None:
@@ -168,17 +171,22 @@ def _told(said: object) -> str:
 
 
 def _verdicts(received: Received, documents: Sequence[SentDocument]) -> list[Verdict]:
-    sealed = {document.id: document.sealed for document in documents}
+    by_id = {document.id: document for document in documents}
     found = match([received], _sent(received, documents)).matched
-    return [_verdict(received, one, _proves(received, one, sealed[int(one.document)])) for one in found]
+    return [_verdict(received, one, _proves(received, one, by_id[int(one.document)])) for one in found]
 
 
-def _proves(received: Received, matched: Matched, sealed: datetime) -> bool:
-    """Whether only who has the document's interchange can have said this: it names its numbers and was written since.
+def _proves(received: Received, matched: Matched, document: SentDocument) -> bool:
+    """Whether only who has the document's interchange can have said this: it lay where its partner answers, names its numbers and was written since.
+
+    An ISA names anybody: from another partner's mailbox, or from one that no partner file names, it may be an error or a forgery.
 
     Numbers come again, after a wrap or in a ledger that was begun anew. So a TA1 must name our ISA date, and a 997 or 999 must not be
     older than a day, which is what partners' clocks and time zones make of "since". An 824 or 855 may go by a reference alone.
     """
+    sealed = document.sealed
+    if document.partner not in received.partners:
+        return False
     if isinstance(received.answer, InterchangeAnswer):
         return received.answer.date == f"{sealed:%y%m%d}"
     written = moment(received.sent)

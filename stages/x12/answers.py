@@ -131,6 +131,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     """An answer and who sent it. ``sender`` and ``receiver`` are (qualifier, id) of the ISA, ``usage`` its ISA15.
 
     ``sent`` is the answer's ISA date and time, as text (YYMMDDHHMM). ``source`` (ISA13, GS06, ST02) tells repetitions apart.
+    ``partners`` are the codes of those in whose mailbox it lay, by their partner files; empty where that is not known.
     """
 
     answer: Answer
@@ -139,6 +140,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     usage: str
     sent: str
     source: tuple[str, str, str]
+    partners: tuple[str, ...] = ()
 
 
 def as_number(text: str) -> int:

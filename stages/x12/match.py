@@ -33,7 +33,7 @@ _ORDERS: dict[str, Status] = {
     "RJ": "business_rejected", "RO": "business_rejected",
 }  # fmt: skip
 CLOCKS_APART = timedelta(days=1)
-"""What partners' clocks and time zones make of "since"."""
+"""What partners' clocks and time zones make of "since": an ISA holds local time and says of which place."""
 MOST_REASONS = 20
 """Sentences about one document; the rest is counted."""
 _REFERRED_TO = {"IV": "810", "PO": "850"}
@@ -83,14 +83,18 @@ def joined(*statuses: Status) -> Status:
 
 
 def match(received: Iterable[Received], sent: Iterable[Sent]) -> Outcome:
-    """Each answer against all that was sent: of the same partner and usage: TA1 by ISA13, 997 and 999 by (GS01, GS06, ST01, ST02), 824 and 855 by number or reference."""
+    """Each answer against all that was sent: of the same partner and usage: TA1 by ISA13, 997 and 999 by (GS01, GS06, ST01, ST02), 824 and 855 by number or reference.
+
+    Never against what was sent more than `CLOCKS_APART` after the answer was written: numbers come again, and so do a partner's old answers.
+    """
     mine: dict[tuple[str, str, str], list[Sent]] = {}
     for one in sent:
         mine.setdefault(_whose(one.partner, one.usage), []).append(one)
     matched: list[Matched] = []
     unmatched: list[Received] = []
     for answer in received:
-        found = _matches(answer, mine.get(_whose(answer.sender, answer.usage), []))
+        known = [one for one in mine.get(_whose(answer.sender, answer.usage), []) if _can_know(answer, one, CLOCKS_APART)]
+        found = _matches(answer, known)
         matched += found
         if not found:
             unmatched.append(answer)
@@ -127,18 +131,22 @@ def _matches(received: Received, sent: Sequence[Sent]) -> list[Matched]:
             )
             return [
                 Matched(document=one.document, status=status, by="855", source=received.source, reasons=lines)
-                for one in _latest(received, orders)
+                for one in _latest(_as_of(received, orders))
             ]
 
 
-def _latest(received: Received, sent: list[Sent], apart: timedelta = timedelta(0)) -> list[Sent]:
-    """Of several interchanges, the last that the answer can be about; else the last.
+def _latest(sent: Sequence[Sent]) -> list[Sent]:
+    """Of several interchanges, the last: a number is used again years later."""
+    last = max(((one.sent, one.interchange) for one in sent), default=None)
+    return [one for one in sent if (one.sent, one.interchange) == last]
 
-    Control numbers come again years later, so clocks may be ``apart``; a reference comes again with each version of a document, within hours.
+
+def _as_of(received: Received, sent: list[Sent]) -> list[Sent]:
+    """What was sent when the answer was written, by the clocks as they are; all of it when that is nothing, since they may differ.
+
+    For a reference, which comes again with each version of a document, within hours.
     """
-    before = [one for one in sent if _can_know(received, one, apart)] or sent
-    last = max(((one.sent, one.interchange) for one in before), default=None)
-    return [one for one in before if (one.sent, one.interchange) == last]
+    return [one for one in sent if _can_know(received, one, timedelta(0))] or sent
 
 
 def _can_know(received: Received, sent: Sent, apart: timedelta) -> bool:
@@ -155,16 +163,20 @@ def moment(text: str) -> datetime | None:
 
 
 def _by_interchange(received: Received, answer: InterchangeAnswer, sent: Sequence[Sent]) -> list[Matched]:
-    mine = [one for one in sent if str(one.interchange) == answer.number.lstrip("0")]
-    dated = [one for one in mine if one.sent == answer.date + answer.time] or [
-        one for one in mine if one.sent[:6] == answer.date
-    ]
+    mine = [one for one in sent if str(one.interchange) == answer.number.lstrip("0") and _dated(answer, one)]
+    exactly = [one for one in mine if one.sent == answer.date + answer.time]
     status: Status = "rejected" if answer.status == "R" else "received"
     reasons = (f"interchange: {_meant('I18', answer.note)}",) if answer.note != "000" else ()
     return [
         Matched(document=one.document, status=status, by="TA1", source=received.source, reasons=reasons)
-        for one in dated or _latest(received, mine, CLOCKS_APART)
+        for one in exactly or _latest(mine)
     ]
+
+
+def _dated(answer: InterchangeAnswer, sent: Sent) -> bool:
+    """Whether the TA1 names the day of this interchange, or the day beside it where a partner puts its own; or no day at all."""
+    named, made = moment(answer.date + "0000"), moment(sent.sent[:6] + "0000")
+    return named is None or made is None or abs(named - made) <= CLOCKS_APART
 
 
 def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> list[Matched]:
@@ -173,7 +185,7 @@ def _by_group(received: Received, answer: GroupAnswer, sent: Sequence[Sent]) -> 
     known = [one for one in mine if _place(one) in named]
     if named and not known and _accepts_all(answer):
         return []  # it accepts sets that we never sent: another group of that number
-    newest = {(one.sent, one.interchange) for one in _latest(received, known or mine, CLOCKS_APART)}
+    newest = {(one.sent, one.interchange) for one in _latest(known or mine)}
     group = [one for one in mine if (one.sent, one.interchange) in newest]
     strange = named.keys() - {_place(one) for one in group}
     # A short answer names the faulty sets only; a rejection means the whole group.
@@ -270,9 +282,9 @@ def _by_advice(received: Received, answer: DocumentAdvice, sent: Sequence[Sent])
     if answer.group_number is not None and answer.control:
         number, place = answer.group_number, answer.control.lstrip("0")
         numbered = [one for one in about if (one.group_number, one.control.lstrip("0")) == (number, place)]
-        mine = _latest(received, numbered, CLOCKS_APART)
+        mine = _latest(numbered)
     if not mine and answer.reference:
-        mine = _latest(received, [one for one in about if one.reference == answer.reference])
+        mine = _latest(_as_of(received, [one for one in about if one.reference == answer.reference]))
     status = _ADVICE.get(answer.status[-1:], "business_accepted_with_errors")
     told = [" ".join(filter(None, (_meant("647", one.code), one.message, one.value))) for one in answer.complaints]
     reasons = _few([*told, *answer.remarks], answer.omitted)

@@ -184,6 +184,35 @@ async def test_an_answer_settles_what_was_in_doubt_without_asking_the_far_side(r
         assert await rig.audit() is None
 
 
+async def test_an_answer_in_another_partners_mailbox_ends_no_doubt(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        partners.behaviour |= dict.fromkeys(partners.behaviour, "never")
+        rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", times=None))  # nothing arrives
+        rig.sterling.faults.add(Fault(kind="unavailable", match="GET mailboxmessages*", times=None, skip=1))
+        assert (await rig.run("--wait", "100ms")).json["in_doubt"] > 1
+        rig.sterling.faults.clear()
+        (first, theirs, payload), (_, others, _) = rig.rows(
+            "select id, address, payload from deliveries where state = 'in_doubt' order by id limit 2"
+        )
+        forged = answer_to(payload)
+        rig.sterling.deposit(outbound(others), "forged.edi", forged)
+        await read_answers(rig)
+        state = f"select v.state, max(d.acknowledgement) from deliveries v join documents d on d.delivery = v.id where v.id = {first}"
+        assert rig.rows(state) == [("in_doubt", "accepted")]  # it is heard, and nothing hangs on it
+        rig.sterling.deposit(outbound(theirs), "own.edi", forged)
+        await read_answers(rig)
+        assert rig.rows(state) == [("delivered", "accepted")]
+
+
+def answer_to(payload: bytes) -> bytes:
+    """A 997 that accepts the only group of an interchange of ours, from whom it is for."""
+    isa, group = (part.split("*") for part in payload.decode().replace("\n", "").split("~")[:2])
+    us, them, count = isa[5:7], isa[7:9], payload.count(b"SE*")
+    head = "*".join([*isa[:5], *them, *us, *isa[9:13], "000000901", "0", isa[15], isa[16]])
+    said = f"ST*997*0001~AK1*{group[1]}*{group[6]}~AK9*A*{count}*{count}*{count}~SE*4*0001~"
+    return f"{head}~GS*FA*{group[3]}*{group[2]}*{group[4]}*{group[5]}*1*X*004010~{said}GE*1*1~IEA*1*000000901~".encode()
+
+
 @pytest.mark.parametrize(
     ("payload", "outcome"),
     [(b"PK\x03\x04", "excluded"), (b"ISA*00*half", "dead"), (b"", "excluded")],

@@ -483,7 +483,8 @@ def test_partners_are_read_where_they_answer(context: Context) -> None:
     (folder / "c.yaml").write_text(PARTNER.format(code="CC", more="acknowledgement: { mailbox: /Shared/acks }"))
     boxes = build(context, partners="partners", mailboxes=("/extra/",))._boxes
     assert boxes == {
-        "/extra": Box("/extra"), "/aa/outbound": Box("/AA/Outbound", "AA", must=False), "/shared/acks": Box("/Shared/acks", ""),
+        "/extra": Box("/extra"), "/aa/outbound": Box("/AA/Outbound", ("AA",), must=False),
+        "/shared/acks": Box("/Shared/acks", ("BB", "CC")),
     }  # fmt: skip
 
 

@@ -30,8 +30,16 @@ def whole(*bodies: str, ta1: str = "") -> bytes:
     return (ISA + ta1 + GS + "".join(bodies) + TAIL).encode()
 
 
-def message(payload: bytes) -> Record:
-    return Record(key="78", kind="message", body=payload, object="message", label="a.edi", raw=payload)
+class Body:
+    """What a source of mailboxes hands on; ``partners`` are those who answer in the mailbox."""
+
+    def __init__(self, payload: bytes, *partners: str) -> None:
+        self.payload, self.partners = payload, partners
+
+
+def message(payload: bytes, *partners: str) -> Record:
+    body = Body(payload, *partners) if partners else payload
+    return Record(key="78", kind="message", body=body, object="message", label="a.edi", raw=payload)
 
 
 def verdicts(payload: bytes, *documents: SentDocument) -> list[tuple[int, str, bool]]:
@@ -52,7 +60,7 @@ def document(
 ) -> SentDocument:
     return SentDocument(
         id=id, set=set, delivery=delivery, position=position, envelope={"version": version, "usage": "P"}, numbers={"ISA13": 9, "GS06": 17} | numbers,
-        sealed=SEALED, reference=reference,
+        sealed=SEALED, reference=reference, partner="ACME",
     )  # fmt: skip
 
 
@@ -190,7 +198,6 @@ def test_what_another_version_kept_in_another_form_is_not_read(said: bytes) -> N
 PROOFS = [
     ("997", "250131", "1305", True),
     ("997", "250130", "1300", True),  # a partner behind in time, or whose clock is
-    ("997", "250130", "1100", False),  # an answer to an earlier use of the number
     ("997", "      ", "1100", False),
     ("TA1", "250201", "1305", True),  # it names the date of our ISA
     ("TA1 of another day", "250201", "1305", False),
@@ -205,10 +212,30 @@ def test_only_what_names_the_numbers_and_was_written_since_proves_that_it_arrive
     payload = EVERY_KIND[kind[:3]].replace(b"*250131*1305*U", f"*{date}*{time}*U".encode())
     if kind.endswith("day"):
         payload = payload.replace(b"*250131*1200*R", b"*250130*1200*R")
-    (record,) = decode(message(payload))
+    (record,) = decode(message(payload, "ACME"))
     said = Acknowledgements().answer(record).match([document(1, 1), document(2, 2)])
     assert said
     assert {verdict.proves for verdict in said} == {proves}
+
+
+@pytest.mark.parametrize(
+    ("partners", "proves"), [(("ACME",), True), (("OTHER", "ACME"), True), (("OTHER",), False), ((), False)]
+)
+@pytest.mark.parametrize("kind", ["997", "TA1"])
+def test_an_answer_proves_an_arrival_only_where_the_documents_partner_answers_and_counts_everywhere(
+    kind: str, partners: tuple[str, ...], proves: bool
+) -> None:
+    payload = EVERY_KIND[kind]
+    (record,) = decode(message(payload, *partners))
+    first = Acknowledgements().answer(record)
+    again = reread(first.said)
+    assert again is not None
+    for answer in (first, again):
+        assert {(v.document, v.proves) for v in answer.match([document(1)])} == {(1, proves)}
+
+
+def test_an_answer_written_more_than_a_day_before_the_document_was_sealed_says_nothing_of_it() -> None:
+    assert verdicts(ALL_WELL.replace(b"*250131*1305*U", b"*250130*1159*U"), document(1)) == []
 
 
 SETS = st.lists(

@@ -45,15 +45,24 @@ def sent(sets: list[tuple[str, str]], guide: Guide) -> tuple[bytes, list[SentDoc
         stored.append(Stored(n, set, "THEM", body, envelope, 1))
     numbers = {"ISA13": 9, "GS06": 17}
     documents = [
-        SentDocument(id=one.id, set=one.set, delivery=1, position=one.id, envelope=envelope, numbers=numbers, sealed=SEALED, reference="")
+        SentDocument(id=one.id, set=one.set, delivery=1, position=one.id, envelope=envelope, numbers=numbers, sealed=SEALED, reference="", partner="THEM")
         for one in stored
     ]  # fmt: skip
     return pack(stored, numbers, SEALED), documents, [not fault for _, fault in sets]
 
 
+class Body:
+    """A message in the mailbox where THEM answers."""
+
+    partners = ("THEM",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+
+
 def heard(answer: bytes, documents: list[SentDocument]) -> dict[int, set[str]]:
     told: dict[int, set[str]] = {}
-    for record in decode(Record(key="1", kind="message", body=answer, object="message", label="a.edi", raw=answer)):
+    for record in decode(Record(key="1", kind="message", body=Body(answer), object="message", label="a.edi", raw=answer)):
         for verdict in Acknowledgements().answer(record).match(documents):
             told.setdefault(verdict.document, set()).add(str(verdict.status))
             assert verdict.proves

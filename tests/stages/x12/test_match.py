@@ -142,6 +142,35 @@ def test_a_clock_that_is_behind_does_not_make_an_answer_one_to_an_earlier_use_of
     assert [m.document for m in match([answer("997.edi")], mine).matched] == [2]
 
 
+LATER = {"sent": "2503021400"}  # a month after the answers of the corpus were written
+
+
+@pytest.mark.parametrize("name", ["997.edi", "ta1.edi", "824.edi", "855.edi"])
+def test_an_answer_is_about_nothing_that_was_sent_more_than_a_day_after_it(
+    answer: Callable[..., Received], name: str
+) -> None:
+    old = answer(name)
+    mine = [sent(1, **LATER), sent(7, set="850", group="PO", reference="PO-77", **LATER)]
+    assert match([old], mine).unmatched == (old,)
+
+
+def test_an_old_answer_is_about_the_old_use_of_the_number_also_when_the_new_one_fits_better(
+    answer: Callable[..., Received],
+) -> None:
+    mine = [sent(1, control="0002"), sent(2, interchange=18, **LATER)]  # only the new one has a set of that number
+    assert {*statuses(match([answer("997.edi", ("AK5*E", "AK5*R"), ("AK9*E", "AK9*R"))], mine).matched)} == {1}
+
+
+@pytest.mark.parametrize(
+    ("date", "found"), [("250131", [1]), ("250201", [1]), ("250130", [1]), ("250129", []), ("240131", [])]
+)
+def test_a_ta1_names_the_day_of_our_interchange_give_or_take_a_day(
+    answer: Callable[..., Received], date: str, found: list[int]
+) -> None:
+    told = answer("ta1.edi", ("*250131*1200*", f"*{date}*1200*"))
+    assert [m.document for m in match([told], [sent(1)]).matched] == found
+
+
 def test_a_reference_belongs_to_the_version_that_was_sent_before_the_answer(answer: Callable[..., Received]) -> None:
     first, second = sent(1, sent="2501310900"), sent(2, sent="2501312359", group_number=18)
     advice = answer("824.edi", ("*17*0001*810", ""))
