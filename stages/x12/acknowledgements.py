@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
 import msgspec
 
 from pipeline import Answer, AnswerStatus, Context, DataError, Excluded, Record, SentDocument, StageSpec, Verdict

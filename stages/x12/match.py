@@ -93,7 +93,9 @@ def match(received: Iterable[Received], sent: Iterable[Sent]) -> Outcome:
     matched: list[Matched] = []
     unmatched: list[Received] = []
     for answer in received:
-        known = [one for one in mine.get(_whose(answer.sender, answer.usage), []) if _can_know(answer, one, CLOCKS_APART)]
+        known = [
+            one for one in mine.get(_whose(answer.sender, answer.usage), []) if _can_know(answer, one, CLOCKS_APART)
+        ]
         found = _matches(answer, known)
         matched += found
         if not found:

@@ -62,7 +62,9 @@ class Body:
 
 def heard(answer: bytes, documents: list[SentDocument]) -> dict[int, set[str]]:
     told: dict[int, set[str]] = {}
-    for record in decode(Record(key="1", kind="message", body=Body(answer), object="message", label="a.edi", raw=answer)):
+    for record in decode(
+        Record(key="1", kind="message", body=Body(answer), object="message", label="a.edi", raw=answer)
+    ):
         for verdict in Acknowledgements().answer(record).match(documents):
             told.setdefault(verdict.document, set()).add(str(verdict.status))
             assert verdict.proves
