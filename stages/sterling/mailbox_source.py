@@ -65,6 +65,11 @@ class Box(msgspec.Struct, frozen=True):
     partners: tuple[str, ...] = ()  # the codes of those who answer there
     must: bool = True
 
+    @property
+    def partner(self) -> str:
+        """The only one who answers there; empty where several do, or nobody known."""
+        return self.partners[0] if len(self.partners) == 1 else ""
+
 
 class Position(msgspec.Struct):
     """How far one mailbox has been read. As text ``floor;id,id``."""
@@ -294,7 +299,7 @@ class MailboxSource:
             id=seen.id,
             mailbox=box.path,
             name=seen.name,
-            partner=box.partners[0] if len(box.partners) == 1 else "",
+            partner=box.partner,
             partners=box.partners,
             received=seen.created,
             format=format_of(content),
