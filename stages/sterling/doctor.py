@@ -203,8 +203,8 @@ async def _upload(client: SterlingClient, tell: Tell) -> None:
 async def diagnose_mailbox_source(boxes: Sequence[Box], context: Context, tell: Tell) -> None:
     """The mailboxes that are read; one that only the partner's default names may be missing."""
     client: SterlingClient = context.connection
-    must = {box.path: box.partner for box in boxes if box.must}
-    may = {box.path: box.partner for box in boxes if not box.must}
+    must = {box.path: ", ".join(box.partners) for box in boxes if box.must}
+    may = {box.path: ", ".join(box.partners) for box in boxes if not box.must}
     if must:
         await _mailboxes(client, must, tell)
     if may:

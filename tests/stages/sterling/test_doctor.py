@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ from stages.sterling.doctor import diagnose_connection
 from stages.sterling.simulator import Fault, OAuth, SterlingSimulator, Switches
 from stages.sterling.simulator.hub import ADMINISTRATORS, CodeList
 
+SHIPPED = Path(__file__).parents[3] / "flows"
 BOXES = [Destination("RIVERBEND", "/RIVERBEND/Inbound"), Destination("OCEANIC", "/OCEANIC/Inbound")]
 PARTNERS, MAILBOX, SOURCE = ADAPTER.stages[:3]
 
@@ -226,3 +228,18 @@ async def test_lists_that_only_complete_partners_are_a_warning_when_refused(serv
         simulator.faults.add(Fault(kind="html", status=403, match="GET tradingpartners", times=None))
         lines = await stage(PARTNERS, simulator, PartnerSettings(community="AP_VENDORS"))
         assert (lines.states["useraccounts"], lines.states["tradingpartners"]) == ("warning", "failed")
+
+
+async def test_mailboxes_in_which_partners_answer_are_looked_into_with_whom_they_are_of(
+    serve, stage, context, tmp_path
+):
+    folder = tmp_path / "partners"
+    folder.mkdir()
+    for name in ("_default.yaml", "northstack.yaml", "riverbend.yaml"):
+        folder.joinpath(name).write_text((SHIPPED / "partners" / name).read_text())
+    with folder.joinpath("northstack.yaml").open("a") as file:
+        file.write("\nacknowledgement: { mailbox: /NORTHSTACK/Answers }\n")
+    async with serve() as simulator:
+        lines = await stage(SOURCE, simulator, MailboxSettings(partners=str(folder)))
+    assert (lines["mailboxes"].state, lines["answers"].state) == ("failed", "ok")
+    assert "/NORTHSTACK/Answers of NORTHSTACK" in lines["mailboxes"].problem.where
