@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pipeline import Context, DataError, Estimate, Held, Known, Page, Record, Tally, Window
+from pipeline import Context, DataError, Estimate, Known, Page, Record, Tally, Window
 from stages.ap.model import Vendor
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
@@ -22,12 +22,12 @@ from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.query import Compare
 from stages.intacct.protocol.responses import Row, Source
+from stages.intacct.purchasing import MADE_BY_PURCHASING, Purchasing, unbridged
 from stages.intacct.reader import Reader
 from stages.intacct.remit import RemitTo
 from stages.intacct.trails import Trails
 
 T = TypeVar("T")
-MADE_BY_PURCHASING = "9.PO"
 
 
 class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,8 +156,7 @@ class BillsSource:
             client, fields.BILL, extra=settings.fields, needed=(paging.STAMP, "MODULEKEY"), page_size=settings.page_size
         )
         self._lines = Reader(client, fields.LINE, extra=settings.line_fields, page_size=LARGEST_PAGE)
-        self._purchases = Reader(client, fields.PURCHASE)
-        self._entries = Reader(client, fields.PURCHASE_LINE, page_size=LARGEST_PAGE)
+        self._purchasing = Purchasing(client)
         self._remit = RemitTo(client)
         self._rules = rules(
             client, "APBILL", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
@@ -175,6 +174,7 @@ class BillsSource:
     async def _own(self, window: Window, cursor: dict[str, str] | None) -> Page:
         if cursor is None or cursor.get("done"):
             self._remit.forget()
+            self._purchasing.forget()
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._bills, self._rules, window, cursor)
@@ -188,7 +188,7 @@ class BillsSource:
         """The bills of a window by date, in order of RECORDNO, without bodies. Raises as `IntacctClient.query`."""
         async for rows in self._counting.pages(window):
             purchased = [row["RECORDNO"] or "" for row in rows if row.get("MODULEKEY") == MADE_BY_PURCHASING]
-            bridges = by("PRRECORDKEY", await self._purchases.matching("PRRECORDKEY", purchased)) if purchased else {}
+            bridges = await self._purchasing.made(purchased)
             yield [self._listed(row, bridges.get(row["RECORDNO"] or "", [])) for row in rows]
 
     def _listed(self, row: Row, documents: list[Row]) -> Record:
@@ -213,10 +213,7 @@ class BillsSource:
         calls = found.pages + estimating.calls_for(found.lists(), await estimating.per_record(self._lines, self._bills))
         purchased = await self._bills.count(Compare("equalto", "MODULEKEY", (MADE_BY_PURCHASING,)))
         share = purchased / (await self._bills.count() or 1)
-        documents = found.lists(share)
-        calls += documents + estimating.calls_for(
-            documents, await estimating.per_record(self._entries, self._purchases)
-        )
+        calls += await self._purchasing.estimate(found.lists(share))
         calls += await self._remit.estimate(found)
         return Estimate(
             records=found.records,
@@ -232,20 +229,29 @@ class BillsSource:
         records = await self._records(rows)
         found = {record.key for record in records} | {row["RECORDNO"] for row in rows}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
-        deleted = await self._deletions.among(missing) if self._deletions and missing else []
-        lost = [key for key in missing if key not in {record.key for record in deleted}]
-        return Page([*records, *deleted, *(self._wrap(key, {}, gone("bill", key)) for key in lost)], behind, more)
+        unread = [key for key in missing if self._purchasing.documents_refused and not _is_number(key)]
+        absent = [key for key in missing if key not in unread]
+        deleted = await self._deletions.among(absent) if self._deletions and absent else []
+        lost = [key for key in absent if key not in {record.key for record in deleted}]
+        records += [*deleted, *(self._wrap(key, {}, gone("bill", key)) for key in lost)]
+        refused = self._purchasing.refused
+        records += [self._wrap(key, {}, unbridged(f"bill of {key} of Intacct", 0, refused)) for key in unread]
+        return Page(records, behind, more)
 
     async def _find(self, keys: Iterable[str]) -> tuple[list[Row], dict[str, str]]:
         """The bills of these keys, and for the keys that name documents, the bill of each."""
-        numbers = [key for key in keys if key.isascii() and key.isdigit()]
-        documents = await self._purchases.matching("DOCID", [key for key in keys if key not in set(numbers)])
+        keys = list(keys)
+        numbers = [key for key in keys if _is_number(key)]
+        documents = await self._purchasing.named(key for key in keys if not _is_number(key))
         bridges = {row["DOCID"] or "": row["PRRECORDKEY"] or "" for row in documents if row.get("PRRECORDKEY")}
         return await self._bills.matching("RECORDNO", [*numbers, *bridges.values()]), bridges
 
     async def _alive(self, known: Sequence[Known]) -> set[str]:
         """An edit of a purchasing document deletes its bill and makes it anew: under its key it is still there."""
-        rows, bridges = await self._find({name for each in known for name in (each.key, each.alias) if name})
+        names = {name for each in known for name in (each.key, each.alias) if name}
+        rows, bridges = await self._find(names)
+        if self._purchasing.refused is not None and not all(_is_number(name) for name in names):
+            raise self._purchasing.refused  # whether they are there cannot be told
         numbers = {row["RECORDNO"] for row in rows}
         return {each.key for each in known if numbers & {each.key, each.alias, bridges.get(each.key)}}
 
@@ -260,11 +266,10 @@ class BillsSource:
         if parts.headers:
             parts.lines = by("RECORDKEY", await self._lines.matching("RECORDKEY", parts.headers))
         purchased = [number for number, row in parts.headers.items() if row.get("MODULEKEY") == MADE_BY_PURCHASING]
-        if purchased:
-            parts.purchases = by("PRRECORDKEY", await self._purchases.matching("PRRECORDKEY", purchased))
-        documents = [row["RECORDNO"] or "" for found in parts.purchases.values() for row in found]
-        if documents:
-            parts.entries = by("DOCHDRNO", await self._entries.matching("DOCHDRNO", documents))
+        parts.purchases = await self._purchasing.made(purchased)
+        parts.entries = await self._purchasing.entries_of(
+            document for found in parts.purchases.values() for document in found
+        )
         return parts
 
     async def _settle(self, parts: _BillParts) -> None:
@@ -284,7 +289,7 @@ class BillsSource:
 
     def _torn(self, number: str, row: Row, parts: _BillParts) -> bool:
         if row.get("MODULEKEY") == MADE_BY_PURCHASING and number not in parts.purchases:
-            return True
+            return not self._purchasing.documents_refused
         try:
             total = objects.bill_total(self._bills.source(row, objects.MONEY))
             lines = [
@@ -298,15 +303,16 @@ class BillsSource:
 
     def _record(self, number: str, row: Row, parts: _BillParts) -> Record:
         documents = parts.purchases.get(number, [])
-        if row.get("MODULEKEY") == MADE_BY_PURCHASING and len(documents) != 1:
-            return self._wrap(number, row, _unbridged(number, len(documents)))
-        key = (documents[0].get("DOCID") if documents else None) or number
+        key = (documents[0].get("DOCID") if len(documents) == 1 else None) or number
         alias = number if key != number else ""
+        refused = self._purchasing.refused
+        if row.get("MODULEKEY") == MADE_BY_PURCHASING and (len(documents) != 1 or refused):
+            return self._wrap(key, row, unbridged(f"bill {number} of Intacct", len(documents), refused), alias=alias)
         try:
             header = self._bills.source(row)
             lines, generated = self._split(parts.lines.get(number, []))
-            purchase = self._purchases.source(documents[0]) if documents else None
-            entries = [self._entries.source(entry) for entry in self._entries_of(documents, parts)]
+            purchase = self._purchasing.documents.source(documents[0]) if documents else None
+            entries = [self._purchasing.entries.source(entry) for entry in self._entries_of(documents, parts)]
             remit_to = self._remit.of(header)
             bill = objects.bill(
                 header,
@@ -344,15 +350,9 @@ def _bills_of(parts: _BillParts) -> AsyncIterator[tuple[str, Row]]:
     return unhurried(list(parts.headers.items()), lambda bill: len(parts.lines.get(bill[0], ())))
 
 
-def _unbridged(number: str, documents: int) -> Held:
-    return Held(
-        "the purchasing document of this bill is not known", where=f"bill {number} of Intacct",
-        why="its module is Purchasing, but "
-        + ("no document names it" if documents == 0 else f"{documents} documents name it")
-        + "; without the document's id an edited document would be sent twice",
-        mend="find the document in Intacct, then replay; check that the API user may read purchasing transactions",
-        code="MLC-INTACCT-0301",
-    )  # fmt: skip
+def _is_number(key: str) -> bool:
+    """Whether it is a RECORDNO and not a DOCID."""
+    return key.isascii() and key.isdigit()
 
 
 def _replace(old: dict[str, T], new: dict[str, T], key: str) -> None:

@@ -297,22 +297,70 @@ async def test_a_purchased_bill_made_anew_under_the_read_is_left_to_its_new_numb
     assert (records, keys(again)) == ([], ["Vendor Invoice-VI-1"])
 
 
-async def test_a_missing_right_to_purchasing_stops_the_read(gateway: Any, answers: Any, open_client: Open) -> None:
-    purchased(gateway)
+def denying(gateway: Any, answers: Any, object: str, answer: str = "") -> None:
+    """The gateway refuses the object from now on, in the words of a missing right or of a missing module."""
     original = gateway._query
+    refusal = answer or f"You do not have permission for API operation on objects of type {object.lower()}"
+    gateway._query = lambda name, function: (
+        str(answers.failure("X", refusal)) if name == object else original(name, function)
+    )
 
-    def refuse(name: str, function: Any) -> str:
-        if name == "PODOCUMENT":
-            return str(
-                answers.failure("X", "You do not have permission for API operation on objects of type podocument")
-            )
-        return str(original(name, function))
 
-    gateway._query = refuse
+@pytest.mark.parametrize("answer", ["", "object definition not found"])
+@pytest.mark.parametrize(("object", "key"), [("PODOCUMENT", "1"), ("PODOCUMENTENTRY", "Vendor Invoice-VI-1")])
+async def test_without_a_right_to_purchasing_its_bills_are_held_and_all_others_go_on(
+    gateway: Any, answers: Any, open_client: Open, object: str, key: str, answer: str
+) -> None:
+    purchased(gateway)
+    gateway.tables["APBILL"].append(bill(2))
+    gateway.tables["APBILLITEM"].append(line(12, 2))
+    denying(gateway, answers, object, answer)
     async with open_client() as client:
-        with pytest.raises(PermissionDenied) as caught:
-            await read_all(BillsSource(client, BillsSettings()))
-    assert "PODOCUMENT" in caught.value.where
+        records, _ = await read_all(BillsSource(client, BillsSettings()))
+    held, sent = records
+    assert isinstance(held.body, Held)
+    assert (held.key, held.body.code, held.body.owner) == (key, "MLC-INTACCT-0301", "IT")
+    assert object in held.body.why
+    assert (held.amount, held.currency) == (Decimal(10), "USD")
+    assert (sent.key, type(sent.body)) == ("2", Bill)
+
+
+async def test_a_right_to_purchasing_that_is_missing_costs_one_call_a_run(
+    gateway: Any, answers: Any, open_client: Open
+) -> None:
+    with_bills(gateway, *(bill(number, 0, MODULEKEY="9.PO") for number in range(1, 7)))
+    denying(gateway, answers, "PODOCUMENT")
+    async with open_client(page_size=2) as client:
+        source = BillsSource(client, BillsSettings())
+        await read_all(source)
+        assert len(gateway.functions("query", "PODOCUMENT")) == 1
+        await read_all(source)
+    assert len(gateway.functions("query", "PODOCUMENT")) == 2
+
+
+async def test_without_a_right_to_purchasing_a_replay_holds_what_it_cannot_find_and_reads_the_rest(
+    gateway: Any, answers: Any, open_client: Open
+) -> None:
+    purchased(gateway)
+    gateway.tables["APBILL"].append(bill(2))
+    gateway.tables["APBILLITEM"].append(line(12, 2))
+    denying(gateway, answers, "PODOCUMENT")
+    async with open_client() as client:
+        records, _ = await read_all(BillsSource(client, BillsSettings()), Window(keys=("2", "Vendor Invoice-77")))
+        with pytest.raises(PermissionDenied):
+            await BillsSource(client, BillsSettings()).present(["Vendor Invoice-77"])
+    assert [(record.key, type(record.body)) for record in records] == [("2", Bill), ("Vendor Invoice-77", Held)]
+
+
+async def test_without_a_right_to_purchasing_the_listing_has_its_bills_by_their_number(
+    gateway: Any, answers: Any, open_client: Open
+) -> None:
+    purchased(gateway)
+    denying(gateway, answers, "PODOCUMENT")
+    window = Window(since=datetime(2026, 1, 1, tzinfo=UTC), until=datetime(2026, 2, 1, tzinfo=UTC), by="document_date")
+    async with open_client() as client:
+        listed = [record async for page in BillsSource(client, BillsSettings()).listing(window) for record in page]
+    assert keys(listed) == ["1"]
 
 
 async def test_a_bill_that_does_not_read_is_a_data_error_and_the_others_go_on(gateway: Any, open_client: Open) -> None:
