@@ -261,13 +261,14 @@ class Lanes:
             await self._delivered(delivery, matches[0], "find")
             self._waited.pop(delivery.id, None)
         elif head.absences + 1 >= ABSENT_TWICE:
-            problem = Problem(
-                "transient", "MLC-DLV-0004", "IT", "Proved absent twice: sent again, with the same bytes and name"
-            )
-            return await self._send_again(delivery, problem)
+            what = "Proved absent twice: sent again, with the same bytes and name"
+            if await self._deliveries.dissolve(delivery.id, "proved absent twice"):
+                return True
+            return await self._send_again(delivery, Problem("transient", "MLC-DLV-0004", "IT", what, why=head.cause))
         else:
             until = self._services.clock.now() + timedelta(seconds=settle / 6)
-            problem = Problem("transient", "MLC-DLV-0005", "IT", "Not on the far side at the first look")
+            what = "Not on the far side at the first look"
+            problem = Problem("transient", "MLC-DLV-0005", "IT", what, why=head.cause)
             await self._deliveries.waits(
                 delivery, "in_doubt", problem, next_at=until, absences=head.absences + 1, ended=False
             )

@@ -233,15 +233,16 @@ class Deliveries:
     async def requeue(self, delivery: int, why: str) -> None:
         """An operator sends a dead or held delivery again: the same bytes, numbers and name. Nothing in any other state.
 
-        A dead one was refused and is sent; a held one may be on the far side, so that it is looked for first. Of a dead one whose
-        documents are partly overtaken by newer versions the others are sealed anew: an old version must not follow a newer one.
+        One whose call was made may be on the far side, whatever was answered, so that it is looked for first. Of one that was never
+        there and whose documents newer versions have overtaken in part, the others are sealed anew (see `dissolve`).
         """
         now = stamp(self._clock.now())
 
         def build(rows: list[list[Row]], heads: Heads) -> Change:
             if not rows[0]:
                 return Change()
-            state = "in_doubt" if rows[0][0][0] == "held" else "retry"
+            was, passed = rows[0][0]
+            state = "in_doubt" if was == "held" or passed else "retry"
             if state == "retry" and any(overtaken for _, overtaken in rows[1]):
                 return _dissolved(delivery, rows[1], now, why)
             writes: list[tuple[str, list[Row]]] = [
@@ -253,6 +254,26 @@ class Deliveries:
 
         asked = [("delivery_for_a_person", (delivery,)), ("overtaken_of_delivery", (delivery,))]
         await self._writer.submit(Command(asked, build))
+
+    async def dissolve(self, delivery: int, why: str) -> bool:
+        """Ends an open delivery that is proved to be nowhere, when the partner has newer versions of some of its documents.
+
+        The others wait in their lane again, for new numbers: an old version must not follow a newer one. False, and nothing, when
+        there are none.
+        """
+        now = stamp(self._clock.now())
+
+        def build(rows: list[list[Row]], heads: Heads) -> Change:
+            if not any(overtaken for _, overtaken in rows[0]):
+                return Change()
+            change = _dissolved(delivery, rows[0], now, why)
+            ended: list[tuple[str, list[Row]]] = [
+                ("settle_documents", [("dead", now, delivery)]),
+                ("delivery_state", [("dead", now, None, 0, None, None, delivery)]),
+            ]
+            return Change([*ended, *change.writes], change.audit, True)
+
+        return bool(await self._writer.submit(Command([("overtaken_of_delivery", (delivery,))], build)))
 
     async def release(self, document: int, letter: int, why: str) -> None:
         """An operator lets a held or dead document go. Nothing in any other state."""
@@ -279,7 +300,7 @@ class Deliveries:
 
 
 def _dissolved(delivery: int, documents: list[Row], now: str, why: str) -> Change:
-    """A refused delivery never took effect: what is still wanted of it waits in its lane again, for other numbers."""
+    """A delivery that never took effect: what is still wanted of it waits in its lane again, for other numbers."""
     wanted = [document for document, overtaken in documents if not overtaken]
     old = [document for document, overtaken in documents if overtaken]
     writes: list[tuple[str, list[Row]]] = [
@@ -313,6 +334,7 @@ def _open_delivery(row: Row) -> OpenDelivery:
         ended,
         started,
         run,
+        problem,
     ) = row
     delivery = Delivery(
         id_, lane, address, name, payload, digest, msgspec.json.decode(numbers, type=dict[str, int]), attempts,
@@ -328,6 +350,7 @@ def _open_delivery(row: Row) -> OpenDelivery:
         committed is not None,
         moment(last) if last else None,
         run,
+        msgspec.json.decode(problem, type=Problem) if problem else None,
     )
 
 

@@ -163,6 +163,15 @@ class OpenDelivery(msgspec.Struct):
     committed: bool  # the last attempt passed its commit point
     last_end: datetime | None
     run: int  # which sealed it
+    problem: Problem | None = None  # why it is still open
+
+    @property
+    def cause(self) -> str:
+        """What first went wrong, however often it was looked for since."""
+        if self.problem is None:
+            return ""
+        looked = self.problem.code.startswith("MLC-DLV-")
+        return self.problem.why if looked else f"{self.problem.code} {self.problem.what}: {self.problem.why}"[:500]
 
 
 class Waiting(msgspec.Struct):

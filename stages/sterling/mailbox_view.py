@@ -28,7 +28,8 @@ async def ours(client: SterlingClient, mailbox: str, name: str, document: str = 
     """
 
     def is_ours(seen: Message) -> bool:
-        return seen.name == name or (bool(document) and seen.document == document)
+        # Ours end in a digest: capitals that a server changes make no other name of one.
+        return (seen.name or "").casefold() == name.casefold() or (bool(document) and seen.document == document)
 
     if client.config.list_by == "mailboxcontents":
         return await _by_contents(client, mailbox, name, is_ours)

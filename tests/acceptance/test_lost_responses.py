@@ -130,7 +130,7 @@ async def test_a_delivery_of_an_earlier_run_that_is_refused_now_is_an_exception_
         first = await rig.run()
         assert (first.code, first.json["status"]) == (5, "exceptions")
         assert first.json["in_flight"] > 0
-        rig.sterling.faults.add(Fault(kind="null_pointer", match=BATCH))
+        rig.sterling.faults.add(Fault(kind="refused", match=BATCH))
         second = await rig.run()
         assert (second.code, second.json["balanced"], second.json["status"]) == (5, True, "exceptions")
 

@@ -100,7 +100,7 @@ async def test_a_broken_flow_file_is_told_with_all_its_findings_at_once(rigs: An
             ("flow: bills\n", "flow: bills\nowner: me\n"),
             ("source: intacct.bills", "source: intacct.bils"),
             ("rule: not posted", "rulle: not posted"),
-            ("workers: 4", "workers: many"),
+            ("lane: partner }", "lane: partner, workers: many }"),
         )
         outcome = await rig.run()
         assert outcome.code == 2
@@ -152,7 +152,7 @@ async def test_no_secret_gets_into_any_output_or_any_byte_of_the_ledger(rigs: An
             for word in ("canary-wrong", CANARIES["sterling_password"])
         ]
         rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", after=True))
-        rig.sterling.faults.add(Fault(kind="null_pointer", match="POST messagebatches", skip=2))
+        rig.sterling.faults.add(Fault(kind="refused", match="POST messagebatches", skip=2))
         outcomes = [
             await rig.run(INTACCT_USER_PASSWORD="canary-wrong"),
             await rig.run(INTACCT_SENDER_PASSWORD="canary-wrong"),

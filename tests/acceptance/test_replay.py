@@ -95,7 +95,7 @@ async def test_a_suspected_duplicate_is_sent_once_when_it_is_released(rigs: Any)
 
 async def test_a_refused_delivery_is_dead_and_its_replay_sends_the_same_bytes_and_name(rigs: Any) -> None:
     async with rigs(60) as rig:
-        rig.sterling.faults.add(Fault(kind="null_pointer", match=BATCH, skip=1))
+        rig.sterling.faults.add(Fault(kind="refused", match=BATCH, skip=1))
         outcome = await rig.run()
         assert (outcome.code, outcome.json["balanced"]) == (5, True)
         assert outcome.json["dead"] >= 1
@@ -109,7 +109,7 @@ async def test_a_refused_delivery_is_dead_and_its_replay_sends_the_same_bytes_an
 async def test_replay_by_code_takes_all_of_them(rigs: Any) -> None:
     async with rigs(60) as rig:
         for skip in (1, 4):
-            rig.sterling.faults.add(Fault(kind="null_pointer", match=BATCH, skip=skip))
+            rig.sterling.faults.add(Fault(kind="refused", match=BATCH, skip=skip))
         assert (await rig.run()).code == 5
         before = len(rig.far.arrivals())
         outcome = await rig.command("replay", "--error", "MLC-STL-0400", "--json")
@@ -122,7 +122,7 @@ async def test_replay_by_code_takes_all_of_them(rigs: Any) -> None:
 async def test_a_second_replay_at_the_same_time_sends_nothing_again(rigs: Any) -> None:
     """It read the list of exceptions while they were open, and acts when the first replay has sent them."""
     async with rigs(BILLS) as rig:
-        rig.sterling.faults.add(Fault(kind="null_pointer", match=BATCH, skip=1))
+        rig.sterling.faults.add(Fault(kind="refused", match=BATCH, skip=1))
         await rig.run()
         letters = rig.rows("select id, delivery, document from dead_letters where delivery > 0 or document > 0")
         assert len(letters) == 2

@@ -70,7 +70,7 @@ from documents where sink = ? and lane = ? and status = 'stored' and flow = ? or
 
 -- name: open_delivery
 select v.id, v.lane, v.address, v.name, v.payload, v.digest, v.numbers, v.attempts, v.marks, v.state, v.passed, v.absences, v.next_at,
-    a.committed_at, a.ended_at, a.started_at, v.run
+    a.committed_at, a.ended_at, a.started_at, v.run, v.problem
 from deliveries v left join attempts a on a.delivery = v.id and a.number = v.attempts
 where v.sink = ? and v.lane = ? and v.flow = ? and v.state in ('sealed', 'sending', 'retry', 'in_doubt') order by v.id limit 1;
 
@@ -88,11 +88,12 @@ select d.id, d.company, d.object, d.key, d.label, d.partner, d.currency, d.amoun
 from documents d where d.delivery = ? order by d.position;
 
 -- name: delivery_for_a_person
-select state from deliveries where id = ? and state in ('dead', 'held');
+select state, passed from deliveries where id = ? and state in ('dead', 'held');
 
 -- name: overtaken_of_delivery
-select d.id, exists (select 1 from documents n where n.flow = d.flow and n.object = d.object and n.key = d.key and n.company = d.company
-    and n.partner = d.partner and n.set_code = d.set_code and n.sink = d.sink and n.version > d.version)
+select d.id, exists (select 1 from documents n left join deliveries v on v.id = n.delivery where n.flow = d.flow and n.object = d.object
+    and n.key = d.key and n.company = d.company and n.partner = d.partner and n.set_code = d.set_code and n.sink = d.sink
+    and n.version > d.version and (n.status = 'delivered' or v.passed = 1))
 from documents d where d.delivery = ? order by d.position;
 
 -- name: document_for_a_person

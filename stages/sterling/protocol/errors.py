@@ -157,6 +157,10 @@ def _own(call: Call, status: int, text: str) -> StageError:
             code="MLC-STL-0404",
         )
     says = f": {fact.says}" if fact else ""
+    if fact and meaning == "unknown" and call.writes:
+        return TransientError(
+            f"Sterling failed to {call.doing}{says}", where=call.where, why=why, mend=fact.mend, code="MLC-STL-0500"
+        )
     return RefusedError(
         f"Sterling refused to {call.doing}{says}",
         where=call.where,
@@ -171,10 +175,18 @@ def _foreign(call: Call, status: int) -> StageError:
     """A 4xx that is not the server's own error object."""
     if status == 403 and not call.writes:
         return _denied(call, "HTTP 403 without Sterling's own error text.")
+    if status == 413:
+        return RefusedError(
+            f"A proxy or gateway takes nothing of this size: to {call.doing} was refused",
+            where=call.where,
+            why="HTTP 413 without Sterling's own error text.",
+            mend="Raise the limit for uploads on the way to Sterling, or lower `batch.documents` in the partner's file; then replay.",
+            owner="IT",
+            code="MLC-STL-0413",
+        )
     hint = {
         404: "Check the connection's url; if this server has no messagebatches, set `upload: documents`.",
         405: "If this server has no messagebatches, set `upload: documents`.",
-        413: "A proxy in between may limit the size of uploads: raise its limit.",
     }.get(status, "Look for a proxy, gateway or sign-on page between here and Sterling.")
     return ForeignError(
         f"Something other than Sterling answered when asked to {call.doing}",

@@ -14,12 +14,14 @@ import msgspec
 
 from stages.sterling.protocol.answer import api_codes
 
-Meaning = Literal["exists", "not_found", "refused"]
+Meaning = Literal["exists", "not_found", "refused", "unknown"]
 Owner = Literal["EDI desk", "IT"]
 
 
 class Known(msgspec.Struct, frozen=True):
-    """``meaning`` decides what becomes of the call: what exists is looked up, what is not found may be what was asked, the rest is refused."""
+    """``meaning`` decides what becomes of the call: what exists is looked up, what is not found may be what was asked, of what is unknown
+    nobody can say whether it took effect, the rest is refused.
+    """
 
     meaning: Meaning
     says: str
@@ -73,9 +75,9 @@ CODES: dict[str, Known] = {
 
 TEXTS: dict[str, Known] = {
     r"NullPointerException": Known(
-        "refused",
+        "unknown",  # it may have thrown behind the effect
         "a defect of the server, not of what it was asked",
-        "Ask Sterling's administrator to look at the server's log at this time; nothing here mends it. Then replay.",
+        "Ask Sterling's administrator to look at the server's log at this time; nothing here mends it.",
         "IT",
     ),
     r"UnrecoverableKeyException": Known(

@@ -1,6 +1,6 @@
 """Reading a list to its proven end through ``_range`` windows, without totals, links or cursors, while rows come and go.
 
-Windows overlap by one row, by more where rows go away. What stays in the list keeps its order, so that a window which holds any row that was seen before has
+Windows overlap by a few rows, by more where rows go away. What stays in the list keeps its order, so that a window which holds any row that was seen before has
 nothing unseen in front of it. One that holds none was reached over rows that went away, and others may have been skipped: the reading
 steps back, further each time, until a window holds a known row or is the first. So other readers may take rows all the while, and no
 window is read in vain. The list has ended when a window holds fewer rows than one before it, all of which were in that one: so many
@@ -17,6 +17,9 @@ from pipeline import ConfigError, RefusedError
 from stages.sterling.protocol.errors import NotOfferedError
 
 Row = Mapping[str, Any]
+
+LEAST_OVERLAP = 8
+"""Rows that two windows share: enough to see that the list keeps its order."""
 
 SMALLEST_STEP_BACK = 16
 """Rows: more than go away between two requests to most hubs, and few enough that the window is nearly all new."""
@@ -66,10 +69,15 @@ class Listing:
         self._key, self.size, self._pages_left = key, size, pages
         self._rows: dict[str, Row] = {}
         self._known: set[str] = set()  # rows in front of which nothing is unseen; of a window that was given up, none
-        self._page: set[str] = set()  # the last one that was taken
-        self._start, self._overlap, self._back, self._probing = 0, 1, 0, False
+        self._page: dict[str, None] = {}  # the last one that was taken, in its order
+        self._overlap = self._least_overlap
+        self._start, self._back, self._probing = 0, 0, False
         self._emptied: tuple[int, int] | None = None
         self.done = False
+
+    @property
+    def _least_overlap(self) -> int:
+        return max(1, min(LEAST_OVERLAP, self.size // 2))
 
     @property
     def rows(self) -> list[Row]:
@@ -86,6 +94,7 @@ class Listing:
         self._pages_left -= 1
         page = {self._key(row): row for row in rows}
         keys = list(page)
+        self._same_order(keys)
         known = not self._known.isdisjoint(keys)
         self._rows.update(page)
         if self._probing:
@@ -101,14 +110,21 @@ class Listing:
                 "the list is longer than the connection's page_cap allows, or rows kept moving while it was read"
             )
 
+    def _same_order(self, keys: list[str]) -> None:
+        """Windows of a list that is in another order each time prove nothing: a row may have moved in front of where we are."""
+        now = [key for key in keys if key in self._page]
+        there = set(now)
+        if now != [key for key in self._page if key in there]:
+            raise Incomplete("rows changed their places while the list was read")
+
     def _is_end(self, page: Mapping[str, Row]) -> bool:
         fewer = len(page) < min(len(self._page), self.size) or len(page) == 1
-        return fewer and page.keys() <= self._page
+        return fewer and page.keys() <= self._page.keys()
 
     def _advance(self, keys: list[str]) -> None:
         # The same page for another window: does the server heed windows at all?
-        self._probing = not self._back and self._page == set(keys)
-        self._page, self._back = set(keys), 0
+        self._probing = not self._back and list(self._page) == keys
+        self._page, self._back = dict.fromkeys(keys), 0
         self._known.update(keys)
         self._start += max(1, len(keys) - self._overlap)
 
@@ -126,4 +142,6 @@ class Listing:
             self._emptied = place
         self._back = max(2 * self._back, min(SMALLEST_STEP_BACK, self.size - 1))
         self._start = max(0, self._start - self._back)
-        self._overlap = max(1, min(self._back, self.size // 2))  # as many may go away before the next request
+        self._overlap = max(
+            self._least_overlap, min(self._back, self.size // 2)
+        )  # as many may go away before the next request

@@ -16,6 +16,7 @@ Kind = Literal[
     "unavailable",  # 503, HTML
     "server_error",  # ``status`` (500), HTML; 504 with ``after`` is the router that gave up on a call that completes
     "null_pointer",  # 400 with a NullPointerException in the error object
+    "refused",  # 400 with an error object that says what is not valid
     "unauthorized",  # 401
     "throttled",  # 429 with Retry-After of ``seconds``
     "maintenance",  # 503, HTML, for ``seconds`` from the first request on that it hits; afterwards nothing

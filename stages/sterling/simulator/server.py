@@ -335,6 +335,8 @@ def _refusal(fault: Fault) -> Raw | None:
     """The answer of the refusing kinds of fault; None for all others."""
     if fault.kind == "null_pointer":
         return render_error(ApiError(400, "java.lang.NullPointerException"))
+    if fault.kind == "refused":
+        return render_error(ApiError(400, "Validation failed: the value of messageName is not valid."))
     if fault.kind == "unauthorized":
         return render_error(unauthorized("authentication failed"))
     if fault.kind == "throttled":

@@ -193,6 +193,17 @@ async def test_a_replayed_delivery_keeps_its_bytes_and_its_letter_closes(store: 
     assert letter["state"] == "replayed"
 
 
+async def test_a_replayed_delivery_whose_call_was_made_is_looked_for_first(store: Any, sealing: Any) -> None:
+    """A refusal may follow the effect: sending again without a look could be the second one."""
+    async with store.open() as ledger:
+        run, head = await sealed(store, ledger, sealing)
+        delivery = await ledger.deliveries.begin_attempt(head.delivery, run)
+        await ledger.deliveries.pass_commit_point(delivery)
+        await ledger.deliveries.ends(delivery, "dead", WRONG, "bills", "sink", run)
+        await ledger.deliveries.requeue(delivery.id, "sent again by me")
+        assert (await ledger.deliveries.head("bills", "sink", "P")).state == "in_doubt"
+
+
 async def test_a_released_document_waits_in_its_lane_again(store: Any) -> None:
     held = Problem("held", "T-2", "AP", "twice?")
     async with store.open() as ledger:

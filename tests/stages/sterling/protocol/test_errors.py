@@ -39,7 +39,7 @@ TABLE = [
     ("not found by code alone", own(400, "API000464"), WRITE, NotFoundError),
     ("not found", own(404, ""), READ, NotFoundError),
     ("bad data", own(400, "API000175: Could not save: API000452: User ID not valid."), WRITE, RefusedError),
-    ("server defect", own(400, "java.lang.NullPointerException"), WRITE, RefusedError),
+    ("server defect", own(400, "java.lang.NullPointerException"), WRITE, TransientError),
     ("not offered", own(405, "No."), WRITE, NotOfferedError),
     ("too large", own(413, "Too large."), WRITE, RefusedError),
     ("unprocessable", own(422, "No."), WRITE, RefusedError),
@@ -53,7 +53,7 @@ TABLE = [
     ("page 404 to a read", Answer(status=404, body=PAGE), READ, ForeignError),
     ("page 403 to a write", Answer(status=403, body=PAGE), WRITE, ForeignError),
     ("page 403 to a read", Answer(status=403, body=PAGE), READ, PermissionDenied),
-    ("page 413", Answer(status=413, body=PAGE), WRITE, ForeignError),
+    ("page 413", Answer(status=413, body=PAGE), WRITE, RefusedError),
     ("empty 400", Answer(status=400), WRITE, ForeignError),
     ("foreign json 404", Answer(status=404, body=b'{"message": "no route"}'), WRITE, ForeignError),
     ("cut-off json 400", Answer(status=400, body=b'{"errorCode": 400, "errorDes'), WRITE, ForeignError),
@@ -141,7 +141,7 @@ SAYS = [
     ("API000175: Could not save user account: API000999: Something new", "refused", "behind this code", "EDI desk"),
     ("API000393: The password was used before", "refused", "passwordPolicy", "IT"),
     ("API000451: Invalid authorized user key K", "refused", "authorizedUserKeyName", "EDI desk"),
-    ("java.lang.NullPointerException", "refused", "administrator", "IT"),
+    ("java.lang.NullPointerException", "unknown", "administrator", "IT"),
     ("Duplicate RoutingRule AP_OUT", "exists", "looked up", "EDI desk"),
     (
         "Group Members can only contain alphanumeric, underscore, comma and space",
@@ -157,7 +157,8 @@ def test_a_known_text_or_root_cause_says_what_it_means_and_who_mends_it(text, me
     fact = known(text)
     assert (fact.meaning, mend in fact.mend, fact.owner) == (meaning, True, owner)
     error = judge(own(400, text), WRITE, NOW)
-    expected = {"refused": RefusedError, "exists": ExistsError, "not_found": NotFoundError}[meaning]
+    classes = {"refused": RefusedError, "exists": ExistsError, "not_found": NotFoundError, "unknown": TransientError}
+    expected = classes[meaning]
     assert type(error) is expected
     assert error.mend
 

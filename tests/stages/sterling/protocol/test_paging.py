@@ -160,3 +160,25 @@ def test_refused_smallest_window_is_a_setting():
 def test_list_that_is_not_offered_is_no_matter_of_its_window():
     with pytest.raises(NotOfferedError):
         smaller_window(1000, NotOfferedError("no"), "things/")
+
+
+@given(seed=st.integers(0, 10**6), count=st.integers(40, 300), size=st.integers(16, 60))
+def test_a_list_in_another_order_for_each_request_is_not_taken_for_whole(seed: int, count: int, size: int) -> None:
+    rows = [{"_id": str(key)} for key in range(count)]
+    rng = random.Random(seed)
+    try:
+        found = read(listing(size), rows, lambda _: rng.shuffle(rows))
+    except Incomplete:
+        return
+    assert set(found) == {row["_id"] for row in rows}
+
+
+def test_two_rows_that_change_places_between_windows_are_noticed() -> None:
+    rows = [{"_id": str(key)} for key in range(60)]
+
+    def change(asked: int) -> None:
+        if asked == 1:
+            rows[14], rows[17] = rows[17], rows[14]
+
+    with pytest.raises(Incomplete, match="changed their places"):
+        read(listing(20), rows, change)

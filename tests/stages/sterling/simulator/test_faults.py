@@ -25,6 +25,7 @@ def _arrived(call):
         (Fault(kind="server_error"), 500),
         (Fault(kind="server_error", status=504), 504),
         (Fault(kind="null_pointer"), 400),
+        (Fault(kind="refused"), 400),
         (Fault(kind="unauthorized"), 401),
         (Fault(kind="throttled", seconds=7), 429),
         (Fault(kind="html"), 200),
