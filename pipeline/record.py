@@ -23,6 +23,8 @@ class Record(msgspec.Struct):
     object's canonical form. ``amount`` and ``currency`` are what the books must tie to; both None where no money is meant.
     ``company`` may name a part of it behind a slash (an entity): its vendors and customers are the company's.
     ``alias`` is what else the source knows the object by, where that is not the key: the ledger remembers it (see `Known`).
+    ``former`` is the key it may have been read under before its own was known: what is still open there is settled with it, and a
+    replay of that key is a replay of this record. It names no other object of (``company``, ``object``).
     ``receipt`` and ``row`` belong to the engine: copy a record with `replace` and they come along.
     """
 
@@ -37,6 +39,7 @@ class Record(msgspec.Struct):
     label: str = ""  # what people call it: the bill number, the vendor's name
     raw: bytes = b""  # what was received, where it must be in the ledger before its source lets go of it
     alias: str = ""
+    former: str = ""
     receipt: Any = None
     row: int = -1
 
@@ -75,7 +78,7 @@ class Window(msgspec.Struct, frozen=True):
     """What a source is asked for. ``since`` is inclusive, ``until`` exclusive, both aware UTC.
 
     ``by`` says which time of the object counts: live reads go by modification, backfills by the bill's date, closes by posting
-    date. ``keys``, when given, means exactly these business keys and nothing else (a replay).
+    date. ``keys``, when given, means exactly these business keys (or those that records were read under before) and nothing else (a replay).
     """
 
     since: datetime | None = None

@@ -96,7 +96,8 @@ class SourceReader:
 
     async def _enter(self, number: int, page: Page) -> None:
         if self._window.keys:
-            page.records = [record for record in page.records if record.key in self._window.keys]
+            asked = set(self._window.keys)
+            page.records = [record for record in page.records if record.key in asked or record.former in asked]
         for record in page.records:
             self._count(record)
         self._services.observe("read", len(page.records))

@@ -12,7 +12,8 @@ from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 
 def page_command(page: PageCommit, now: str) -> Command:
     """The command that makes this page durable: its records, documents, dead letters, cursor and audit rows."""
-    keys = [(fate.record.company, fate.record.object, fate.record.key) for fate in page.fates]
+    names = [(fate.record, name) for fate in page.fates for name in (fate.record.key, fate.record.former) if name]
+    keys = list(dict.fromkeys((record.company, record.object, name) for record, name in names))
     reads: list[tuple[str, Row]] = (
         [("open_dead_letters", (msgspec.json.encode(keys).decode(), page.flow))] if keys else []
     )
@@ -118,6 +119,9 @@ class _PageWriter:
         identity = (record.company, record.object, record.key)
         # A document that still stands for the record keeps its letter: reading it again mends nothing.
         standing = [id_ for id_, document in self.letters_of.pop(identity, []) if document not in fate.links]
+        if record.former:  # under that key it made no document
+            before = self.letters_of.pop((record.company, record.object, record.former), [])
+            standing += [id_ for id_, document in before if document is None]
         if fate.problem is not None:
             same = self.letters.get((*identity, fate.stage, fate.problem.code))
             if same is None:

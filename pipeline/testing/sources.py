@@ -25,7 +25,7 @@ class ListSource:
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
         self.asked.append(window)
-        wanted = [one for one in self.records if not window.keys or one.key in window.keys]
+        wanted = [one for one in self.records if not window.keys or one.key in window.keys or one.former in window.keys]
         start = int(cursor["position"]) if cursor else 0
         records = [one.replace() for one in wanted[start : start + self._page_size]]
         if not records:

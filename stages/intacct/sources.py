@@ -342,6 +342,7 @@ class BillsSource:
         return Record(
             key=key, kind="bill", body=body, company=self._client.config.company, object="APBILL", amount=amount,
             currency=currency, label=row.get("RECORDID") or "", digest=digest or objects.digest(row), alias=alias,
+            former=alias,  # held under its RECORDNO while its document was not known
         )  # fmt: skip
 
 

@@ -70,6 +70,39 @@ async def test_a_corrected_record_is_read_again_by_its_key_alone(
     assert (report.totals.read, report.status, len(sink.effects)) == (1, "clean", 3)
 
 
+@pytest.mark.parametrize("how", ["a replay", "an ordinary run"])
+async def test_a_record_that_got_its_own_key_settles_what_is_open_under_the_former_one(
+    rig: Any, make_bill: Any, line_encoder: Any, how: str
+) -> None:
+    """A bill is held under its number until the document that is its key can be seen."""
+    source, sink = ListSource([make_bill("1").replace(body=Held("wait", code="T-2")), make_bill("2")]), CollectingSink()
+    flow = rig.chain(source, encoder=line_encoder(), sink=sink)
+    async with rig.ledger() as ledger:
+        await rig.run(ledger, flow)
+        assert [letter["key"] for letter in await ledger.reports.dead_letters()] == ["1"]
+        source.records[0] = make_bill("Invoice-7").replace(former="1")
+        report = (
+            await replay(rig, ledger, flow) if how == "a replay" else await rig.run(ledger, flow, window=EVERYTHING)
+        )
+        assert await ledger.reports.dead_letters() == []
+        (told,) = await ledger.reports.dead_letters(state="resolved")
+    assert (told["key"], report.status, len(sink.effects)) == ("1", "clean", 2)
+    assert report.totals.read == (1 if how == "a replay" else 2)
+
+
+async def test_what_is_wrong_with_a_record_under_its_own_key_takes_the_place_of_what_was_open_before(
+    rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    source = ListSource([make_bill("1").replace(body=Held("wait", code="T-2"))])
+    flow = rig.chain(source, encoder=line_encoder(), sink=CollectingSink())
+    async with rig.ledger() as ledger:
+        await rig.run(ledger, flow)
+        source.records[0] = make_bill("Invoice-7").replace(former="1", body=DataError("wrong", code="T-1"))
+        await rig.run(ledger, flow, window=EVERYTHING)
+        letters = await ledger.reports.dead_letters()
+    assert [(letter["key"], letter["code"]) for letter in letters] == [("Invoice-7", "T-1")]
+
+
 async def test_a_suspected_duplicate_is_sent_when_an_operator_says_so(
     rig: Any, make_bill: Any, line_encoder: Any
 ) -> None:

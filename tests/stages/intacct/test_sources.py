@@ -325,6 +325,19 @@ async def test_without_a_right_to_purchasing_its_bills_are_held_and_all_others_g
     assert (sent.key, type(sent.body)) == ("2", Bill)
 
 
+async def test_a_bill_held_under_its_number_is_read_under_it_once_its_document_is_there(
+    gateway: Any, open_client: Open
+) -> None:
+    purchased(gateway)
+    documents, gateway.tables["PODOCUMENT"] = gateway.tables["PODOCUMENT"], []
+    async with open_client() as client:
+        (held,), _ = await read_all(BillsSource(client, BillsSettings()))
+        gateway.tables["PODOCUMENT"] = documents
+        (record,), _ = await read_all(BillsSource(client, BillsSettings()), Window(keys=(held.key,)))
+    assert (held.key, held.body.code, held.former) == ("1", "MLC-INTACCT-0301", "")
+    assert (record.key, record.former, type(record.body)) == ("Vendor Invoice-VI-1", held.key, Bill)
+
+
 async def test_a_right_to_purchasing_that_is_missing_costs_one_call_a_run(
     gateway: Any, answers: Any, open_client: Open
 ) -> None:
