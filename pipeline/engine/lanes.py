@@ -97,6 +97,7 @@ class Lanes:
         recovered = await self._deliveries.lanes(self._flow, self.stage.name)
         self._awake |= set(recovered)
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._look_again)
             swept = False
             while True:
                 self._start_lanes(tasks)
@@ -296,15 +297,32 @@ class Lanes:
         return True
 
     async def _post_verify(self, delivery: Delivery) -> None:
-        """After sending again what was once in doubt: it must be there once. A late first copy would show here."""
+        """After sending again what was once in doubt: it must be there once. A first copy may come late, so the next run looks too."""
         if not isinstance(self._sink, Finds):
             return
+        settle = timedelta(seconds=float(self._sink.settle_seconds))
+        await self._deliveries.look_again(delivery, self._services.clock.now() + settle)
+        await self._there_once(delivery)
+
+    async def _look_again(self) -> None:
+        """The second looks that are due: those at what earlier runs sent again."""
+        if not isinstance(self._sink, Finds):
+            return
+        for delivery in await self._deliveries.to_look_at(self._flow, self.stage.name):
+            if not self._stopping.requested and await self._there_once(delivery):
+                await self._deliveries.look_again(delivery, None)
+
+    async def _there_once(self, delivery: Delivery) -> bool:
+        """False when that cannot be told now. One that is there twice is held."""
+        assert isinstance(self._sink, Finds)
         try:
-            matches = await self._sink.find(delivery)
+            async with self._limiter:
+                matches = await self._sink.find(delivery)
         except Exception:  # noqa: BLE001
-            return  # it is delivered; only the second look is missing
+            return False  # it is delivered; only this look is missing
         if len(matches) > 1:
             await self._hold(delivery, "MLC-DLV-0011", "The far side has this delivery more than once", matches)
+        return True
 
     async def _hold(self, delivery: Delivery, code: str, what: str, matches: list[Evidence]) -> None:
         problem = Problem(

@@ -116,6 +116,19 @@ class Deliveries:
             Audit("attempt", f"delivery {delivery.id}", f"{key}: {value}"),
         )
 
+    async def look_again(self, delivery: Delivery, at: datetime | None) -> None:
+        """When its place on the far side is to be looked at once more; None when that is done."""
+        what = f"is looked for once more from {stamp(at)} on" if at else "was there once at the second look"
+        await self._write(
+            [("look_again", [(stamp(at) if at else None, delivery.id)])],
+            Audit("delivery", f"delivery {delivery.id}", what),
+        )
+
+    async def to_look_at(self, flow: str, sink: str) -> list[Delivery]:
+        """Delivered ones whose second look is due, a hundred at most."""
+        rows = await self._driver.fetch("to_look_at", (flow, sink, stamp(self._clock.now())))
+        return [_delivery(*row) for row in rows]
+
     async def delivered(self, delivery: Delivery, evidence: Evidence, how: str, *, upsert: str = "") -> None:
         """It is on the far side. ``how`` is response or find; ``upsert`` names the sink whose last written state this now is."""
         now = self._clock.now()
@@ -336,10 +349,7 @@ def _open_delivery(row: Row) -> OpenDelivery:
         run,
         problem,
     ) = row
-    delivery = Delivery(
-        id_, lane, address, name, payload, digest, msgspec.json.decode(numbers, type=dict[str, int]), attempts,
-        msgspec.json.decode(marks, type=dict[str, str]),
-    )  # fmt: skip
+    delivery = _delivery(id_, lane, address, name, payload, digest, numbers, attempts, marks)
     last = ended or committed or started
     return OpenDelivery(
         delivery,
@@ -352,6 +362,15 @@ def _open_delivery(row: Row) -> OpenDelivery:
         run,
         msgspec.json.decode(problem, type=Problem) if problem else None,
     )
+
+
+def _delivery(
+    id_: int, lane: str, address: str, name: str, payload: bytes, digest: str, numbers: str, attempts: int, marks: str
+) -> Delivery:
+    return Delivery(
+        id_, lane, address, name, payload, digest, msgspec.json.decode(numbers, type=dict[str, int]), attempts,
+        msgspec.json.decode(marks, type=dict[str, str]),
+    )  # fmt: skip
 
 
 def _sealed(seal: Seal, rows: list[list[Row]], heads: Heads, now: datetime) -> Change:

@@ -74,6 +74,10 @@ select v.id, v.lane, v.address, v.name, v.payload, v.digest, v.numbers, v.attemp
 from deliveries v left join attempts a on a.delivery = v.id and a.number = v.attempts
 where v.sink = ? and v.lane = ? and v.flow = ? and v.state in ('sealed', 'sending', 'retry', 'in_doubt') order by v.id limit 1;
 
+-- name: to_look_at
+select id, lane, address, name, payload, digest, numbers, attempts, marks from deliveries
+where flow = ? and sink = ? and look_again_at <= ? and state = 'delivered' order by id limit 100;
+
 -- name: numbers
 select scope, name, last from json_each(?) as k join control_numbers c on c.scope = k.value ->> 0 and c.name = k.value ->> 1;
 

@@ -84,6 +84,9 @@ update deliveries set passed = 1 where id = ?;
 -- name: delivery_mark
 update deliveries set marks = json_set(marks, '$.' || json_quote(?), ?) where id = ?;
 
+-- name: look_again
+update deliveries set look_again_at = ? where id = ?;
+
 -- name: end_attempt
 update attempts set ended_at = ?, outcome = ? where delivery = ? and number = ?;
 

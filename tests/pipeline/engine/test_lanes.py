@@ -466,6 +466,33 @@ async def test_a_late_first_copy_is_noticed_after_sending_again(
     assert report.totals.counts["held"] == 1
 
 
+async def test_a_first_copy_that_comes_after_the_run_is_noticed_by_the_next(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
+    sink = Oracle(inline_rig, [[], [], [ours]], settle=1.0)
+    flow = inline_rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=sink)
+    async with inline_rig.ledger() as ledger:
+        await inline_rig.run(ledger, flow)
+        assert (await ledger.reports.delivery(1))["state"] == "delivered"
+        await inline_rig.clock.advance(2.0)
+        sink.answers = [[ours, ours]]
+        await inline_rig.run(ledger, flow)
+        assert [letter["code"] for letter in await ledger.reports.dead_letters()] == ["MLC-DLV-0011"]
+
+
+async def test_a_second_look_is_taken_once(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
+    sink = Oracle(inline_rig, [[], [], [ours]], settle=1.0)
+    flow = inline_rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=sink)
+    async with inline_rig.ledger() as ledger:
+        await inline_rig.run(ledger, flow)
+        await inline_rig.clock.advance(2.0)
+        sink.answers = [[ours]]
+        await inline_rig.run(ledger, flow)
+        assert await ledger.deliveries.to_look_at(flow.name, "sink") == []
+        sink.answers = [AssertionError("nothing is looked for any more")]
+        assert (await inline_rig.run(ledger, flow)).status == "clean"
+
+
 async def test_a_second_look_that_fails_changes_nothing(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
     sink = Oracle(inline_rig, [[], [], Undetermined("cut off")], settle=1.0)
     report, found, _ = await deliver(inline_rig, make_bills([1]), sink, line_encoder())
