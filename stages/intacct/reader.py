@@ -6,7 +6,7 @@ that nothing is left.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import tzinfo
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from stages.intacct.client import IntacctClient, ReplyTooLarge
 from stages.intacct.protocol.faults import PageSizeRefused, UnknownField, named_page_size
 from stages.intacct.protocol.fields import Selection, Wish, refused_fields, select
 from stages.intacct.protocol.objects import Columns, typed
-from stages.intacct.protocol.query import Filter, Query, after, all_of, among, slices
+from stages.intacct.protocol.query import Filter, Query, after, all_of, among, compared, slices
 from stages.intacct.protocol.responses import Row, Source
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ class Reader:
             try:
                 data = await self.client.query(question)
             except UnknownField as error:
-                selection = self._drop(selection, error)
+                selection = self._drop(selection, error, compared(filter))
             except PageSizeRefused as error:
                 largest = named_page_size(error.why, size)
                 if largest is None:
@@ -165,9 +165,10 @@ class Reader:
             definition = None
         return select(self._wish, definition, self._extra, self._needed)
 
-    def _drop(self, selection: Selection, error: UnknownField) -> Selection:
+    def _drop(self, selection: Selection, error: UnknownField, compared: Collection[str]) -> Selection:
+        """Asks for less. What the filter names cannot be told from what is asked for: a field that cannot be compared may still be shown."""
         refused = refused_fields(selection, error.why)
-        if not refused or selection.required.intersection(refused):
+        if not refused or selection.required.intersection(refused) or not set(compared).isdisjoint(refused):
             raise error
         self._selection = selection.without(refused)
         return self._selection

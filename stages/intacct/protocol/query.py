@@ -75,6 +75,15 @@ def beyond(first: str, first_value: str, second: str, second_value: str) -> Filt
     return Group("or", (after(first, first_value), tie))
 
 
+def compared(filter: Filter | None) -> frozenset[str]:
+    """The fields that a filter names."""
+    if filter is None:
+        return frozenset()
+    if isinstance(filter, Compare):
+        return frozenset((filter.field,))
+    return frozenset().union(*map(compared, filter.parts))
+
+
 def slices(values: Iterable[str], size: int = LARGEST_LIST) -> list[tuple[str, ...]]:
     """The distinct values in their order, cut to what one ``in`` may carry."""
     distinct = list(dict.fromkeys(values))

@@ -44,7 +44,7 @@ class Books:
 
     ``zone`` is where WHENMODIFIED is shown, as in a company set to that zone; the time of creation stays UTC.
     ``hidden`` names fields this company does not have, ``custom`` text fields of its own, ``unqueryable`` those that
-    `query` refuses though there they are; all as ``OBJECT.FIELD``.
+    `query` refuses though there they are, ``unfilterable`` those that it only shows; all as ``OBJECT.FIELD``.
     """
 
     def __init__(
@@ -56,9 +56,10 @@ class Books:
         hidden: Collection[str] = (),
         custom: Collection[str] = (),
         unqueryable: Collection[str] = (),
+        unfilterable: Collection[str] = (),
     ) -> None:
         self.world = world
-        self.unqueryable = frozenset(unqueryable)
+        self.unqueryable, self.unfilterable = frozenset(unqueryable), frozenset(unfilterable)
         self._clock = clock
         self._zone = zone
         self.types = {name: _as_here(type, hidden, custom) for name, type in OBJECTS.items()}

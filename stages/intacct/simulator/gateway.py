@@ -72,6 +72,9 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""  # ... or the IANA zone it is shown in
     hidden: frozenset[str] = frozenset()  # fields this company lacks, as OBJECT.FIELD
     unqueryable: frozenset[str] = frozenset()  # fields that lookup tells and query refuses, as OBJECT.FIELD
+    unfilterable: frozenset[str] = (
+        frozenset()
+    )  # fields that query shows and takes in no filter, as OBJECT.FIELD or OBJECT.PATH.FIELD
     custom: frozenset[str] = frozenset()  # text fields of its own, as OBJECT.FIELD
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
     denied: frozenset[str] = frozenset()  # objects the user's role does not include
@@ -120,7 +123,13 @@ class Gateway:
         self.behaviour = behaviour
         zone = ZoneInfo(behaviour.zone) if behaviour.zone else timezone(timedelta(hours=behaviour.zone_hours))
         self.books = Books(
-            world, clock, zone=zone, hidden=behaviour.hidden, custom=behaviour.custom, unqueryable=behaviour.unqueryable
+            world,
+            clock,
+            zone=zone,
+            hidden=behaviour.hidden,
+            custom=behaviour.custom,
+            unqueryable=behaviour.unqueryable,
+            unfilterable=behaviour.unfilterable,
         )
         self.counts = Counts()
         self.effects = Effects(clock)

@@ -166,6 +166,8 @@ def _test(element: etree._Element, operator: Operator, type: ObjectType, books: 
         raise schema_violation(f"Element '{operator}': one field and its values are needed, nothing else")
     _check_count(operator, len(values))
     target = column(text(fields[0]), type, books)
+    if f"{type.name}.{target.name}" in books.unfilterable:
+        raise FunctionRefused(IDENTITY, f"The following fields cannot be queried: {target.name}")
     kind: Kind = "TEXT" if operator in {"like", "notlike"} else target.kind
     try:
         wanted = tuple(parse(kind, value.text or "") for value in values)

@@ -363,6 +363,22 @@ async def test_a_run_that_goes_on_in_a_trail_still_reads_its_own_object() -> Non
     assert page.cursor == {"done": "1", "turn": "2", "trail.at": "2"}
 
 
+@pytest.mark.parametrize("unfilterable", ["DISPLAYCONTACT", "PAYTO", "both"])
+async def test_an_address_is_noticed_where_a_contacts_name_can_be_shown_and_not_compared(
+    world: World, books: Books, unfilterable: str
+) -> None:
+    vendor = with_pay_to(world)
+    paths = ("DISPLAYCONTACT", "PAYTO") if unfilterable == "both" else (unfilterable,)
+    behaviour = Behaviour(unfilterable=frozenset(f"VENDOR.{path}.CONTACTNAME" for path in paths))
+    async with books(vendors, behaviour) as book:
+        await book.run()
+        for contact, city in ((vendor.contact, "Newtown"), (vendor.pay_to, "Oldtown")):
+            book.simulator.edit_contact(contact.name, city=city)
+            (record,) = await book.run()
+            assert record.key == vendor.id
+    assert (record.body.contact.address.city, record.body.pay_to.address.city) == ("Newtown", "Oldtown")
+
+
 async def test_where_a_contacts_name_can_only_be_shown_the_vendors_are_looked_through(
     gateway: Any, answers: Any, open_client: Any, context: Context
 ) -> None:
