@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from bench.measure import Ratio, best_of, seconds
-from stages.x12.reader import events
-from stages.x12.validator import findings
+from stages.x12.checking.validator import findings
+from stages.x12.reading.reader import events
 
 INVOICES = 5_000
 ROUNDS = 5

@@ -12,10 +12,10 @@ from bench.measure import Ratio, best_of, seconds
 from pipeline import Stored
 from stages.ap.invoice_810 import invoice_plan
 from stages.ap.model import Address, Bill, BillLine, Contact, PurchaseOrder
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
 from stages.x12.guide import Guide, Terms
-from stages.x12.plan import Plan
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
+from stages.x12.writing.plan import Plan
 
 INVOICES = 5000
 LINES = 4

@@ -14,7 +14,7 @@ from pipeline import DataError
 from stages.ap.charges import discount_amount, is_goods
 from stages.ap.model import Bill, BillLine
 from stages.x12.guide import OUR_ITEM_IDS, PRICE_SCALES, VENDOR_ITEM_IDS, Guide, Party
-from stages.x12.mapping import Each, Row, Source, Unusable, computed, each, lookup, path, segment
+from stages.x12.writing.mapping import Each, Row, Source, Unusable, computed, each, lookup, path, segment
 
 _CENT = Decimal("0.01")
 _EACH = "EA"  # the unit of a line entered in AP, which is one times its amount

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline import DataError
 from stages.ap.model import Bill
 from stages.x12.guide import Charge, Guide
-from stages.x12.mapping import Each, Row, Source, computed, each, lookup, path, segment
+from stages.x12.writing.mapping import Each, Row, Source, computed, each, lookup, path, segment
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)

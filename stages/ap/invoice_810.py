@@ -10,10 +10,10 @@ from decimal import Decimal
 from pipeline import ConfigError
 from stages.ap import bill_rows as rows
 from stages.ap import charges
-from stages.x12.compiler import Place, check_guide, compile_plan
 from stages.x12.guide import Guide, Party
-from stages.x12.mapping import Row, SetMapping, Source, computed, path, purpose, segment
-from stages.x12.plan import Plan
+from stages.x12.writing.compiler import Place, check_guide, compile_plan
+from stages.x12.writing.mapping import Row, SetMapping, Source, computed, path, purpose, segment
+from stages.x12.writing.plan import Plan
 
 ROLES = ("self_bill", "bill_copy", "debit_memo")
 
@@ -92,7 +92,7 @@ def invoice_plan(guide: Guide, role: str, place: Place | None = None) -> Plan:
     """The 810 plan for a guide and a role (self_bill, bill_copy, debit_memo). Compile once, share it.
 
     Its subject is ``{"bill": Bill, "us": {"name", "id"}, "partner": {"code", "name"}}``. Raises `ConfigError` for a role an
-    810 cannot play and for a guide that cannot be met. ``place`` is that of `stages.x12.compiler.compile_plan`.
+    810 cannot play and for a guide that cannot be met. ``place`` is that of `stages.x12.writing.compiler.compile_plan`.
     """
     if role not in ROLES:
         raise ConfigError(

@@ -12,10 +12,10 @@ import msgspec
 from pipeline import ConfigError
 from stages.ap import bill_rows as rows
 from stages.ap import charges
-from stages.x12.compiler import Place, check_guide, compile_plan
 from stages.x12.guide import Guide, Party
-from stages.x12.mapping import Row, SetMapping, computed, path, purpose, segment
-from stages.x12.plan import Plan
+from stages.x12.writing.compiler import Place, check_guide, compile_plan
+from stages.x12.writing.mapping import Row, SetMapping, computed, path, purpose, segment
+from stages.x12.writing.plan import Plan
 
 ROLES = ("order",)
 

@@ -12,10 +12,10 @@ from typing import Any
 from pipeline import ConfigError, DataError
 from stages.ap import bill_rows as rows
 from stages.ap.model import Payment, PaymentDetail
-from stages.x12.compiler import Place, check_guide, compile_plan
 from stages.x12.guide import Guide, Party
-from stages.x12.mapping import Each, Row, SetMapping, Source, computed, each, lookup, path, segment
-from stages.x12.plan import Plan
+from stages.x12.writing.compiler import Place, check_guide, compile_plan
+from stages.x12.writing.mapping import Each, Row, SetMapping, Source, computed, each, lookup, path, segment
+from stages.x12.writing.plan import Plan
 
 ROLES = ("remittance",)
 

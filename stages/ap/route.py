@@ -18,10 +18,10 @@ from stages.ap.model import Bill, Payment
 from stages.ap.order_850 import order_plan
 from stages.ap.partners import WRONG_GUIDE, Partner, Partners, Rule, load_partners, partners_folder, required
 from stages.ap.remittance_820 import remittance_plan
-from stages.x12.compiler import Place
-from stages.x12.draft import Draft, build_envelope
 from stages.x12.guide import guide_digest
 from stages.x12.guide_lint import lint_guide
+from stages.x12.writing.compiler import Place
+from stages.x12.writing.draft import Draft, build_envelope
 
 PLANS = {"810": invoice_plan, "850": order_plan, "820": remittance_plan}
 

@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 from pipeline import CommandResult, CommandSpec, FlowError, Paint, legible, parse_tree
+from stages.x12.checking.validator import findings
+from stages.x12.checking.violation import Violation, finding_json
 from stages.x12.guide import Guide, merged
 from stages.x12.guide_lint import lint_guide
-from stages.x12.show import Role, holds_interchange, show_lines
-from stages.x12.validator import findings
-from stages.x12.violation import Violation, finding_json
+from stages.x12.showing.show import Role, holds_interchange, show_lines
 
 WRONG_GUIDE = "MLC-X12-0207"
 MOST_LOOKED_AT = 1_000_000  # bytes of a file, to see which sets it holds

@@ -33,7 +33,7 @@ _SEGMENT = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\*([A-Z0-9]{1,3}))?")
 def lint_guide(guide: Guide, set: str) -> list[str]:
     """What is wrong with a guide for this set, in sentences that start with the key; empty when nothing is.
 
-    Whether a mapping can keep ``require``, ``forbid`` and ``fixed`` is found by `stages.x12.compiler.compile_plan`.
+    Whether a mapping can keep ``require``, ``forbid`` and ``fixed`` is found by `stages.x12.writing.compiler.compile_plan`.
     """
     if not re.fullmatch(r"\d{6}[A-Z0-9]{0,6}", guide.version) or guide.release not in releases():
         return [f"version: {guide.version!r} is not one of {', '.join(releases())} (an industry suffix may follow)"]

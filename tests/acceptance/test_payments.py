@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from stages.x12.validator import validate
+from stages.x12.checking.validator import validate
 
 WANTED = {"/RIVERBEND/Inbound", "/GREENHOLLOW/Inbound"}
 BILLS = 800

@@ -22,6 +22,9 @@ from types import MappingProxyType
 
 import msgspec
 
+ISA_LENGTH = 106
+"""Characters of an interchange header with its terminator: the only segment of fixed width."""
+
 
 class Element(msgspec.Struct, frozen=True):
     """An entry of the element dictionary. ``type`` is AN, ID, DT, TM, R, B, Nn (n implied decimals) or COMP (a composite)."""

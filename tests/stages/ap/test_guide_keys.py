@@ -19,12 +19,12 @@ from stages.ap.model import Bill, BillLine, BillTax, Contact, PurchaseOrder
 from stages.ap.order_850 import order_plan
 from stages.ap.partners import load_partners
 from stages.ap.route import RouteSettings, build_route
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
+from stages.x12.checking.validator import validate
 from stages.x12.guide import Charge, Guide, Party, Terms
 from stages.x12.guide import Contact as Person
-from stages.x12.plan import explain
-from stages.x12.validator import validate
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
+from stages.x12.writing.plan import explain
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "x12"
 GUIDE = Guide(

@@ -17,7 +17,7 @@ from stages.ap.order_850 import order_plan
 from stages.ap.remittance_820 import remittance_plan
 from stages.x12.guide import Charge, Guide
 from stages.x12.guide_lint import lint_guide
-from stages.x12.plan import Plan, explain
+from stages.x12.writing.plan import Plan, explain
 
 GUIDE = Guide(units={"Each": "EA", "Case": "CA"}, payment_methods={"ACH": "ACH"})
 FREIGHT = {"6100": Charge(code="D240")}

@@ -16,10 +16,10 @@ from stages.ap.invoice_810 import invoice_plan
 from stages.ap.model import Address, Bill, BillLine, Contact, PurchaseOrder
 from stages.ap.order_850 import order_plan
 from stages.ap.seed import SeedBill, World, build_world
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
+from stages.x12.checking.validator import validate
 from stages.x12.guide import Guide, Terms
-from stages.x12.validator import validate
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "x12"
 UNITS = {"Case": "CA", "Each": "EA", "LB": "LB"}

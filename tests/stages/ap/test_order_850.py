@@ -11,10 +11,10 @@ import pytest
 from pipeline import ConfigError, DataError, Stored
 from stages.ap.model import Bill, BillLine, PurchaseOrder
 from stages.ap.order_850 import order_plan
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
+from stages.x12.checking.validator import validate
 from stages.x12.guide import Guide, Terms
-from stages.x12.validator import validate
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "x12"
 GUIDE = Guide(units={"Case": "CA"}, newline=True, terms={"Net 30": Terms(type="05", net_days=30)})

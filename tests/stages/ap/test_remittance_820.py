@@ -15,10 +15,10 @@ from pipeline import ConfigError, Context, DataError, Excluded, Record, Stored
 from stages.ap.model import Payment, PaymentDetail
 from stages.ap.remittance_820 import remittance_plan
 from stages.ap.route import RouteSettings, build_route
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
+from stages.x12.checking.validator import validate
 from stages.x12.guide import Guide
-from stages.x12.validator import validate
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "x12"
 GUIDE = Guide(newline=True, payment_methods={"ACH": "ACH", "Printed Check": "CHK"}, payment_format="CCP")

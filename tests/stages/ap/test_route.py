@@ -13,7 +13,7 @@ from stages.ap import ADAPTER
 from stages.ap.model import Bill
 from stages.ap.route import RouteSettings, RouteStage, build_route, duplicate_guard, lint_route
 from stages.ap.seed import PLANTED, SeedBill, World, build_world
-from stages.x12.stages import Encode
+from stages.x12.writing.stage import Encode
 
 SHIPPED = Path(__file__).parents[3] / "flows"
 PAYABLE = ("Posted", "Selected", "Partially Paid", "Paid")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from pipeline import Stored
-from stages.x12.compiler import compile_plan
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
 from stages.x12.guide import Guide
-from stages.x12.mapping import SetMapping, computed, each, lookup, path, purpose, segment
-from stages.x12.plan import Plan
+from stages.x12.writing.compiler import compile_plan
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
+from stages.x12.writing.mapping import SetMapping, computed, each, lookup, path, purpose, segment
+from stages.x12.writing.plan import Plan
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import ConfigError
-from stages.x12.acknowledge import _told, group_answers, interchange_answer
-from stages.x12.answer_reader import read_answers
-from stages.x12.answer_writer import groups_of_reply, reply, write_set
-from stages.x12.answers import (
+from stages.x12.answering.acknowledge import _told, group_answers, interchange_answer
+from stages.x12.answering.answer_reader import read_answers
+from stages.x12.answering.answer_writer import groups_of_reply, reply, write_set
+from stages.x12.answering.answers import (
     Complaint,
     DocumentAdvice,
     ElementNote,
@@ -23,11 +23,11 @@ from stages.x12.answers import (
     SegmentNote,
     SetAnswer,
 )
+from stages.x12.checking.validator import examine, validate
+from stages.x12.checking.violation import KINDS
 from stages.x12.definitions import release
 from stages.x12.guide import Delimiters, Guide
-from stages.x12.reader import read
-from stages.x12.validator import examine, validate
-from stages.x12.violation import KINDS
+from stages.x12.reading.reader import read
 
 GOLDEN = Path(__file__).with_name("golden")
 NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)

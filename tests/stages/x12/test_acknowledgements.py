@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import DataError, Excluded, Record, SentDocument, Stored
-from stages.x12.acknowledgements import Acknowledgements, decode, reread
-from stages.x12.envelope import pack, places
+from stages.x12.answering.acknowledgements import Acknowledgements, decode, reread
 from stages.x12.guide import Guide
-from stages.x12.reader import read
+from stages.x12.reading.reader import read
+from stages.x12.writing.envelope import pack, places
 
 ISA = "ISA*00*          *00*          *01*0812345678     *ZZ*HARBORVALE     *250131*1305*U*00401*000000801*0*P*>~"
 GS = "GS*FA*0812345678*HARBORVALE*20250131*1305*55*X*004010~"
@@ -270,8 +270,8 @@ def test_places_are_those_that_packing_gives(keys: list[tuple[str, str]], first:
 def test_the_number_a_document_carries_is_what_it_is_referred_to_by(
     subject: Callable[..., Any], plan: Callable[..., Any]
 ) -> None:
-    from stages.x12.draft import Draft
-    from stages.x12.stages import Encode
+    from stages.x12.writing.draft import Draft
+    from stages.x12.writing.stage import Encode
 
     draft = Draft(set="810", partner="P", plan=plan(), subject=subject(), envelope={"segment": "~", "element": "*"})
     (made,) = Encode().render(Record(key="1", kind="bill", body=draft, label="INV"))

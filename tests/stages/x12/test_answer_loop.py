@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Record, SentDocument, Stored
-from stages.x12.acknowledge import group_answers, interchange_answer
-from stages.x12.acknowledgements import Acknowledgements, decode
-from stages.x12.answer_writer import groups_of_reply, reply
-from stages.x12.answers import Form
-from stages.x12.draft import build_envelope
-from stages.x12.envelope import pack
+from stages.x12.answering.acknowledge import group_answers, interchange_answer
+from stages.x12.answering.acknowledgements import Acknowledgements, decode
+from stages.x12.answering.answer_writer import groups_of_reply, reply
+from stages.x12.answering.answers import Form
+from stages.x12.checking.validator import examine, validate
 from stages.x12.guide import Delimiters, Guide
-from stages.x12.validator import examine, validate
+from stages.x12.writing.draft import build_envelope
+from stages.x12.writing.envelope import pack
 
 SEALED = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
 GOOD = {

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import DataError, Excluded, Record
-from stages.x12 import answer_reader
-from stages.x12.acknowledgements import decode
-from stages.x12.answer_reader import MOST_KEPT, Unread, read_answers, reading
-from stages.x12.answers import DocumentAdvice, GroupAnswer, OrderAnswer
-from stages.x12.match import MOST_REASONS, Sent, match, statuses
+from stages.x12.answering import answer_reader
+from stages.x12.answering.acknowledgements import decode
+from stages.x12.answering.answer_reader import MOST_KEPT, Unread, read_answers, reading
+from stages.x12.answering.answers import DocumentAdvice, GroupAnswer, OrderAnswer
+from stages.x12.answering.match import MOST_REASONS, Sent, match, statuses
 
 ISA = "ISA*00*          *00*          *ZZ*THEM           *ZZ*US             *250131*1305*U*00401*000000801*0*P*>~"
 GS = "GS*FA*THEM*US*20250131*1305*55*X*004010~"

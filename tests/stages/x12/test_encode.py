@@ -10,12 +10,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import ConfigError, DataError
-from stages.x12.compiler import compile_plan
 from stages.x12.definitions import release
 from stages.x12.guide import Delimiters, Guide
-from stages.x12.mapping import SetMapping
-from stages.x12.plan import Plan
-from stages.x12.values import Alphabet, Broken, Doubt, Encoder, cut_at_word, implied, plain_encoder, real, transliterate
+from stages.x12.writing.compiler import compile_plan
+from stages.x12.writing.mapping import SetMapping
+from stages.x12.writing.plan import Plan
+from stages.x12.writing.values import (
+    Alphabet,
+    Broken,
+    Doubt,
+    Encoder,
+    cut_at_word,
+    implied,
+    plain_encoder,
+    real,
+    transliterate,
+)
 
 Text = Callable[..., str]
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import ConfigError, Counter, DataError, Record, Stored
-from stages.x12.draft import Draft, build_envelope
-from stages.x12.envelope import counters, envelope_origins, isa, pack
 from stages.x12.guide import Delimiters, Guide
-from stages.x12.plan import Plan
-from stages.x12.reader import ReadHeader, read
-from stages.x12.stages import Encode, Rendered
+from stages.x12.reading.reader import ReadHeader, read
+from stages.x12.writing.draft import Draft, build_envelope
+from stages.x12.writing.envelope import counters, envelope_origins, isa, pack
+from stages.x12.writing.plan import Plan
+from stages.x12.writing.stage import Encode, Rendered
 
 NUMBERS = {"ISA13": 17, "GS06": 4}
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

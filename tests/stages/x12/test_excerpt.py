@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pipeline import Stored
-from stages.x12.envelope import pack
-from stages.x12.excerpt import excerpt
 from stages.x12.guide import Delimiters, Guide
-from stages.x12.plan import Plan
-from stages.x12.reader import read
+from stages.x12.reading.reader import read
+from stages.x12.writing.envelope import pack
+from stages.x12.writing.excerpt import excerpt
+from stages.x12.writing.plan import Plan
 
 GUIDES = {
     "plain": {},

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from stages.x12.answer_reader import read_answers
-from stages.x12.answers import (
+from stages.x12.answering.answer_reader import read_answers
+from stages.x12.answering.answers import (
     DocumentAdvice,
     GroupAnswer,
     InterchangeAnswer,
@@ -17,7 +17,7 @@ from stages.x12.answers import (
     Received,
     SetAnswer,
 )
-from stages.x12.match import ORDER, Sent, joined, match, statuses
+from stages.x12.answering.match import ORDER, Sent, joined, match, statuses
 
 THEM = ("ZZ", "ACMEAP")
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import DataError, Excluded, Record
-from stages.x12.documents import Documents, DocumentsSettings, PartnerDocument
-from stages.x12.reader import read
+from stages.x12.answering.documents import Documents, DocumentsSettings, PartnerDocument
+from stages.x12.reading.reader import read
 
 
 def head(mark: str = "~", element: str = "*") -> str:

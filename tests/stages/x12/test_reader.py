@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.x12.reader import NotX12, ReadHeader, ReadSegment, events, read
-from stages.x12.scanner import Damage
-from stages.x12.show import readable
-from stages.x12.validator import validate
+from stages.x12.checking.validator import validate
+from stages.x12.reading.reader import NotX12, ReadHeader, ReadSegment, events, read
+from stages.x12.reading.scanner import Damage
+from stages.x12.showing.show import readable
 
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.x12.reader import events
-from stages.x12.scanner import Damage
-from stages.x12.show import show_lines
-from stages.x12.validator import validate
+from stages.x12.checking.validator import validate
+from stages.x12.reading.reader import events
+from stages.x12.reading.scanner import Damage
+from stages.x12.showing.show import show_lines
 
 FOLDER = Path(__file__).parents[3].parent / "shared" / "samples" / "x12"
 MANIFEST = FOLDER / "MANIFEST.csv"

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import legible
-from stages.x12 import ADAPTER, show
+from stages.x12 import ADAPTER
+from stages.x12.checking.validator import validate
 from stages.x12.commands import COMMANDS
-from stages.x12.show import holds_interchange, readable, segment_lines, show_lines
-from stages.x12.validator import validate
+from stages.x12.showing import show
+from stages.x12.showing.show import holds_interchange, readable, segment_lines, show_lines
 
 
 def test_other_formats_are_left_to_others() -> None:

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import Stored
+from stages.x12.checking.segment_check import SegmentCheck
+from stages.x12.checking.validator import findings, validate
+from stages.x12.checking.violation import Violation, finding_json
 from stages.x12.definitions import release
-from stages.x12.envelope import pack
 from stages.x12.guide import Delimiters, Guide
-from stages.x12.plan import Plan
-from stages.x12.reader import read
-from stages.x12.segment_check import SegmentCheck
-from stages.x12.validator import findings, validate
-from stages.x12.violation import Violation, finding_json
+from stages.x12.reading.reader import read
+from stages.x12.writing.envelope import pack
+from stages.x12.writing.plan import Plan
 
 
 def errors(payload: bytes) -> list[str]:

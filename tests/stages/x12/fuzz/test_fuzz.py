@@ -17,15 +17,15 @@ import msgspec
 import pytest
 
 from pipeline import ConnectorError
-from stages.x12.acknowledge import group_answers, interchange_answer
-from stages.x12.answer_reader import read_answers
-from stages.x12.answer_writer import reply
+from stages.x12.answering.acknowledge import group_answers, interchange_answer
+from stages.x12.answering.answer_reader import read_answers
+from stages.x12.answering.answer_writer import reply
+from stages.x12.answering.match import match
+from stages.x12.checking.validator import examine, findings, validate
+from stages.x12.checking.violation import finding_json
 from stages.x12.guide import Guide
-from stages.x12.match import match
-from stages.x12.reader import events
-from stages.x12.show import show_lines
-from stages.x12.validator import examine, findings, validate
-from stages.x12.violation import finding_json
+from stages.x12.reading.reader import events
+from stages.x12.showing.show import show_lines
 
 CORPUS = Path(__file__).with_name("corpus")
 NOON = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)

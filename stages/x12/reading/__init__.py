@@ -1,0 +1,1 @@
+"""From bytes to segments: delimiters, damage, and where things stand. Judges nothing."""

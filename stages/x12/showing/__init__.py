@@ -1,0 +1,1 @@
+"""Interchanges as people read them."""
