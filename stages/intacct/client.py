@@ -48,6 +48,7 @@ from stages.intacct.protocol.faults import (
     unexpected_repeat,
     unreadable_error,
 )
+from stages.intacct.protocol.hiding import Hidden
 from stages.intacct.protocol.query import Query
 from stages.intacct.protocol.responses import Data, Definition, Outcome, Reply, Unreadable, read_reply
 from stages.intacct.session import Grant, Session, SessionKey, Sessions, lifetime, moment
@@ -108,6 +109,7 @@ class IntacctClient:
         self._gate = gate
         self._skew: timedelta | None = None  # what the server's clock is ahead of ours
         self._sender = requests.Sender(config.sender_id, config.sender_password)
+        self._hidden = Hidden(config.sender_password.reveal(), config.user_password.reveal())
         self._key = session_key(config)
         self._login = requests.Login(
             user=config.user_id,
@@ -142,7 +144,7 @@ class IntacctClient:
         body = requests.envelope(self._sender, self._ids.new(), nobody, requests.get_session())
         async with self._gate.turn():
             exchanged = await self._exchange(self._url, body, place)
-        answer = await self._read_answer(*exchanged, nobody, place)
+        answer = await self._read_answer(*exchanged, place)
         if answer.reply.failed != "control":
             return None
         error = fault_error("control", answer.reply.faults, place, retry_after=answer.retry_after)
@@ -208,7 +210,8 @@ class IntacctClient:
         raise refusal
 
     async def _under(self, session: Session, function: etree._Element, about: str, once: str | None) -> Outcome:
-        place = self._place(about, "session", URL(session.endpoint).host)
+        self._hidden.add(session.id.reveal())  # another client may have been granted it
+        place = self._place(about, "session", self._hidden.text(URL(session.endpoint).host or ""))
         _, outcome = await self._call(URL(session.endpoint), session, function, place, once)
         return outcome
 
@@ -223,6 +226,7 @@ class IntacctClient:
                 why="the reply says success but holds no session id", mend="check that the connection's `url` is the gateway's",
                 code="MLC-INTACCT-0113",
             )  # fmt: skip
+        self._hidden.add(session_id)
         endpoint = self._endpoint(row[0].get("ENDPOINT"))
         return Grant(Secret(session_id), endpoint, answer.life)
 
@@ -232,7 +236,7 @@ class IntacctClient:
             return str(self._url)
         url = accept_endpoint(text, self._url, self.config.allowed_hosts)
         if url is None:
-            shown = "".join(character for character in text[:100] if character.isprintable())
+            shown = "".join(character for character in self._hidden.text(text, 100) if character.isprintable())
             raise ConfigError(
                 "the sign-in sends us to a host we do not trust", where=f"endpoint {shown}",
                 why="only https under .intacct.com, the configured host, and the connection's allowed_hosts are trusted with the session",
@@ -252,7 +256,7 @@ class IntacctClient:
         try:
             async with self._gate.turn() as turn:
                 exchanged = await self._exchange(url, body, place)
-            answer = await self._read_answer(*exchanged, authentication, place)
+            answer = await self._read_answer(*exchanged, place)
             if answer.status >= 500 or not (answer.reply.failed or answer.reply.outcomes):
                 self._raise_incomplete(answer, place)
         except ThrottledError:
@@ -287,14 +291,7 @@ class IntacctClient:
         self.used += cost * outcome.ok
         return outcome
 
-    async def _read_answer(
-        self,
-        status: int,
-        headers: dict[str, str],
-        content: bytes,
-        authentication: requests.Login | Secret,
-        place: Place,
-    ) -> Answer:
+    async def _read_answer(self, status: int, headers: dict[str, str], content: bytes, place: Place) -> Answer:
         if (served := _http_date(headers.get("Date"))) is not None:
             self._skew = served - self._clock.now()
         retry_after = _retry_after(headers.get("Retry-After"), served or self._clock.now())
@@ -305,18 +302,16 @@ class IntacctClient:
         except Unreadable as error:
             problem = error
         else:
-            return self._answer(reply, status, headers, retry_after, authentication, place)
-        raise unreadable_error(problem, status, place, retry_after=retry_after)
+            return self._answer(reply, status, headers, retry_after, place)
+        raise unreadable_error(problem, status, place, self._hidden, retry_after=retry_after)
 
     def _answer(
-        self, reply: Reply, status: int, headers: dict[str, str], retry_after: float | None,
-        authentication: requests.Login | Secret, place: Place,
-    ) -> Answer:  # fmt: skip
-        hidden = [self.config.sender_password.reveal(), self.config.user_password.reveal()]
-        if isinstance(authentication, Secret):
-            hidden.append(authentication.reveal())
-        outcomes = tuple(msgspec.structs.replace(item, faults=scrub(item.faults, hidden)) for item in reply.outcomes)
-        reply = msgspec.structs.replace(reply, faults=scrub(reply.faults, hidden), outcomes=outcomes)
+        self, reply: Reply, status: int, headers: dict[str, str], retry_after: float | None, place: Place
+    ) -> Answer:
+        outcomes = tuple(
+            msgspec.structs.replace(item, faults=scrub(item.faults, self._hidden)) for item in reply.outcomes
+        )
+        reply = msgspec.structs.replace(reply, faults=scrub(reply.faults, self._hidden), outcomes=outcomes)
         if status != 200 and reply.failed is None and all(item.ok for item in reply.outcomes):
             raise http_error(status, place, retry_after=retry_after)
         if status == 429 or (status >= 500 and not reply.faults):

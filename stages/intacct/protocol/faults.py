@@ -21,6 +21,7 @@ from pipeline import (
     ThrottledError,
     TransientError,
 )
+from stages.intacct.protocol.hiding import Hidden
 from stages.intacct.protocol.responses import Fault, Level, Outcome, Unreadable
 
 Form = Literal["login", "session"]
@@ -405,8 +406,6 @@ REPEATED = r"control\s?id|unique\s?id|\balready\b.*\b(processed|executed|complet
 _ROLLED_BACK = re.compile(r"(?i)rolled back|not executed: the transaction")
 SAYS = ". Intacct says: "
 """What stands between our reason and the gateway's own words in the ``why`` of an error."""
-_TELLING = 8  # this many first characters of a secret are as bad as all
-_QUOTED_SESSION = re.compile(r"(?i)\b(invalid session(?: id)?[ :=]+)\S+")
 
 
 def fault_error(level: Level, faults: Iterable[Fault], place: Place, *, retry_after: float | None = None) -> StageError:
@@ -493,17 +492,10 @@ def unexpected_repeat(outcome: Outcome, place: Place) -> ConfigError:
     )  # fmt: skip
 
 
-def scrub(faults: Iterable[Fault], secrets: Iterable[str]) -> tuple[Fault, ...]:
+def scrub(faults: Iterable[Fault], hidden: Hidden) -> tuple[Fault, ...]:
     """The faults without anything secret: the gateway quotes the session id it refuses, whole or shortened, and could quote more."""
-    patterns = [re.compile(rf"{re.escape(secret[:_TELLING])}\S*") for secret in secrets if len(secret) > 2]
     names = ("number", "text", "correction", "support", "cause")
-    return tuple(Fault(**{name: _masked(getattr(fault, name), patterns) for name in names}) for fault in faults)
-
-
-def _masked(text: str, patterns: list[re.Pattern[str]]) -> str:
-    for pattern in patterns:
-        text = pattern.sub("***", text)
-    return _QUOTED_SESSION.sub(r"\1***", text)
+    return tuple(Fault(**{name: hidden.text(getattr(fault, name)) for name in names}) for fault in faults)
 
 
 def http_error(status: int, place: Place, *, retry_after: float | None = None, detail: str = "") -> StageError:
@@ -540,15 +532,19 @@ _UNREADABLE = {
         "the gateway never sends one, and it can make a reader open files",
     ),
 }
+_LONGEST_DETAIL = 120
 _PASSING_PAGE = re.compile(
     r"(?i)just a moment|attention required|cloudflare|maintenance|unavailable|gateway|error|time-?out|busy|off-?line"
 )
 
 
-def unreadable_error(problem: Unreadable, status: int, place: Place, *, retry_after: float | None = None) -> StageError:
+def unreadable_error(
+    problem: Unreadable, status: int, place: Place, hidden: Hidden, *, retry_after: float | None = None
+) -> StageError:
     """What a body that is no reply means: mostly a passing fault, at the first sign-in a wrong address."""
     what, why = _UNREADABLE[problem.kind]
-    detail = f"{why} ({problem.detail})" if problem.detail else why
+    shown = hidden.text(problem.detail, _LONGEST_DETAIL)
+    detail = f"{why} ({shown})" if shown else why
     if _is_passing(problem, status, place):
         return TransientError(
             what, where=_where(place), why=detail, retry_after=retry_after, code="MLC-INTACCT-0205",
@@ -557,7 +553,7 @@ def unreadable_error(problem: Unreadable, status: int, place: Place, *, retry_af
     if status != 200:
         return http_error(status, place, retry_after=retry_after, detail=f"{what}: {detail}")
     if problem.kind == "html":
-        what, detail = "this is not the Intacct gateway: got an HTML page", f"titled {problem.detail or 'nothing'!r}"
+        what, detail = "this is not the Intacct gateway: got an HTML page", f"titled {shown or 'nothing'!r}"
     return ConfigError(
         what, where=_where(place), why=detail, code="MLC-INTACCT-0112",
         mend="correct the connection's `url` (INTACCT_URL); usually https://api.intacct.com/ia/xml/xmlgw.phtml",

@@ -7,6 +7,7 @@ success. The parser trusts nothing: bytes only, no entities, no DOCTYPE, no netw
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any, Literal
 
 import msgspec
@@ -23,14 +24,15 @@ Source = dict[str, Any]
 
 _SUPPORT = re.compile(r"\s*\[(?:Support ID|Request ID):\s*([^\]]*)\]")
 _HTML = re.compile(rb"<html[\s>]|<!doctype\s+html", re.IGNORECASE)
-_TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
+_TITLE = re.compile(rb"<title[^>]*>([^<]*)", re.IGNORECASE)
 _HEAD = 4096
+_FINDINGS = {code: name for name, code in vars(etree.ErrorTypes).items() if isinstance(code, int)}
 _DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _COUNTERS = {"count", "totalcount", "numremaining", "resultId", "offset", "listtype"}
 
 
 class Unreadable(Exception):
-    """The body is no reply of the gateway. ``detail`` is short, and safe to show."""
+    """The body is no reply of the gateway. ``detail`` is bounded text from outside, which may quote anything: hide secrets, then cut."""
 
     def __init__(self, kind: Kind, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}")
@@ -111,7 +113,7 @@ def read_reply(body: bytes) -> Reply:
     """Parses one body. Raises `Unreadable` when it is not a gateway reply at all."""
     root = _parse(body)
     if root.tag != "response":
-        raise Unreadable("foreign", f"its outermost element is <{str(root.tag)[:40]}>")
+        raise Unreadable("foreign", f"its outermost element is <{str(root.tag)[:_HEAD]}>")
     if root.find("control") is None:
         raise Unreadable("foreign", "it has no <control>")
     if _text(root, "control/status") != "success":
@@ -258,19 +260,26 @@ def _parse(body: bytes) -> etree._Element:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         kind: Kind = "doctype" if any(doctype in body for doctype in _DOCTYPES) else "malformed"
-        raise Unreadable(kind, str(error.msg)[:120]) from None
+        raise Unreadable(kind, _fault_of(error)) from None
     docinfo = root.getroottree().docinfo
     if docinfo.internalDTD is not None or docinfo.doctype:
         raise Unreadable("doctype")
     return root
 
 
+def _fault_of(error: etree.XMLSyntaxError) -> str:
+    """The parser's finding by its kind and place: its own text quotes names of the document, which may be anything."""
+    line, column = error.position
+    kind = _FINDINGS.get(getattr(error, "code", 0), "error").removeprefix("ERR_").replace("_", " ").lower()
+    return f"{kind} at line {line}, column {column}"
+
+
 def _title(head: bytes) -> str:
     match = _TITLE.search(head)
     if match is None:
         return ""
-    text = " ".join(match[1].decode("utf-8", "replace").split())
-    return "".join(character for character in text if character.isprintable())[:80]
+    text = " ".join(unescape(match[1].decode("utf-8", "replace")).split())
+    return "".join(character for character in text if character.isprintable())
 
 
 def _text(parent: etree._Element, path: str, *, lower: bool = True) -> str:

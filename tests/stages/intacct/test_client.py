@@ -379,6 +379,10 @@ async def fail_everywhere(gateway: Any, answers: Any, open_client: Open) -> list
         [web.Response(status=500, text=CONTROL.format("NEW", quoted), content_type="text/xml")],
         [web.Response(status=401, text=quoted)],
         [web.Response(status=302, headers={"Location": f"/?{answers.canaries[1]}"})],
+        *([html(" ".join(answers.canaries), status)] for status in (200, 403, 500)),
+        *([html("x" * 110 + canary)] for canary in answers.canaries),
+        *([f"<{canary}/>"] for canary in answers.canaries),
+        *([f"<response><{canary}></other></response>"] for canary in answers.canaries),
     ]
     errors: list[ConnectorError] = []
     for script in scripts:
@@ -393,14 +397,19 @@ async def fail_everywhere(gateway: Any, answers: Any, open_client: Open) -> list
             with pytest.raises(ConnectorError) as caught:
                 await client.query(VENDORS)
             errors.append(caught.value)
+    gateway.endpoint = f"https://evil.example/{'/'.join(answers.canaries)}"
+    async with open_client() as client:
+        with pytest.raises(ConnectorError) as caught:
+            await client.sign_in()
+        errors.append(caught.value)
     return errors
 
 
 async def test_no_secret_is_in_any_error(gateway: Any, answers: Any, open_client: Open) -> None:
     errors = await fail_everywhere(gateway, answers, open_client)
     shown = "\n".join(everything(error) for error in errors)
-    assert len(errors) == 10
-    assert [canary for canary in answers.canaries if canary in shown] == []
+    assert len(errors) == 23
+    assert [canary for canary in answers.canaries if canary[:11] in shown] == []
 
 
 async def test_no_error_of_the_http_library_hangs_on_ours(open_client: Open) -> None:

@@ -59,7 +59,7 @@ MEGABYTE = 1024 * 1024
 HOSTILE = {
     "an entity bomb": (Fault(kind="bomb"), ConfigError, "MLC-INTACCT-0112", "DOCTYPE"),
     "an external entity": (Fault(kind="external entity"), ConfigError, "MLC-INTACCT-0112", "DOCTYPE"),
-    "bytes that are no UTF-8": (Fault(kind="not utf-8"), TransientError, "MLC-INTACCT-0205", "Invalid bytes"),
+    "bytes that are no UTF-8": (Fault(kind="not utf-8"), TransientError, "MLC-INTACCT-0205", "invalid encoding"),
     "half of a compressed body": (Fault(kind="gzip cut"), TransientError, "MLC-INTACCT-0205", "broke off"),
     "a compressed body with a wrong checksum": (
         Fault(kind="gzip broken"),
@@ -75,9 +75,9 @@ HOSTILE = {
         "too large",
     ),
     "a web page": (Fault(kind="html"), TransientError, "MLC-INTACCT-0205", "HTML page"),
-    "elements too deep": (Fault(kind="deep", size=10_000), TransientError, "MLC-INTACCT-0205", "depth"),
+    "elements too deep": (Fault(kind="deep", size=10_000), TransientError, "MLC-INTACCT-0205", "resource limit"),
     "half of the body": (Fault(kind="truncated"), TransientError, "MLC-INTACCT-0205", "broke off"),
-    "the body twice over": (Fault(kind="two roots"), TransientError, "MLC-INTACCT-0205", "Extra content"),
+    "the body twice over": (Fault(kind="two roots"), TransientError, "MLC-INTACCT-0205", "document end"),
     "nothing": (Fault(kind="empty"), TransientError, "MLC-INTACCT-0205", "with nothing"),
     "another service's document": (Fault(kind="foreign"), TransientError, "MLC-INTACCT-0205", "not the gateway's"),
 }

@@ -30,6 +30,7 @@ from stages.intacct.protocol.faults import (
     scrub,
     unreadable_error,
 )
+from stages.intacct.protocol.hiding import Hidden
 from stages.intacct.protocol.responses import Fault, Kind, Level, Outcome, Unreadable
 
 PLACE = Place("api.intacct.com", "acme", "query of APBILL")
@@ -142,13 +143,13 @@ def test_the_asked_wait_is_kept() -> None:
 def test_a_refused_session_id_is_hidden_in_full_and_in_part() -> None:
     faults = scrub(
         [Fault(text="Invalid session kX...."), Fault(text="secret1 and kX3pQ0aaBBcc or kX3pQ0aa..")],
-        ["secret1", "kX3pQ0aaBBcc"],
+        Hidden("secret1", "kX3pQ0aaBBcc"),
     )
     assert [fault.text for fault in faults] == ["Invalid session ***", "*** and *** or ***"]
 
 
 def test_hiding_a_session_leaves_plain_words_alone() -> None:
-    assert scrub([Fault(text="The session has expired")], [])[0].text == "The session has expired"
+    assert scrub([Fault(text="The session has expired")], Hidden())[0].text == "The session has expired"
 
 
 @pytest.mark.parametrize(
@@ -192,11 +193,11 @@ def test_a_status_means_one_error(status: int, expected: type[StageError]) -> No
 def test_a_body_that_is_no_reply_means_one_error(
     kind: Kind, detail: str, status: int, place: Place, expected: type[StageError]
 ) -> None:
-    assert type(unreadable_error(Unreadable(kind, detail), status, place)) is expected
+    assert type(unreadable_error(Unreadable(kind, detail), status, place, Hidden())) is expected
 
 
 def test_a_web_page_at_sign_in_is_named_as_such() -> None:
-    error = unreadable_error(Unreadable("html", "Welcome"), 200, AT_LOGIN)
+    error = unreadable_error(Unreadable("html", "Welcome"), 200, AT_LOGIN, Hidden())
     assert error.what == "this is not the Intacct gateway: got an HTML page"
     assert "Welcome" in error.why
 
