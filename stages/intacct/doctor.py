@@ -14,11 +14,12 @@ import msgspec
 from pipeline import ConfigError, ConnectorError, Context, Diagnosis, Duration, StageError, Tell
 from stages.intacct.client import IntacctClient, NotReached, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.pages import CREATED, made
 from stages.intacct.protocol.faults import SAYS, HttpRefused
 from stages.intacct.protocol.paging import STAMP
 from stages.intacct.protocol.query import Compare, Query
 from stages.intacct.protocol.times import read_wall, to_wall
-from stages.intacct.protocol.zones import ASKED, Pair, pairs, spoken, window_zone
+from stages.intacct.protocol.zones import Pair, spoken, window_zone
 
 REFUSED = ("MLC-INTACCT-0103", "MLC-INTACCT-0106")
 """The sign-in was refused without a reason of its own: user, password, company or entity."""
@@ -36,8 +37,6 @@ TOLERATED = timedelta(minutes=2)
 WRONG = timedelta(hours=1)
 LISTED = 20
 PATIENCE = Duration(60)
-CREATED = {"VENDOR": "WHENCREATED", "APBILL": "AUWHENCREATED"}
-"""The objects that are looked at for the time zone, and where each says when a record was made."""
 
 
 async def diagnose_connection(config: IntacctConfig, context: Context, tell: Tell) -> bool:
@@ -201,15 +200,15 @@ async def _clock(client: IntacctClient, context: Context, tell: Tell) -> None:
 async def _time_zone(client: IntacctClient, tell: Tell) -> None:
     """What the records tell of the zone, as a run with --since would find it; and that none was changed in its future."""
     zone, where = client.config.zone, f"company {client.config.company}"
-    made = [pair for name, created in CREATED.items() for pair in await _made(client, name, created)]
+    found = [pair for name in CREATED for pair in await _made(client, name)]
     try:
-        found = window_zone(zone, made, where)
+        told = window_zone(zone, found, where)
     except ConfigError as error:
         # Without a zone only windows of times are refused, and nobody may ever ask for one.
         tell(Diagnosis.failed("time zone", error) if zone else Diagnosis.warning("time zone", error))
         return
     if zone is None:
-        tell(Diagnosis.ok("time zone", f"{found}, measured from the newest records"))
+        tell(Diagnosis.ok("time zone", f"{told}, measured from the newest records"))
         return
     newest = await _newest(client)
     if newest is None:
@@ -232,14 +231,10 @@ def _in_the_future(config: IntacctConfig, newest: datetime, here: datetime) -> C
     )  # fmt: skip
 
 
-async def _made(client: IntacctClient, name: str, created: str) -> list[Pair]:
-    """When the newest records were made and changed, as far as the user may see them."""
-    question = Query(
-        object=name, fields=("RECORDNO", created, STAMP), newest_first=True, page_size=ASKED, private=not client.config.location_id
-    )  # fmt: skip
+async def _made(client: IntacctClient, name: str) -> list[Pair]:
     try:
-        return pairs((await client.query(question)).rows, created, STAMP)
-    except StageError:  # a missing right has its line where a stage needs it
+        return await made(client, name)
+    except StageError:  # what fails has its line where a stage needs it
         return []
 
 

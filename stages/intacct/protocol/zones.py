@@ -43,12 +43,18 @@ def pairs(rows: Iterable[Row], created: str, stamp: str) -> list[Pair]:
 def measured(pairs: Sequence[Pair]) -> timedelta | None:
     """The profile's offset from UTC; None when the records do not tell, or tell of two, an hour apart, as in a zone with summer time."""
     between = sorted(changed - made for made, changed in pairs)
+    offset = _agreed(between)
+    if offset is None or not _WESTERNMOST <= offset <= _EASTERNMOST:
+        return None
+    return None if _agreeing(between, offset + _HOUR) >= _ENOUGH else offset
+
+
+def _agreed(between: Sequence[timedelta]) -> timedelta | None:
+    """What enough of the least of these lengths are, to a minute; they come sorted."""
     if not between:
         return None
     offset = _STEP * round((between[0] - _AFTER / 2) / _STEP)
-    if not _WESTERNMOST <= offset <= _EASTERNMOST or _agreeing(between, offset) < _ENOUGH:
-        return None
-    return None if _agreeing(between, offset + _HOUR) >= _ENOUGH else offset
+    return offset if _agreeing(between, offset) >= _ENOUGH else None
 
 
 def _agreeing(between: Sequence[timedelta], offset: timedelta) -> int:
@@ -56,20 +62,24 @@ def _agreeing(between: Sequence[timedelta], offset: timedelta) -> int:
 
 
 def contradicted(zone: tzinfo, pairs: Sequence[Pair]) -> timedelta | None:
-    """By how much records were changed before they were made, if the profile's zone were this one; None when they were not.
+    """How long after they were made records were changed, if the profile's zone were this one, and cannot have been; None when they can.
 
-    A zone too far west cannot be told from records that were edited later.
+    Less than nothing: enough of them before they were made. More: all of them later, and enough of them by the same whole number of
+    quarters of an hour, to a minute; when people edit records, they do not keep such time.
     """
-    early = sorted(changed - to_wall(made.replace(tzinfo=UTC), zone) for made, changed in pairs)
-    return early[0] if len(early) >= _ENOUGH and early[_ENOUGH - 1] < -_TOLERATED else None
+    between = sorted(changed - to_wall(made.replace(tzinfo=UTC), zone) for made, changed in pairs)
+    if len(between) >= _ENOUGH and between[_ENOUGH - 1] < -_TOLERATED:
+        return between[0]
+    late = _agreed(between)
+    return late if late is not None and late > timedelta() else None
 
 
 def window_zone(configured: tzinfo | None, pairs: Sequence[Pair], where: str) -> tzinfo:
     """The zone to read a window of times in. Raises `ConfigError` when it is not known, or cannot be the one that was configured."""
     if configured is not None:
-        early = contradicted(configured, pairs)
-        if early is not None:
-            raise _contradiction(configured, early, where)
+        apart = contradicted(configured, pairs)
+        if apart is not None:
+            raise _contradiction(configured, apart, where)
         return configured
     offset = measured(pairs)
     if offset is None:
@@ -77,10 +87,13 @@ def window_zone(configured: tzinfo | None, pairs: Sequence[Pair], where: str) ->
     return timezone(offset)
 
 
-def _contradiction(zone: tzinfo, early: timedelta, where: str) -> ConfigError:
+def _contradiction(zone: tzinfo, apart: timedelta, where: str) -> ConfigError:
+    if apart < timedelta():
+        told = f"there its newest records were changed up to {spoken(apart)} before they were made"
+    else:
+        told = f"there {_ENOUGH} or more of its newest records were changed exactly {spoken(apart)} after they were made, and none sooner"
     return ConfigError(
-        f"Intacct's times are not those of {zone}", where=where,
-        why=f"there its newest records were changed up to {spoken(early)} before they were made; a window by modification would leave records out",
+        f"Intacct's times are not those of {zone}", where=where, why=f"{told}; a window by modification would leave records out",
         mend=_MEND, code="MLC-INTACCT-0505",
     )  # fmt: skip
 

@@ -108,6 +108,7 @@ class IntacctSimulator(Edits):
                 "INTACCT_SENDER_PASSWORD": world.sender_password,
                 "INTACCT_COMPANY_ID": world.company,
                 "INTACCT_USER_ID": world.user,
+                "INTACCT_TIMEZONE": self._gateway.behaviour.zone or "UTC",
                 "INTACCT_USER_PASSWORD": world.user_password,
             }
         )

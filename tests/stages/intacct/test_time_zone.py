@@ -102,6 +102,12 @@ async def test_a_zone_that_the_records_contradict_is_refused(reads: Reads) -> No
         await reads(half_hours(0, 12), zone="America/Los_Angeles", timezone="UTC")
 
 
+async def test_a_zone_too_far_west_is_refused_before_it_leaves_records_out(reads: Reads) -> None:
+    with pytest.raises(ConfigError, match="are not those of Asia/Dubai") as caught:
+        await reads(half_hours(3, 7), zone="Asia/Kolkata", timezone="Asia/Dubai")
+    assert caught.value.code == "MLC-INTACCT-0505"
+
+
 @pytest.mark.parametrize("window", [Window(), Window(since=AUTUMN - timedelta(days=900), by="document_date")])
 async def test_live_reads_and_windows_by_date_need_no_zone(reads: Reads, window: Window) -> None:
     world = books(edited=timedelta(minutes=37))
@@ -112,9 +118,13 @@ async def test_the_records_are_asked_once_for_all_pages(reads: Reads, monkeypatc
     asked: list[bool] = []
     monkeypatch.setattr("stages.intacct.pages.zones.pairs", lambda *_: asked.append(True) or [])
     await reads(half_hours(0, 12), zone="UTC", timezone="UTC")
-    assert asked == [True]
+    assert len(asked) == 2, "bills, and vendors since the bills do not tell"
 
 
-async def test_vendors_tell_their_zone_by_their_own_times(reads: Reads) -> None:
+async def test_where_vendors_do_not_tell_the_zone_bills_do(reads: Reads) -> None:
+    """It is the user's: the seeded vendors have been edited since they were made, the bills have not."""
+    assert await reads(half_hours(0, 1), zone="Asia/Kolkata", source=VendorsSource) == []
     with pytest.raises(ConfigError, match="not known in which zone"):
-        await reads(half_hours(0, 1), zone="UTC", source=VendorsSource)
+        await reads(
+            half_hours(0, 1), zone="Asia/Kolkata", source=VendorsSource, world=books(edited=timedelta(hours=9.1))
+        )

@@ -57,8 +57,11 @@ def test_a_measured_offset_is_the_zone() -> None:
     assert window_zone(None, saved(WINTER, hours(-7), *[hours(0)] * 3), "x") == timezone(hours(-7))
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2027, 1, 1)), st.lists(at_once | later, max_size=20))
-def test_records_never_contradict_the_zone_they_are_of(made: datetime, ages: list[timedelta]) -> None:
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2027, 1, 1)), at_once, st.lists(at_once | later, max_size=20))
+def test_records_of_which_one_was_not_edited_never_contradict_the_zone_they_are_of(
+    made: datetime, unedited: timedelta, edited: list[timedelta]
+) -> None:
+    ages = [unedited, *edited]
     local = [
         (
             made + hours(number),
@@ -70,6 +73,21 @@ def test_records_never_contradict_the_zone_they_are_of(made: datetime, ages: lis
     ]
     assert contradicted(NEW_YORK, local) is None
     assert window_zone(NEW_YORK, local, "x") is NEW_YORK
+
+
+@pytest.mark.parametrize(
+    ("zone", "ages"),
+    [(ZoneInfo("America/Los_Angeles"), [hours(0)] * 3), (ZoneInfo("Pacific/Honolulu"), [*[hours(0)] * 4, hours(5)])],
+)
+def test_a_zone_in_which_no_record_was_changed_sooner_than_some_hours_after_it_was_made_is_refused(
+    zone: ZoneInfo, ages: list[timedelta]
+) -> None:
+    found = saved(WINTER, hours(-7), *ages)
+    apart = hours(-7) - (WINTER.replace(tzinfo=UTC).astimezone(zone).utcoffset() or hours(0))
+    assert contradicted(zone, found) == apart > hours(0)
+    with pytest.raises(ConfigError, match="are not those of") as caught:
+        window_zone(zone, found, "APBILL of acme")
+    assert spoken(apart) in caught.value.why
 
 
 @pytest.mark.parametrize(
@@ -90,8 +108,13 @@ def test_a_zone_in_which_records_were_changed_before_they_were_made_is_refused(
     ("zone", "ages"),
     [
         (UTC, [hours(0), hours(0)]),  # two prove nothing
-        (UTC, [hours(9)] * 5),  # edited since
-        (ZoneInfo("America/Los_Angeles"), [hours(8)] * 5),  # the zone is further west: they may have been edited since
+        (UTC, [hours(9.1), hours(9.2), hours(11)]),  # edited since
+        (ZoneInfo("America/Los_Angeles"), [hours(8.1), hours(8.2), hours(8.3)]),  # may have been edited since
+        (ZoneInfo("America/Los_Angeles"), [hours(1)] * 2),  # two prove nothing
+        (
+            ZoneInfo("America/Denver"),
+            [hours(0), *[hours(1)] * 5],
+        ),  # someone was at work an hour later, but one was not edited
     ],
 )
 def test_a_zone_that_can_be_right_is_taken_as_it_was_configured(zone: ZoneInfo, ages: list[timedelta]) -> None:
