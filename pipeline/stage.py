@@ -80,9 +80,13 @@ class Counts(Protocol):
 
 @runtime_checkable
 class Settles(Protocol):
-    """A source that must know when a page's outcomes are durable (a mailbox extracts only then)."""
+    """A source that must know when a page's outcomes are durable (a mailbox extracts only then).
 
-    async def settled(self, page: Page) -> None: ...
+    ``settled`` is called for each page in order, again when it raised a `TransientError`. What it returns takes the place of the page's
+    cursor, so that what it did is known to later runs; None leaves that as it is.
+    """
+
+    async def settled(self, page: Page) -> dict[str, str] | None: ...
 
 
 MapResult = Record | list[Record] | None

@@ -17,7 +17,7 @@ from pipeline.engine.nodes import Outputs, close_all, emit, settle
 from pipeline.engine.receipt import Receipt
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
-from pipeline.errors import ConnectorError, DataError, EngineFault, Held, StageError, TransientError
+from pipeline.errors import ConnectorError, DataError, EngineFault, Excluded, Held, StageError, TransientError
 from pipeline.flow.model import Stage
 from pipeline.record import Deleted, Page, Record, Window
 from pipeline.retry import RetryPolicy, decide
@@ -145,7 +145,7 @@ class SourceReader:
         self._open.clear()
 
     def _settled_at_source(self, record: Record) -> bool:
-        if isinstance(record.body, Held | StageError):
+        if isinstance(record.body, Held | StageError | Excluded):
             settle(record, record.body, self.stage.name)
             return True
         if isinstance(record.body, Deleted):
@@ -179,9 +179,12 @@ class SourceReader:
     async def _tell_settled(self, source: Settles, page: Page) -> None:
         """What fails here is the run's problem; the outcomes are durable, and the pages behind go on."""
         try:
-            await tried(partial(source.settled, page), self.stage.retry, self._services, self._stopping)
+            cursor = await tried(partial(source.settled, page), self.stage.retry, self._services, self._stopping)
         except ConnectorError as error:
             self.problem = self.problem or error
+            return
+        if cursor is not None and self._window.live and self._ledger is not None:
+            await self._ledger.save_cursor(self._committer.flow, self.stage.name, self._scope, cursor)
 
 
 class PageCommitter:

@@ -179,6 +179,11 @@ class Ledger:
         rows = await self._driver.fetch("cursor", (flow, source, scope))
         return msgspec.json.decode(rows[0][0], type=dict[str, str]) if rows else None
 
+    async def save_cursor(self, flow: str, source: str, scope: str, cursor: dict[str, str]) -> None:
+        """What a source wants to have known beyond its last settled page."""
+        row = (flow, source, scope, msgspec.json.encode(cursor).decode(), self._now())
+        await self._writer.submit(Command([], lambda rows, heads: Change([("save_cursor", [row])])))
+
     async def previous(
         self, flow: str, identities: Sequence[Identity]
     ) -> dict[tuple[Identity, str, str], dict[str, Previous]]:

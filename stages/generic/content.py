@@ -88,8 +88,12 @@ def _member(body: Any, name: str, default: Any) -> Any:
 
 
 def _name(record: Record, place: int) -> str:
-    """``key/label``, of characters that every file system takes; a long label keeps its end, which tells what it is."""
-    key = _safe(record.key) + (f"-{place}" if place else "")
+    """``key/label``, of characters that every file system takes; a long label keeps its end, which tells what it is.
+
+    Keys are of one company, or of one server: the key tells by a digest of which.
+    """
+    company = f"-{hashlib.sha256(record.company.encode()).hexdigest()[:6]}" if record.company else ""
+    key = _safe(record.key) + company + (f"-{place}" if place else "")
     return f"{key}/{_safe(record.label)[-(LONGEST_NAME - len(key)) :] or 'content'}"
 
 

@@ -31,7 +31,7 @@ from stages.sterling.doctor import (
     diagnose_partners,
 )
 from stages.sterling.mailbox_sink import MailboxSink
-from stages.sterling.mailbox_source import Box, MailboxSource
+from stages.sterling.mailbox_source import MailboxSource
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.protocol import addresses
 from stages.sterling.resource_source import ResourceSource
@@ -42,6 +42,7 @@ from stages.sterling.route import (
     lint_list_route,
     list_route_destinations,
 )
+from stages.sterling.taking import Box
 
 
 def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:

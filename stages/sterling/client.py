@@ -120,12 +120,14 @@ class SterlingClient:
             raise unreadable(call, "The answer names no id of what was created.")
         return call.scrub(made)
 
-    async def act(self, path: str, doing: str, query: Mapping[str, str] | None = None, largest: int = 0) -> Any:
-        """POST of an action that may be repeated freely; its answer as parsed JSON, None when Sterling itself answers 404.
+    async def act(
+        self, path: str, doing: str, query: Mapping[str, str] | None = None, largest: int = 0, *, writes: bool = False
+    ) -> Any:
+        """POST of an action; its answer as parsed JSON, None when Sterling itself answers 404. One that may not be repeated freely ``writes``.
 
         ``largest`` bounds the answer where `LARGEST_ANSWER` is too little for it; beyond it is a `TooLargeError`.
         """
-        call = msgspec.structs.replace(self._call("POST", path, doing, writes=False), largest=largest)
+        call = msgspec.structs.replace(self._call("POST", path, doing, writes=writes), largest=largest)
         try:
             answer = await self._judged(call, "POST", path, query=query, body=b"")
         except NotFoundError:

@@ -116,6 +116,13 @@ class SterlingConfig(_Settings, frozen=True, kw_only=True):
         return "header" if self.auth.header.name else "basic"
 
     @property
+    def server(self) -> str:
+        """The server's stable name: what tells its messages from those of another, without any secret."""
+        url = URL(self.url)
+        port = "" if url.is_default_port() else f":{url.port}"
+        return f"{url.host}{port}{url.raw_path.rstrip('/')}"
+
+    @property
     def self_account(self) -> str:
         """The user id whose rights are checked; empty when it is not known (a gateway signs in for us)."""
         return self.account or (self.auth.basic.user if self.scheme == "basic" else "")

@@ -22,13 +22,13 @@ from stages.sterling import mailbox_view
 from stages.sterling.client import SterlingClient, connect
 from stages.sterling.config import PartnerSettings, SterlingConfig, checked, checked_partners
 from stages.sterling.mailbox_sink import no_batches
-from stages.sterling.mailbox_source import Box
 from stages.sterling.partner_view import Directory, read_codes
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import names
 from stages.sterling.provision import no_community
+from stages.sterling.taking import Box
 
 NAMED = 5
 """How many of many a line names."""

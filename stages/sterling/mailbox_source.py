@@ -1,104 +1,39 @@
 """Source ``sterling.mailbox``: the messages that partners left, each with its content, in order of arrival.
 
-A mailbox is listed to its proven end. What was read before is told by the cursor: below a floor everything has been read, above it
-the ids that have been. The floor follows the newest message at a distance in time, since a message can become visible after one
-with a higher id. The engine stores what a page brought before `MailboxSource.settled` lets the far side know.
+A mailbox is listed to its proven end. What was read before is told by the cursor (`stages.sterling.position`): the floor follows the
+newest message at a distance in time, since a message can become visible after one with a higher id. The engine stores what a page
+brought before `MailboxSource.settled` lets the far side know; what is still to be told it is in the cursor as well.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-
-import msgspec
 
 from pipeline import (
     ConfigError,
-    DataError,
     Page,
     PermissionDenied,
-    Record,
-    RefusedError,
     StageError,
     TransientError,
     Window,
 )
 from stages.sterling.client import SterlingClient
 from stages.sterling.config import MailboxSettings
-from stages.sterling.contents import Unusable, payload, too_large
 from stages.sterling.gather import gather
+from stages.sterling.handover import Handover
+from stages.sterling.position import Position, order
 from stages.sterling.protocol import addresses
-from stages.sterling.protocol.content import Format, format_of
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import Message, message, text_of
+from stages.sterling.taking import Box, MailboxMessage, Taken, Taker
 
 MESSAGES_PER_PAGE = 50
 BYTES_PER_PAGE = 16 * 1024 * 1024
 
 log = logging.getLogger(__name__)
-
-
-class MailboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flow sees of a message. ``partners`` are the codes of those whose files say that they answer in this mailbox; ``partner``
-    is the code of the only one, or empty.
-
-    ``format`` is x12, edifact, xml, json, text (CSV and anything else that can be read), binary or empty, by its first bytes.
-    """
-
-    id: str
-    mailbox: str
-    name: str
-    partner: str
-    partners: tuple[str, ...]
-    received: datetime | None
-    format: Format
-    payload: bytes
-
-
-class Box(msgspec.Struct, frozen=True):
-    """A mailbox to poll. One that must be there is an error when it is not; any other is passed over."""
-
-    path: str
-    partners: tuple[str, ...] = ()  # the codes of those who answer there
-    must: bool = True
-
-    @property
-    def partner(self) -> str:
-        """The only one who answers there; empty where several do, or nobody known."""
-        return self.partners[0] if len(self.partners) == 1 else ""
-
-
-class Position(msgspec.Struct):
-    """How far one mailbox has been read. As text ``floor;id,id``."""
-
-    floor: int = 0
-    seen: set[str] = msgspec.field(default_factory=set)
-
-    @classmethod
-    def parse(cls, text: str) -> Position:
-        floor, _, seen = text.partition(";")
-        return cls(int(floor or 0), set(filter(None, seen.split(","))))
-
-    def __str__(self) -> str:
-        return f"{self.floor};{','.join(sorted(self.seen, key=_order))}"
-
-    def knows(self, id_: str) -> bool:
-        return id_ in self.seen or (id_.isdecimal() and int(id_) <= self.floor)
-
-    def move(self, listed: Sequence[Message], open_: set[str], overlap: timedelta) -> None:
-        """Raises the floor to what is older than ``overlap`` before the newest message, but below all that is still to be read."""
-        newest = max((one.created for one in listed if one.created), default=None)
-        least = min((int(id_) for id_ in open_ if id_.isdecimal()), default=None)
-        old = [
-            int(one.id) for one in listed
-            if newest and one.created and one.created < newest - overlap and one.id.isdecimal() and (least is None or int(one.id) < least)
-        ]  # fmt: skip
-        self.floor = max([self.floor, *old])
-        here = {one.id for one in listed}
-        self.seen = {id_ for id_ in self.seen if (int(id_) > self.floor if id_.isdecimal() else id_ in here)}
 
 
 class MailboxSource:
@@ -111,52 +46,71 @@ class MailboxSource:
         self._waiting: list[tuple[str, Message]] = []
         self._missing: list[str] = []  # paths of mailboxes that are not there and must be
         self._refused: list[str] = []  # and of those that this account may not read
+        self._live = True
+        self._taker = Taker(client, settings)
+        self._handover = Handover(client, settings.after)
+
+    @property
+    def scope(self) -> str:
+        """Ids are of one server: each has a cursor of its own, and records of its own."""
+        return self._client.config.server
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
-        positions = {path: Position.parse(text) for path, text in (cursor or {}).items()}
+        positions = _positions(cursor)
         if self._listed is None:
             listed = await self._list()
+            self._live = window.live
             self._waiting = self._wanted(listed, window, positions)
-            await self._finish(listed, window, positions)
+            self._take_over(positions)
             self._listed = listed
         batch = _batch(self._waiting)
-        alarm = self._alarm()
-        if not batch and alarm is not None:
-            raise alarm
-        taken = await gather([self._taken(path, seen) for path, seen in batch])
+        if not batch:
+            return await self._ending(positions)
+        taken = await gather([self._taker.take(path, self._boxes[path], seen) for path, seen in batch])
         failed = [each for each in taken if isinstance(each, TransientError)]
-        if failed and len(failed) == len(batch):
+        if len(failed) == len(batch):
             raise failed[0]
         later = [entry for entry, each in zip(batch, taken, strict=True) if isinstance(each, TransientError)]
         self._waiting = self._waiting[len(batch) :] + later  # one that fails for now holds up no other
-        done = [entry for entry in batch if entry not in later]
-        more = bool(self._waiting) or alarm is not None
-        return Page([each for each in taken if isinstance(each, Record)], self._moved(positions, done), more)
+        done = [each for each in taken if isinstance(each, Taken)]
+        more = bool(self._waiting or self._handover.left) or self._alarm() is not None
+        return Page([each.record for each in done], self._moved(positions, done), more)
 
-    async def settled(self, page: Page) -> None:
-        """Extracts or deletes what the page brought, if the settings want it. What could not be taken stays where it is."""
-        kept = [record.key for record in page.records if isinstance(record.body, MailboxMessage)]
-        if self._settings.after == "extract":
-            await gather([self._extract(key) for key in kept])
-        elif self._settings.after == "delete":
-            await gather([self._delete(key) for key in kept])
+    async def _ending(self, positions: dict[str, Position]) -> Page:
+        """When all has been read: what earlier runs left undone, then what is wrong with mailboxes."""
+        before = len(self._handover.left)
+        if not before:
+            alarm = self._alarm()
+            if alarm is not None:
+                raise alarm
+            return Page([], self._moved(positions, []))
+        failures = await self._handover.make_up()
+        if len(failures) == before:
+            raise failures[0]
+        return Page([], self._moved(positions, []), bool(failures) or self._alarm() is not None)
 
-    async def _finish(
-        self, listed: Mapping[str, Sequence[Message]], window: Window, positions: Mapping[str, Position]
-    ) -> None:
-        """Deletes what an earlier run kept and did not come to delete: it is known one by one, never by the floor alone.
+    async def settled(self, page: Page) -> dict[str, str] | None:
+        """Extracts or deletes what the page brought, if the settings want it; the cursor without what was still to be. What could not be
+        taken stays where it is. May be called again: what is done is not repeated.
 
-        An extraction is not made up for: nothing tells whether it has happened, and it may be the last one.
+        Reading again by key or time extracts nothing: the live reads do that, once.
         """
-        if self._settings.after != "delete" or not window.live:
-            return
-        left = [
-            one.id
-            for path, messages in listed.items()
-            for one in messages
-            if one.id in positions.get(path, Position()).seen
-        ]
-        await gather([self._delete(key) for key in left])
+        kept = [record.key for record in page.records if isinstance(record.body, MailboxMessage)]
+        positions = _positions(page.cursor)
+        due = _due(positions)
+        if self._live or self._settings.after == "delete":
+            await self._handover.let_go({key: due.get(key) for key in kept})
+        for position in positions.values():
+            position.settle(self._handover.done)
+        return _cursor(positions) if self._handover.done & due.keys() else None
+
+    def _take_over(self, positions: Mapping[str, Position]) -> None:
+        """What earlier runs kept, and perhaps did not come to extract or delete before they died."""
+        if self._live:
+            self._handover.take_over(_due(positions))
+        if self._settings.after == "leave":
+            for position in positions.values():
+                position.due.clear()
 
     # --- listing ---
 
@@ -262,77 +216,27 @@ class MailboxSource:
                 for one in messages
                 if not position.knows(one.id) and _inside(one, window) and not one.name.startswith(ours)
             ]
-        return sorted(chosen, key=lambda entry: _order(entry[1].id))
+        return sorted(chosen, key=lambda entry: order(entry[1].id))
 
-    def _moved(self, positions: dict[str, Position], batch: Sequence[tuple[str, Message]]) -> dict[str, str]:
+    def _moved(self, positions: dict[str, Position], taken: Sequence[Taken]) -> dict[str, str]:
         assert self._listed is not None
         for path, messages in self._listed.items():
             position = positions.setdefault(path, Position())
-            position.seen |= {one.id for where, one in batch if where == path}
+            for one in (each for each in taken if each.path == path):
+                self._count(position, one)
             open_ = {one.id for where, one in self._waiting if where == path}
             position.move(messages, open_, timedelta(seconds=float(self._settings.overlap)))
-        return {path: str(position) for path, position in positions.items()}
+        for position in positions.values():
+            position.settle(self._handover.done)
+        return _cursor(positions)
 
-    # --- one message ---
-
-    async def _taken(self, path: str, seen: Message) -> Record | TransientError | None:
-        try:
-            return await self._record_of(path, seen)
-        except TransientError as error:
-            return error
-
-    async def _record_of(self, path: str, seen: Message) -> Record | None:
-        """The message with its content, what is wrong with it, or None when it has gone."""
-        box = self._boxes[path]
-        record = Record(key=seen.id, kind="message", object="message", label=seen.name or seen.id, body=None)
-        if seen.size is not None and seen.size > self._settings.largest:
-            return record.replace(body=_unusable(seen, box, too_large(self._settings.largest, seen.size)))
-        try:
-            content = await self._payload(seen)
-        except Unusable as reason:
-            return record.replace(body=_unusable(seen, box, str(reason)))
-        except RefusedError as error:  # the document is broken or gone in a way of its own
-            return record.replace(body=error)
-        if content is None:
-            return None
-        body = MailboxMessage(
-            id=seen.id,
-            mailbox=box.path,
-            name=seen.name,
-            partner=box.partner,
-            partners=box.partners,
-            received=seen.created,
-            format=format_of(content),
-            payload=content,
-        )
-        return record.replace(body=body, raw=content, digest=hashlib.sha256(content).hexdigest())
-
-    async def _payload(self, seen: Message) -> bytes | None:
-        document = seen.document or await self._document(seen.id)
-        if not document:
-            return None
-        of, form, largest = f"message {seen.id}", self._settings.content, self._settings.largest
-        return await payload(self._client, document, form, of, largest)
-
-    async def _document(self, id_: str) -> str:
-        """The document of a message whose row does not name it; empty when the message has gone."""
-        path = addresses.item(self._client.config.mailboxmessages, id_)
-        row = await self._client.read(path, f"read message {id_}")
-        return text_of(row.get("documentId")) if isinstance(row, Mapping) else ""
-
-    async def _delete(self, id_: str) -> None:
-        path = addresses.item(self._client.config.mailboxmessages, id_)
-        try:
-            await self._client.remove(path, f"delete message {id_}")
-        except RefusedError as error:
-            log.info("sterling: message %s was not deleted: %s", id_, error.why)
-
-    async def _extract(self, id_: str) -> None:
-        path = f"{addresses.item(self._client.config.mailboxmessages, id_)}/actions/extract"
-        try:
-            await self._client.act(path, f"extract message {id_}")
-        except RefusedError as error:
-            log.info("sterling: message %s was not extracted: %s", id_, error.why)
+    def _count(self, position: Position, taken: Taken) -> None:
+        if not taken.read:
+            position.missed.add(taken.seen.id)
+            return
+        position.read(taken.seen.id)
+        if self._settings.after != "leave" and isinstance(taken.record.body, MailboxMessage):
+            position.due[taken.seen.id] = taken.seen.extractions
 
 
 def _batch(waiting: Sequence[tuple[str, Message]]) -> list[tuple[str, Message]]:
@@ -347,6 +251,18 @@ def _batch(waiting: Sequence[tuple[str, Message]]) -> list[tuple[str, Message]]:
     return batch
 
 
+def _positions(cursor: Mapping[str, str] | None) -> dict[str, Position]:
+    return {path: Position.parse(text) for path, text in (cursor or {}).items()}
+
+
+def _cursor(positions: Mapping[str, Position]) -> dict[str, str]:
+    return {path: str(position) for path, position in positions.items()}
+
+
+def _due(positions: Mapping[str, Position]) -> dict[str, int | None]:
+    return {id_: left for position in positions.values() for id_, left in position.due.items()}
+
+
 def _inside(seen: Message, window: Window) -> bool:
     if window.keys:
         return seen.id in window.keys
@@ -355,21 +271,5 @@ def _inside(seen: Message, window: Window) -> bool:
     return not early and not late
 
 
-def _order(id_: str) -> tuple[int, int, str]:
-    """Ids ascend with arrival; one that is no number comes last."""
-    return (0, int(id_), "") if id_.isdecimal() else (1, 0, id_)
-
-
 def _id(row: Mapping[str, Any]) -> str:
     return text_of(row.get("_id")) or text_of(row.get("id"))
-
-
-def _unusable(seen: Message, box: Box, why: str) -> DataError:
-    return DataError(
-        "A message cannot be taken from its mailbox",
-        where=f"message {seen.id} ({seen.name}) in {box.path}",
-        why=why,
-        mend="Look at it in Sterling; it stays where it is",
-        owner="EDI desk",
-        code="MLC-STL-0333",
-    )

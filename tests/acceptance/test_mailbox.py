@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,12 @@ class Post:
         for path in ("/AA/Outbound", "/BB/Outbound", "/shared/in"):
             open_mailbox(rig.sterling.hub, path)
 
+    @property
+    def mark(self) -> str:
+        """What file names tell this server by."""
+        server = self.rig.sterling.url.partition("//")[2].rstrip("/")
+        return f"-{hashlib.sha256(server.encode()).hexdigest()[:6]}"
+
     def leave(self, path: str, name: str, payload: bytes) -> int:
         number: int = self.rig.sterling.deposit(path, name, payload)
         return number
@@ -83,7 +90,7 @@ async def test_each_kind_of_message_in_each_mailbox_comes_to_where_it_belongs(ri
             for name, payload in OTHERS.items():
                 number = post.leave(path, name, payload)
                 plain = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or str(number)
-                expected[f"{folder}/{number}_{plain}"] = payload
+                expected[f"{folder}/{number}{post.mark}_{plain}"] = payload
         orders = [ORDER.format(f"000{n}") for n in (1, 2, 3)]
         answer = ACCEPTS.format(9)
         mixed = post.leave(
@@ -95,11 +102,11 @@ async def test_each_kind_of_message_in_each_mailbox_comes_to_where_it_belongs(ri
         )
         for place, (order, number) in enumerate(zip(orders, (1, 1, 3), strict=True), 1):
             alone = interchange("AAID", group("PO", order, number=number))
-            expected[f"AA/{mixed}-{place + (place == 3)}_mixed.edi"] = alone
+            expected[f"AA/{mixed}{post.mark}-{place + (place == 3)}_mixed.edi"] = alone
         post.leave("/BB/Outbound", "ack.edi", interchange("BBID", group("FA", answer)))
         post.leave("/shared/in", "ta1.edi", interchange("CCID", ta1="TA1*000000009*260101*1200*A*000~"))
         odd = post.leave("/shared/in", "odd.edi", interchange("DDID", group("IN", "ST*810*7~BIG*20260101*1\x1d2~SE*3*7~"), mark="\x1c"))  # fmt: skip
-        expected[f"files/{odd}-1_odd.edi"] = interchange("DDID", group("IN", "ST*810*7~BIG*20260101*1\x1d2~SE*3*7~"), mark="\x1c")  # fmt: skip
+        expected[f"files/{odd}{post.mark}-1_odd.edi"] = interchange("DDID", group("IN", "ST*810*7~BIG*20260101*1\x1d2~SE*3*7~"), mark="\x1c")  # fmt: skip
         damaged = post.leave("/BB/Outbound", "half.edi", interchange("BBID", group("PO", orders[0]))[:-40])
 
         report = await post.run()
@@ -153,8 +160,11 @@ async def test_a_message_read_again_makes_no_second_file(rigs: Any) -> None:
 @pytest.mark.parametrize(
     "moment", ["POST documents/*getpayload*", "POST mailboxmessages/*extract*"], ids=["fetching", "extracting"]
 )
-async def test_a_killed_run_loses_nothing_and_hands_nothing_on_twice(rigs: Any, after: str, moment: str) -> None:
-    """Killed in the middle of fetching, or between keeping and extracting; messages go away once they are extracted."""
+@pytest.mark.parametrize("purges", [True, False])
+async def test_a_killed_run_loses_nothing_hands_nothing_on_twice_and_extracts_each_message_once(
+    rigs: Any, after: str, moment: str, purges: bool
+) -> None:
+    """Killed in the middle of fetching, or between keeping and extracting; where a server purges, messages go away once they are extracted."""
     async with rigs(0) as rig:
         post = Post(rig)
         source = "with: { partners: partners/ }"
@@ -162,18 +172,25 @@ async def test_a_killed_run_loses_nothing_and_hands_nothing_on_twice(rigs: Any, 
         kept = [post.leave("/AA/Outbound", f"{n}.csv", b"row %d" % n) for n in range(70)]
         for number in kept:
             message = rig.sterling.hub.messages[number]
-            message.always, message.count = None, 1
+            message.always, message.count = None, 1 if purges else 5
         rig.sterling.faults.add(Fault(kind="effect", match=moment, skip=30, on_effect=rig.kill))
         child = await rig.start("run", str(rig.flows / "mailbox.yaml"), "--json")
         died = (await child.ends()).code
         assert died == (0 if (after, moment[:10]) == ("leave", "POST mailb") else -9)
         rig.sterling.faults.clear()
         for message in list(rig.sterling.hub.messages.values()):
-            if message.count == 0:  # a server that purges what was extracted
+            if purges and message.count == 0:
                 rig.sterling.consume(message.id)
         await post.run()
-        assert post.files() == {f"AA/{number}_{n}.csv": b"row %d" % n for n, number in enumerate(kept)}
+        assert post.files() == {f"AA/{number}{post.mark}_{n}.csv": b"row %d" % n for n, number in enumerate(kept)}
         assert rig.rows("select count(*), count(distinct key) from documents") == [(70, 70)]
+        extracted = [effect["message"] for effect in rig.sterling.effects() if effect["effect"] == "message.extracted"]
+        assert sorted(extracted) == (kept if after == "extract" else [])
+        asked = len(rig.sterling.requests)
+        await post.run()
+        assert not [
+            line for line, _ in list(rig.sterling.requests)[asked:] if re.match(r"\w+ mailboxmessages/\d", line)
+        ]
         assert await rig.audit() is None
 
 
@@ -210,7 +227,7 @@ async def test_a_stage_of_ones_own_gets_one_kind_of_message_and_the_files_keep_t
         report = await post.run()
         assert (report["read"], report["delivered"], report["dead"]) == (3, 2, 1)
         files = post.files()
-        assert files.pop(f"AA/{csv}_c.csv") == b"4711\n"
+        assert files.pop(f"AA/{csv}{post.mark}_c.csv") == b"4711\n"
         assert list(files.values()) == [b'{"sku":"4711","partner":"AA"}\n']
         letters = (await rig.command("dead", "--json")).json["items"]
         assert [(letter["key"], letter["stage"]) for letter in letters] == [(str(broken), "items")]

@@ -82,7 +82,10 @@ def timestamp(text: str) -> datetime | None:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One mailbox message, as far as its listing says: ``mailbox`` (a path) and ``size`` (bytes) may be None, texts empty."""
+    """One mailbox message, as far as its listing says: ``mailbox`` (a path) and ``size`` (bytes) may be None, texts empty.
+
+    ``extractions`` are left; None where they are not counted. ``extractable`` is whether the row speaks of extraction at all.
+    """
 
     id: str
     name: str
@@ -91,6 +94,11 @@ class Message(msgspec.Struct, frozen=True):
     document: str
     size: int | None
     created: datetime | None
+    extractions: int | None = None
+    extractable: bool = False
+
+
+_EXTRACTION = ("extractableAlways", "extractableCount", "extractableUntil")
 
 
 def message(row: Mapping[str, Any]) -> Message:
@@ -98,6 +106,7 @@ def message(row: Mapping[str, Any]) -> Message:
     key = text_of(row.get("id")) or text_of(row.get("_id"))
     if not key:
         raise ValueError("a listed message has no id")
+    left = text_of(row.get("extractableCount"))
     path, size = text_of(row.get("mailboxPath")).rstrip("/"), text_of(row.get("size"))
     return Message(
         id=key,
@@ -107,6 +116,8 @@ def message(row: Mapping[str, Any]) -> Message:
         document=text_of(row.get("documentId")),
         size=int(size) if size.isdecimal() else None,
         created=timestamp(text_of(row.get("creationDate"))),
+        extractions=int(left) if left.isdecimal() else None,
+        extractable=any(text_of(row.get(name)) for name in _EXTRACTION),
     )
 
 

@@ -12,7 +12,16 @@ import pytest
 
 from pipeline.engine.services import Stopping
 from pipeline.engine.sources import PAGES_IN_FLIGHT
-from pipeline.errors import ConfigError, DataError, Held, PermissionDenied, RefusedError, ThrottledError, TransientError
+from pipeline.errors import (
+    ConfigError,
+    DataError,
+    Excluded,
+    Held,
+    PermissionDenied,
+    RefusedError,
+    ThrottledError,
+    TransientError,
+)
 from pipeline.record import Page, Record, Window
 from pipeline.retry import RetryPolicy
 from pipeline.testing import CollectingSink, ListSource
@@ -139,6 +148,35 @@ async def test_a_page_behind_an_open_one_waits_with_its_cursor(rig: Any, make_bi
                 await anyio.sleep(0.001)
         assert await ledger.cursor("bills", "source", "") == {"position": "2"}
         assert [page.records[0].key for page in source.settled_pages] == ["1", "2"]
+
+
+async def test_what_a_source_says_after_a_page_is_settled_takes_the_place_of_its_cursor(
+    rig: Any, make_bills: Any
+) -> None:
+    class Telling(ListSource):
+        async def settled(self, page: Page) -> dict[str, str] | None:  # type: ignore[override]
+            await super().settled(page)
+            return {"position": "2", "done": "yes"} if page.records[0].key == "2" else None
+
+    source = Telling(make_bills([1, 2]), page_size=1)
+    flow = rig.flow(rig.stage("source", "source", source), rig.stage("map", "map", lambda one: None, "source"))
+    async with rig.ledger() as ledger:
+        await rig.run(ledger, flow)
+        assert await ledger.cursor("bills", "source", "") == {"position": "2", "done": "yes"}
+        await rig.run(ledger, flow, window=Window(keys=("2",)))
+        source.records += make_bills([3])
+        assert (await rig.run(ledger, flow)).totals.read == 1
+
+
+async def test_a_record_that_its_source_leaves_out_is_counted_by_its_rule(rig: Any, make_bills: Any) -> None:
+    (gone,) = make_bills([1])
+    gone.body = Excluded("gone")
+    flow = rig.flow(
+        rig.stage("source", "source", ListSource([gone])), rig.stage("map", "map", lambda one: None, "source")
+    )
+    async with rig.ledger() as ledger:
+        done = await rig.run(ledger, flow)
+        assert (done.totals.read, done.totals.counts["excluded"]) == (1, 1)
 
 
 async def test_so_many_pages_are_in_flight_and_no_more(rig: Any, make_bills: Any) -> None:

@@ -24,10 +24,10 @@ def record(body: Any, key: str = "78", label: str = "prices.csv") -> Record:
 
 
 def rendered(
-    body: Any, *, key: str = "78", label: str = "prices.csv", version: int = 1, **settings: Any
+    body: Any, *, key: str = "78", label: str = "prices.csv", version: int = 1, company: str = "", **settings: Any
 ) -> tuple[Any, str]:
     encoder = Content(ContentConfig(**settings))
-    (document,) = encoder.render(record(body, key, label))
+    (document,) = encoder.render(record(body, key, label).replace(company=company))
     stored = Stored(1, document.set, document.partner, document.body, document.envelope, version)
     assert encoder.counters([stored]) == []
     return document, encoder.title([stored])
@@ -61,6 +61,13 @@ def test_several_documents_of_one_record_are_told_apart() -> None:
         ("message-1", "78-1_prices.csv"),
         ("message-2", "78-2_prices.csv"),
     ]
+
+
+def test_records_of_two_companies_or_servers_with_one_key_have_names_of_their_own() -> None:
+    names = [rendered(b"x", company=company)[1] for company in ("", "one.example", "other.example")]
+    assert names[0] == "78_prices.csv"
+    assert len(set(names)) == 3
+    assert all(re.fullmatch(r"78-[0-9a-f]{6}_prices\.csv", name) for name in names[1:])
 
 
 def test_a_later_version_has_a_name_of_its_own() -> None:

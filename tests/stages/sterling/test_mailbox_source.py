@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from pipeline import (
     ConfigError,
     Context,
     DataError,
+    Excluded,
     FlowError,
     Page,
     PermissionDenied,
@@ -30,9 +33,11 @@ from stages.ap.seed.world import SeedPartner, World
 from stages.sterling import ADAPTER, mailbox_source
 from stages.sterling.client import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
-from stages.sterling.mailbox_source import Box, MailboxSource, Position
+from stages.sterling.mailbox_source import MailboxSource
+from stages.sterling.position import Position
 from stages.sterling.protocol.representations import Message
 from stages.sterling.simulator import Fault, SterlingSimulator, Switches, open_mailbox
+from stages.sterling.taking import GONE, Box
 
 BOX, OTHER = "/RIVERBEND/Outbound", "/SUNFIELD/Outbound"
 LISTS = ["mailboxmessages", "mailboxcontents"]
@@ -339,12 +344,207 @@ async def test_a_message_that_cannot_be_extracted_any_more_is_left_alone(rigs: A
         assert rig.effects("message.extracted") == []
 
 
-async def test_a_message_that_goes_before_it_is_fetched_is_passed_over(rigs: Any) -> None:
+# --- what is listed and not found ---
+
+
+async def until_read(source: MailboxSource, cursor: dict[str, str] | None = None) -> Page:
+    """The next page, as the engine comes to it: asked for again when it fails for now."""
+    try:
+        page = await source.read(Window(), cursor)
+    except TransientError:
+        page = await source.read(Window(), cursor)
+    assert page is not None
+    return page
+
+
+async def test_a_content_that_is_not_found_once_is_asked_for_again(rigs: Any) -> None:
+    async with rigs() as rig:
+        keys = rig.drop(1)
+        documents = rig.simulator.hub.documents
+        ((id_, kept),) = documents.items()
+        del documents[id_]
+        source = rig.source(BOX)
+        with pytest.raises(TransientError) as caught:
+            await source.read(Window(), None)
+        assert caught.value.code == "MLC-STL-0335"
+        documents[id_] = kept
+        page = await source.read(Window(), None)
+        assert [(record.key, type(record.body).__name__) for record in page.records] == [(keys[0], "MailboxMessage")]
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_a_message_that_is_there_without_its_content_is_told_and_read_once_it_can_be(
+    rigs: Any, list_by: str
+) -> None:
+    async with rigs(list_by=list_by) as rig:
+        (first,) = rig.drop(1)
+        documents = rig.simulator.hub.documents
+        ((id_, kept),) = documents.items()
+        del documents[id_]
+        await rig.clock.advance(7200)
+        rig.drop(1)  # so that the floor passes it
+        cursor: dict[str, str] | None = None
+        for _ in range(2):
+            source = rig.source(BOX)
+            page = await until_read(source, cursor)
+            while page.more:
+                cursor = page.cursor
+                page = await until_read(source, cursor)
+            (record,) = page.records
+            assert (record.key, record.body.code) == (first, "MLC-STL-0335")
+            assert isinstance(record.body, DataError)
+            cursor = page.cursor
+        documents[id_] = kept
+        keys, cursor = await rig.poll(cursor, BOX)
+        assert keys == [first]
+        assert (await rig.poll(cursor, BOX))[0] == []
+
+
+async def test_a_message_that_has_gone_is_counted_and_read_again_should_it_be_back(rigs: Any) -> None:
+    async with rigs() as rig:
+        (first,) = rig.drop(1)
+        hub = rig.simulator.hub
+        message, document = hub.messages[int(first)], hub.messages[int(first)].document
+
+        def take_away() -> None:
+            del hub.messages[message.id], hub.documents[document.id]
+
+        rig.simulator.faults.add(Fault(kind="effect", match="GET mailboxmessages*", times=1, on_effect=take_away))
+        source = rig.source(BOX)
+        page = await source.read(Window(), None)
+        (record,) = page.records
+        assert isinstance(record.body, Excluded)
+        assert (record.key, record.body.rule) == (first, GONE)
+        hub.messages[message.id], hub.documents[document.id] = message, document
+        assert (await rig.poll(page.cursor, BOX))[0] == [first]
+
+
+@pytest.mark.parametrize(
+    ("row", "own", "outcome"),
+    [
+        ({"id": 7}, {"id": 7}, "dead"),
+        ({"id": 7}, (404, {"errorCode": 404, "errorDescription": "not found"}), "gone"),
+        ({"id": 7, "documentId": "d:1"}, {"id": 7}, "dead"),
+        ({"id": 7, "documentId": "d:1"}, (405, {"errorCode": 405, "errorDescription": "not offered"}), "dead"),
+        ({"id": 7, "documentId": "d:1"}, (403, {"errorCode": 403, "errorDescription": "no"}), "dead"),
+    ],
+)
+async def test_only_a_message_that_the_server_does_not_know_by_its_id_has_gone(
+    far: Any, connected: Any, row: Any, own: Any, outcome: str
+) -> None:
+    far.on("GET", "/mailboxes/", [{"id": 5, "path": BOX}])
+    far.on("GET", "/mailboxmessages/", [{"mailboxPath": BOX, "name": "a.edi"} | row])
+    status, body = own if isinstance(own, tuple) else (200, own)
+    far.on("GET", "/mailboxmessages/7", lambda _: web.json_response(body, status=status))
+    absent = {"errorCode": 400, "errorDescription": "The document d:1 does not exist"}
+    far.on("POST", "/documents/d:1/actions/getpayload", lambda _: web.json_response(absent, status=400))
+    async with connected() as client:
+        page = await until_read(MailboxSource(client, MailboxSettings(), [Box(BOX)]))
+    (record,) = page.records
+    assert isinstance(record.body, {"dead": DataError, "gone": Excluded}[outcome])
+    assert Position.parse((page.cursor or {})[BOX.casefold()]).missed == {"7"}
+
+
+async def test_messages_and_cursors_belong_to_their_server(rigs: Any) -> None:
+    async with rigs() as one, rigs() as other:
+        assert one.drop(1) == other.drop(1)
+        read = []
+        for rig in (one, other):
+            source = rig.source(BOX)
+            page = await source.read(Window(), None)
+            read.append((source.scope, *(record.company for record in page.records)))
+        assert read[0] != read[1]
+        assert read[0] == (f"127.0.0.1:{URL(one.simulator.url).port}/B2BAPIs/svc",) * 2
+
+
+# --- extracting once ---
+
+
+def counted(rig: Any, keys: list[str], count: int = 3) -> list[Any]:
+    messages = [rig.simulator.hub.messages[int(key)] for key in keys]
+    for message in messages:
+        message.always, message.count = None, count
+    return messages
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+@pytest.mark.parametrize("after_effect", [True, False])
+async def test_an_extraction_whose_answer_is_lost_is_looked_for_before_it_is_repeated_and_the_others_are_not(
+    rigs: Any, list_by: str, after_effect: bool
+) -> None:
+    async with rigs(list_by=list_by) as rig:
+        messages = counted(rig, rig.drop(4))
+        source = rig.source(BOX, after="extract")
+        page = await source.read(Window(), None)
+        rig.simulator.faults.add(
+            Fault(kind="reset", match="POST mailboxmessages/*/extract", skip=1, after=after_effect)
+        )
+        with pytest.raises(TransientError):
+            await source.settled(page)
+        cursor = await source.settled(page)
+        assert [message.count for message in messages] == [2] * 4
+        assert len(rig.effects("message.extracted")) == 4
+        assert Position.parse(cursor[BOX.casefold()]).due == {}
+
+
+@pytest.mark.parametrize("extracted", [0, 1, 3])
+async def test_what_a_run_that_died_kept_is_extracted_by_the_next_and_what_it_had_extracted_is_not(
+    rigs: Any, extracted: int
+) -> None:
+    async with rigs() as rig:
+        keys = rig.drop(3)
+        messages = counted(rig, keys, 1)
+        page = await rig.source(BOX, after="extract").read(Window(), None)
+        for message in messages[:extracted]:  # and nobody came to say so
+            rig.simulator.hub.extract(message)
+        cursor = page.cursor
+        (new,) = rig.drop(1)
+        for _ in range(2):
+            source = rig.source(BOX, after="extract")
+            while True:
+                page = await source.read(Window(), cursor)
+                cursor = await source.settled(page) or page.cursor
+                if not page.more:
+                    break
+        assert [message.count for message in messages] == [0] * 3
+        assert sorted(effect["message"] for effect in rig.effects("message.extracted")) == [*map(int, [*keys, new])]
+        assert cursor == {BOX.casefold(): f"0;{','.join([*keys, new])}"}
+
+
+async def test_what_cannot_be_extracted_for_now_holds_up_no_reading_and_is_told_at_the_end(rigs: Any) -> None:
     async with rigs() as rig:
         first, second = rig.drop(2)
-        document = rig.simulator.hub.messages[int(first)].document.id
-        del rig.simulator.hub.documents[document]
-        assert (await rig.poll())[0] == [second]
+        counted(rig, [first, second])
+        page = await rig.source(BOX, after="extract").read(Window(), None)
+        (new,) = rig.drop(1)
+        rig.simulator.faults.add(Fault(kind="unavailable", match=f"GET mailboxmessages/{first}", times=None))
+        source = rig.source(BOX, after="extract")
+        page = await source.read(Window(), page.cursor)
+        assert ([record.key for record in page.records], page.more) == ([new], True)
+        page = await source.read(Window(), page.cursor)
+        assert (page.records, page.more) == ([], True)
+        with pytest.raises(TransientError):
+            await source.read(Window(), page.cursor)
+        assert Position.parse(page.cursor[BOX.casefold()]).due.keys() == {first, new}
+
+
+async def test_reading_again_by_key_or_time_extracts_nothing(rigs: Any) -> None:
+    async with rigs() as rig:
+        (key,) = rig.drop()
+        for window in (Window(keys=(key,)), Window(since=START)):
+            source = rig.source(BOX, after="extract")
+            page = await source.read(window, None)
+            assert len(page.records) == 1
+            await source.settled(page)
+        assert rig.effects("message.extracted") == []
+
+
+async def test_a_message_that_could_not_be_taken_is_not_deleted_by_a_later_run_either(rigs: Any) -> None:
+    async with rigs() as rig:
+        rig.simulator.deposit(BOX, "large.bin", b"x" * 11)
+        _, cursor = await rig.poll(after="delete", largest=10)
+        await rig.poll(cursor, after="delete", largest=10)
+        assert len(rig.simulator.messages(BOX)) == 1
 
 
 async def test_content_may_be_asked_for_as_text(rigs: Any) -> None:
@@ -448,7 +648,7 @@ def test_moving_forgets_nothing_that_was_read_and_knows_nothing_that_was_not(
     messages = [Message(str(id_), "n", BOX, "", "d", 1, START + timedelta(minutes=at)) for id_, at in listed]
     waiting = {str(id_) for id_, _ in listed if id_ in open_}
     read = {one.id for one in messages} - waiting
-    position = Position(0, set(read))
+    position = Position(0, set(read), due=dict.fromkeys(sorted(read)[:2], 3) | dict.fromkeys(sorted(read)[2:4]))
     position.move(messages, waiting, timedelta(hours=1))
     again = Position.parse(str(position))
     assert again == position

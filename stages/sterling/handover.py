@@ -1,0 +1,85 @@
+"""What becomes of a message whose bytes are in the ledger: it stays, is extracted once, or is deleted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Literal
+
+from pipeline import RefusedError, StageError
+from stages.sterling.client import SterlingClient
+from stages.sterling.gather import gather
+from stages.sterling.protocol import addresses
+from stages.sterling.protocol.representations import message
+
+log = logging.getLogger(__name__)
+
+
+class Handover:
+    """Lets go of messages for one run. ``left`` is what earlier runs kept and did not come to; ``done`` what this run has done.
+
+    Messages are told by id, with the extractions they had left when they were read (None: not counted).
+    """
+
+    def __init__(self, client: SterlingClient, after: Literal["leave", "extract", "delete"]) -> None:
+        self._client, self.after = client, after
+        self.left: dict[str, int | None] = {}
+        self.done: set[str] = set()
+        self._tried: set[str] = set()  # what may have been extracted: nobody has heard
+
+    def take_over(self, due: Mapping[str, int | None]) -> None:
+        self.left = dict(due) if self.after != "leave" else {}
+        self._tried |= self.left.keys()
+
+    async def let_go(self, due: Mapping[str, int | None]) -> None:
+        """Raises the first `StageError` once all have been tried. Called again, it repeats nothing that is done."""
+        await gather([self._let_go(id_, left) for id_, left in due.items()])
+
+    async def make_up(self) -> list[StageError]:
+        """Lets go of what earlier runs left, and says what failed. That is left still."""
+        failures = [error for error in await gather([self._made_up(id_) for id_ in self.left]) if error is not None]
+        self.left = {id_: left for id_, left in self.left.items() if id_ not in self.done}
+        return failures
+
+    async def _made_up(self, id_: str) -> StageError | None:
+        try:
+            await self._let_go(id_, self.left[id_])
+        except StageError as error:
+            return error
+        return None
+
+    async def _let_go(self, id_: str, left: int | None) -> None:
+        if self.after == "leave" or id_ in self.done:
+            return
+        if self.after == "delete":
+            await self._delete(id_)
+        elif id_ not in self._tried or not await self._extracted(id_, left):
+            await self._extract(id_)
+        self.done.add(id_)
+
+    async def _extracted(self, id_: str, left: int | None) -> bool:
+        """Whether an extraction that nobody heard of has happened: one less is left, or the message is gone.
+
+        Where extractions are not counted nothing tells, and one more uses nothing up.
+        """
+        row = await self._client.read(self._path(id_), f"read message {id_}")
+        if not isinstance(row, Mapping):
+            return True
+        now = message({**row, "id": id_}).extractions
+        return left is not None and now is not None and now < left
+
+    async def _extract(self, id_: str) -> None:
+        self._tried.add(id_)
+        try:
+            await self._client.act(f"{self._path(id_)}/actions/extract", f"extract message {id_}", writes=True)
+        except RefusedError as error:
+            log.info("sterling: message %s was not extracted: %s", id_, error.why)
+
+    async def _delete(self, id_: str) -> None:
+        try:
+            await self._client.remove(self._path(id_), f"delete message {id_}")
+        except RefusedError as error:
+            log.info("sterling: message %s was not deleted: %s", id_, error.why)
+
+    def _path(self, id_: str) -> str:
+        return addresses.item(self._client.config.mailboxmessages, id_)
