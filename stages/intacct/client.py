@@ -34,6 +34,7 @@ from pipeline import (
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import CompanyKey, Gate, Gates
 from stages.intacct.protocol import requests
+from stages.intacct.protocol.echo import Asked, check
 from stages.intacct.protocol.endpoint import accept_endpoint
 from stages.intacct.protocol.faults import (
     UNKNOWN_FAULT,
@@ -251,7 +252,11 @@ class IntacctClient:
         """One function, under the session or, without one, the login. The gate learns whether there was a slot for it."""
         authentication = self._login if session is None else session.id
         cost = requests.transactions(function)
-        body = requests.envelope(self._sender, self._ids.new(), authentication, function, once=once)
+        control_id = self._ids.new()
+        body = requests.envelope(self._sender, control_id, authentication, function, once=once)
+        asked = Asked(
+            control_id=control_id, function=str(function.tag), function_id=once or control_id, login=self._login
+        )
         turn = -1
         try:
             async with self._gate.turn() as turn:
@@ -259,6 +264,7 @@ class IntacctClient:
             answer = await self._read_answer(*exchanged, place)
             if answer.status >= 500 or not (answer.reply.failed or answer.reply.outcomes):
                 self._raise_incomplete(answer, place)
+            check(answer.reply, asked, place)
         except ThrottledError:
             self._gate.throttled(turn)
             raise

@@ -99,7 +99,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed reply. ``failed`` is the level that failed as a whole; function failures are in ``outcomes``.
 
-    ``session_timeout`` and ``session_timestamp`` are ISO texts as sent, or empty.
+    ``session_timeout`` and ``session_timestamp`` are ISO texts as sent, or empty. ``control_id``, ``user``, ``company`` and ``location`` repeat what the
+    request named, empty where the reply leaves them out; ``location`` is None then, and empty is the top level.
     """
 
     failed: Level | None = None
@@ -107,6 +108,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Outcome, ...] = ()
     session_timestamp: str = ""
     session_timeout: str = ""
+    control_id: str = ""
+    user: str = ""
+    company: str = ""
+    location: str | None = None
 
 
 def read_reply(body: bytes) -> Reply:
@@ -121,23 +126,35 @@ def read_reply(body: bytes) -> Reply:
     operations = root.findall("operation")
     if not operations:
         return Reply(failed="control", faults=_faults(root) or (Fault(text="the reply has no operation"),))
-    return _read_operations(operations)
+    return msgspec.structs.replace(
+        _read_operations(operations), control_id=_text(root, "control/controlid", lower=False)
+    )
 
 
 def _read_operations(operations: list[etree._Element]) -> Reply:
-    timestamp = timeout = ""
+    reply = Reply()
     outcomes: list[Outcome] = []
     for operation in operations:
         authentication = operation.find("authentication")
         if authentication is not None:
             if _text(authentication, "status") != "success":
                 return Reply(failed="authentication", faults=_faults(operation, authentication))
-            timestamp = _text(authentication, "sessiontimestamp", lower=False)
-            timeout = _text(authentication, "sessiontimeout", lower=False)
+            reply = _signed_in(authentication)
         outcomes.extend(_outcome(result) for result in operation.findall("result"))
         if (faults := _faults(operation)) and not operation.findall("result"):
             outcomes.append(Outcome(ok=False, status="failure", faults=faults))
-    return Reply(outcomes=tuple(outcomes), session_timestamp=timestamp, session_timeout=timeout)
+    return msgspec.structs.replace(reply, outcomes=tuple(outcomes))
+
+
+def _signed_in(authentication: etree._Element) -> Reply:
+    there = authentication.find("locationid") is not None
+    return Reply(
+        session_timestamp=_text(authentication, "sessiontimestamp", lower=False),
+        session_timeout=_text(authentication, "sessiontimeout", lower=False),
+        user=_text(authentication, "userid", lower=False),
+        company=_text(authentication, "companyid", lower=False),
+        location=_text(authentication, "locationid", lower=False) if there else None,
+    )
 
 
 def _outcome(result: etree._Element) -> Outcome:

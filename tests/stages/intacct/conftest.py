@@ -90,6 +90,8 @@ class Gateway:
         body = etree.fromstring(await request.read())
         self.requests.append(body)
         answer = await self._answer(body)
+        if isinstance(answer, str):
+            answer = _echoing(answer, body)
         response = web.Response(body=answer.encode(), content_type="text/xml") if isinstance(answer, str) else answer
         response.headers["Date"] = self.date
         return response
@@ -167,6 +169,15 @@ class Gateway:
         return [
             function for function in found if function is not None and (not name or function.findtext("object") == name)
         ]
+
+
+def _echoing(answer: str, request: etree._Element) -> str:
+    """The answer with the function and the control id that were asked, where it leaves them open."""
+    function = request.find("operation/content/function")
+    assert function is not None
+    return answer.replace("<function>query<", f"<function>{function[0].tag}<").replace(
+        "<controlid>c<", f"<controlid>{function.get('controlid')}<"
+    )
 
 
 def element(name: str, text: str) -> str:

@@ -57,6 +57,33 @@ async def test_every_request_has_a_fresh_control_id(gateway: Any, open_client: O
     assert len(set(ids)) == len(ids) == 4
 
 
+async def test_a_reply_to_another_request_is_never_read_and_the_next_is(
+    gateway: Any, answers: Any, open_client: Open
+) -> None:
+    other = "<data><VENDOR><RECORDNO>9</RECORDNO></VENDOR></data>"
+    async with open_client() as client:
+        gateway.script = [answers.reply(other).replace("<controlid>c<", "<controlid>another<")]
+        with pytest.raises(TransientError) as caught:
+            await client.query(VENDORS)
+        rows = (await client.query(VENDORS)).rows
+    assert caught.value.code == "MLC-INTACCT-0209"
+    assert [row["RECORDNO"] for row in rows] == ["1", "2"]
+
+
+async def test_a_gateway_that_takes_no_notice_of_the_entity_is_refused(
+    gateway: Any, answers: Any, open_client: Open
+) -> None:
+    told = (
+        f"<data><api><sessionid>any</sessionid><endpoint>{gateway.url}</endpoint><locationid></locationid></api></data>"
+    )
+    gateway.login_script = [answers.reply(told, "getAPISession")]
+    async with open_client(location_id="WEST") as client:
+        with pytest.raises(ConfigError) as caught:
+            await client.query(VENDORS)
+    assert (caught.value.code, caught.value.owner) == ("MLC-INTACCT-0118", "IT")
+    assert gateway.functions("query") == []
+
+
 async def test_twenty_calls_at_once_sign_in_once(gateway: Any, open_client: Open) -> None:
     async with open_client() as client, anyio.create_task_group() as group:
         for _ in range(20):
