@@ -41,6 +41,7 @@ from stages.intacct.protocol.faults import (
     Form,
     HttpRefused,
     Place,
+    contradicts,
     fault_error,
     http_error,
     is_repeat,
@@ -159,8 +160,13 @@ class IntacctClient:
 
     async def query(self, question: Query) -> Data:
         """One page. Raises `UnknownField`, `UnknownObject`, `PermissionDenied`, `TransientError`, `ReplyTooLarge`, `ConfigError`."""
-        outcome = await self._ask(requests.query(question), f"query of {question.object}")
-        return outcome.data
+        about = f"query of {question.object}"
+        data = (await self._ask(requests.query(question), about)).data
+        # What counters of groups count is not published.
+        grouped = question.counts or question.sums
+        if wrong := data.absent and data.contradiction() if grouped else data.contradiction(question.offset):
+            raise contradicts(wrong, self._place(about, "session"))
+        return data
 
     async def lookup(self, object_name: str) -> Definition:
         """What the object looks like in this company. Raises as `query` does, and `ConfigError` when the reply holds no definition."""

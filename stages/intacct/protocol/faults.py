@@ -482,6 +482,14 @@ def lost_reply(error: StageError) -> OutcomeUnknown:
     )  # fmt: skip
 
 
+def contradicts(wrong: str, place: Place) -> TransientError:
+    """A reply that was cut where it still reads, or put together wrongly: nothing of it is taken."""
+    return TransientError(
+        "a page of Intacct is not whole", where=_where(place), why=wrong, mend="nothing to do: it is tried again",
+        code="MLC-INTACCT-0205",
+    )  # fmt: skip
+
+
 def unexpected_repeat(outcome: Outcome, place: Place) -> ConfigError:
     """The gateway has done a function with this control id, and we had not asked: two things share the id."""
     said = "; ".join(_said(fault) for fault in outcome.faults)

@@ -66,12 +66,26 @@ class Definition(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """What a function returned. ``total`` and ``remaining`` are None when the gateway did not say."""
+    """What a function returned. ``count``, ``total`` and ``remaining`` are None when the gateway did not say; ``absent`` says that there was no data
+    at all, which is not the same as none of it.
+    """
 
     rows: list[Row] = []
+    count: int | None = None
     total: int | None = None
     remaining: int | None = None
     definition: Definition | None = None
+    absent: bool = False
+
+    def contradiction(self, offset: int = 0) -> str:
+        """Why this cannot be a whole page of records behind that many, as the reply itself counts them; empty when it can."""
+        if self.absent:
+            return "it says success and holds no data"
+        if self.count is not None and self.count != len(self.rows):
+            return f"it counts {self.count} records and holds {len(self.rows)}"
+        if self.remaining == 0 and self.total is not None and self.total > offset + len(self.rows):
+            return f"it holds {len(self.rows)} of {self.total} records and says that none remain"
+        return ""
 
     @property
     def more(self) -> bool:
@@ -166,7 +180,7 @@ def _outcome(result: etree._Element) -> Outcome:
         function=_text(result, "function", lower=False),
         control_id=_text(result, "controlid", lower=False),
         faults=_faults(result),
-        data=Data() if data is None else _data(data),
+        data=Data(absent=True) if data is None else _data(data),
     )
 
 
@@ -185,6 +199,7 @@ def _data(data: etree._Element) -> Data:
                 rows.append(_row(child))
     return Data(
         rows=rows,
+        count=_number(counters, "count"),
         total=_number(counters, "totalcount"),
         remaining=_number(counters, "numremaining"),
         definition=definition,

@@ -84,6 +84,23 @@ async def test_a_gateway_that_takes_no_notice_of_the_entity_is_refused(
     assert gateway.functions("query") == []
 
 
+@pytest.mark.parametrize(
+    "data",
+    ["", '<data count="2">{row}</data>', '<data totalcount="9" numremaining="0" count="1">{row}</data>'],
+    ids=["no data", "fewer than counted", "none remain of more"],
+)
+async def test_a_page_that_contradicts_itself_is_asked_for_again(
+    gateway: Any, answers: Any, open_client: Open, data: str
+) -> None:
+    async with open_client() as client:
+        gateway.script = [answers.reply(data.format(row="<VENDOR><RECORDNO>1</RECORDNO></VENDOR>"))]
+        with pytest.raises(TransientError) as caught:
+            await client.query(VENDORS)
+        rows = (await client.query(VENDORS)).rows
+    assert (caught.value.code, len(rows)) == ("MLC-INTACCT-0205", 2)
+    assert "query of VENDOR" in caught.value.where
+
+
 async def test_twenty_calls_at_once_sign_in_once(gateway: Any, open_client: Open) -> None:
     async with open_client() as client, anyio.create_task_group() as group:
         for _ in range(20):

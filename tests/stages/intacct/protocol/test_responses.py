@@ -77,6 +77,28 @@ def test_counters_are_read_from_attributes_and_from_elements(data: str) -> None:
     assert (read.total, read.remaining, len(read.rows)) == (9, 4, 1)
 
 
+ROW = "<A><B>1</B></A>"
+
+
+@pytest.mark.parametrize(
+    ("data", "offset", "why"),
+    [
+        ("", 0, "it says success and holds no data"),
+        (f'<data count="3">{ROW}{ROW}</data>', 0, "it counts 3 records and holds 2"),
+        (f'<data count="1">{ROW}{ROW}</data>', 0, "it counts 1 records and holds 2"),
+        (f'<data totalcount="30" numremaining="0">{ROW}{ROW}</data>', 0, "it holds 2 of 30 records and says that none remain"),
+        (f'<data totalcount="30" numremaining="0">{ROW}{ROW}</data>', 27, "it holds 2 of 30 records and says that none remain"),
+        (f'<data totalcount="30" numremaining="0">{ROW}{ROW}</data>', 28, ""),
+        (f'<data totalcount="30" numremaining="28" count="2">{ROW}{ROW}</data>', 0, ""),
+        (f'<data totalcount="30">{ROW}{ROW}</data>', 0, ""),
+        (f'<data numremaining="0">{ROW}{ROW}</data>', 0, ""),
+        ("<data/>", 0, ""),
+    ],
+)  # fmt: skip
+def test_a_page_that_is_not_what_it_counts_is_known(data: str, offset: int, why: str) -> None:
+    assert read_reply(result(data)).outcomes[0].data.contradiction(offset) == why
+
+
 @pytest.mark.parametrize("status", ["failure", "aborted", "", "Success?"])
 def test_anything_but_success_is_a_failure(status: str) -> None:
     assert not read_reply(result("", status)).outcomes[0].ok
