@@ -58,8 +58,10 @@ def invoice_mapping(guide: Guide, role: str) -> SetMapping:
 
 
 def _exact(role: str, guide: Guide) -> dict[int, str]:
-    """What of BIG tells a credit from a debit, and a copy from an original."""
-    exact = {7: "`credit_sign: type` tells credits by it"} if guide.credit_sign == "type" else {}
+    """What of BIG tells one invoice from another, a credit from a debit, and a copy from an original."""
+    exact = {2: "it tells one invoice from another"}
+    if guide.credit_sign == "type":
+        exact[7] = "`credit_sign: type` tells credits by it"
     return exact | ({8: "it tells a copy from an original"} if role == "bill_copy" else {})
 
 

@@ -44,6 +44,7 @@ def order_mapping(guide: Guide) -> SetMapping:
                     3: computed("order number", rows.required_order_number, *rows.ORDER_NUMBER_PATHS),
                     5: computed("order date", _order_date, "bill.purchase.date", "bill.date"),
                 },
+                exact={3: "it tells one order from another"},
             ),
             rows.currency_row(guide),
             *rows.bill_refs(guide),

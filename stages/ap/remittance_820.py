@@ -46,7 +46,7 @@ def remittance_mapping(guide: Guide) -> SetMapping:
                 },
                 exact={2: "it is what was paid"},
             ),
-            segment("TRN", {1: "1", 2: path("payment.number")}),
+            segment("TRN", {1: "1", 2: path("payment.number")}, exact={2: "it tells one payment from another"}),
             rows.currency_row(guide, "payment.currency", "PR"),
             *rows.refs(guide, "payment_refs", _fields()),
             *rows.party_rows("820", guide, PARTIES, "payment"),
@@ -87,7 +87,13 @@ def _detail(guide: Guide) -> Row:
         "RMR",
         elements,
         when=listed,
-        exact={4: "it is what was paid", 5: "it is what was owed", 6: "it was taken off", 8: "it was taken off"},
+        exact={
+            2: "it says which bill was paid",
+            4: "it is what was paid",
+            5: "it is what was owed",
+            6: "it was taken off",
+            8: "it was taken off",
+        },
         guards="an advice says what was paid",
         children=(
             segment("REF", {1: "PO", 2: path("detail.order")}),

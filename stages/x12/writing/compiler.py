@@ -192,10 +192,9 @@ class _Compiler:
             if source is None and name in self._guide.defaults and name not in self._guide.forbid:
                 source, by = self._guide.defaults[name], f"guide.defaults.{name}"
             if position in row.exact and (name in self._guide.forbid or name in self._guide.fixed):
-                key_ = "forbid" if name in self._guide.forbid else "fixed"
-                self.problems.append(
-                    f"{key_}: {name} is what the bill says and cannot be another: {row.exact[position]}"
-                )
+                asked = "forbid" if name in self._guide.forbid else "fixed"
+                self.problems.append(f"{asked}: {name} is the {self._mapping.subject}'s alone: {row.exact[position]}")
+                self._produced.add(name)  # told once is enough
                 continue
             if name in self._guide.fixed:
                 by = f"guide.fixed.{name}"

@@ -257,7 +257,7 @@ def test_a_guide_that_asks_for_what_cannot_be_is_refused(keys: dict[str, Any], p
         ({"fixed": {"BIG07": "QX"}, "override": ("BIG07",)}, "BIG*20260131*INV-1001**PO-88***QX"),
         ({"refs": {"9Q9": "vendor"}, "override": ("refs",)}, "REF*9Q9*V-1014"),
         ({"forbid": ("TDS",), "override": ("TDS",)}, "CTT*3"),
-        ({"forbid": ("BIG02",), "override": ("BIG02",)}, "BIG*20260131***PO-88***DI"),
+        ({"forbid": ("BIG01",), "override": ("BIG01",)}, "BIG**INV-1001**PO-88***DI"),
     ],
 )
 def test_override_lets_a_guide_know_better_than_the_standard(keys: dict[str, Any], segment: str) -> None:
