@@ -251,6 +251,7 @@ class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
 
     ``note`` tells people something worth knowing that is no error; ``recall`` is what the ledger remembers of this flow's records; ``shared`` is what the flows of this process have in common.
+    ``watch`` is for a connection's ``diagnose``: it counts the calls of the `Metered` clients that are opened there.
     """
 
     stage: str
@@ -264,6 +265,7 @@ class Context(msgspec.Struct):
     shared: Shared = msgspec.field(default_factory=Shared)
     note: Callable[[str], None] = lambda text: None
     recall: Recall = recall_each
+    watch: Callable[[Any], None] = lambda client: None
 
 
 CheckState = Literal["ok", "warning", "failed", "skipped"]

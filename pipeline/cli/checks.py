@@ -11,7 +11,9 @@ import typer
 
 from pipeline.cli.output import counted, error_json, finding_json, print_error, print_findings, print_json, say, tell
 from pipeline.cli.shipped import find_flow, flows_here
+from pipeline.cli.usage import count
 from pipeline.engine.build import check_connections
+from pipeline.engine.meter import Meters
 from pipeline.engine.services import Services
 from pipeline.errors import ConnectorError
 from pipeline.flow.findings import Finding
@@ -51,9 +53,10 @@ async def check(
 ) -> int:
     """Report everything that is wrong with flow files, at once, with file, line and column."""
     registry = load_registry()
-    checked = Checked()
+    checked, meters = Checked(), Meters()
     for path in [find_flow(text) for text in flows] if flows else flows_here():
-        await _check(path, registry, checked, live=live)
+        await _check(path, registry, checked, meters, live=live)
+    await count(meters)
     if json:
         print_json(_as_json(checked))
     else:
@@ -61,14 +64,14 @@ async def check(
     return checked.exit_code
 
 
-async def _check(path: Path, registry: Registry, checked: Checked, *, live: bool) -> None:
+async def _check(path: Path, registry: Registry, checked: Checked, meters: Meters, *, live: bool) -> None:
     flow, found = load_flow(path, registry, os.environ, live=live)
     checked.findings += [
         finding for finding in found if finding not in checked.findings
     ]  # flows may share partner files
     if flow is None:
         return
-    refused = await _sign_in(flow, registry) if live else []
+    refused = await _sign_in(flow, registry, meters) if live else []
     told = {(problem.code, problem.what, problem.where) for problem in checked.problems}  # flows share connections too
     checked.problems += [problem for problem in refused if (problem.code, problem.what, problem.where) not in told]
     if not refused:
@@ -100,9 +103,9 @@ def _as_json(checked: Checked) -> dict[str, Any]:
     return {"schema": "mlc.check/1", "ok": ok, "flows": flows, "findings": findings, "live": live}
 
 
-async def _sign_in(flow: Flow, registry: Registry) -> list[ConnectorError]:
+async def _sign_in(flow: Flow, registry: Registry, meters: Meters) -> list[ConnectorError]:
     try:
-        await check_connections(flow, registry, Services.system(os.environ))
+        await check_connections(flow, registry, Services.system(os.environ), meters)
     except ConnectorError as error:
         return [error]
     return []

@@ -13,6 +13,8 @@ import typer
 from pipeline.cli.execute import load_checked
 from pipeline.cli.output import counted, joined, print_json, say, suggest, table, tell
 from pipeline.cli.shipped import find_flow, flows_here
+from pipeline.cli.usage import count
+from pipeline.engine.meter import Meters
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.survey import Survey, comparing, survey
 from pipeline.errors import UsageError
@@ -46,9 +48,13 @@ async def drift(
     """Compare what a flow would write now with what the far side has: missing there, extra there, different there."""
     registry = load_registry()
     compared: list[Compared] = []
-    for loaded in _flows(flow, registry):
-        found = await survey(loaded, registry, Services.system(os.environ), Stopping())
-        compared += [Compared(loaded.name, loaded.file, each) for each in found]
+    meters = Meters()
+    try:
+        for loaded in _flows(flow, registry):
+            found = await survey(loaded, registry, Services.system(os.environ), Stopping(), meters)
+            compared += [Compared(loaded.name, loaded.file, each) for each in found]
+    finally:
+        await count(meters)
     if json:
         print_json(drift_json(compared))
     else:

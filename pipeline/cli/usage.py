@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import anyio.to_thread
+
+from pipeline.cli.execute import store_url
 from pipeline.cli.output import counted, joined, say, table, tell
+from pipeline.clock import SystemClock
 from pipeline.engine.estimate import FlowEstimate
-from pipeline.engine.meter import Gauge
+from pipeline.engine.meter import Gauge, Meters
+from pipeline.errors import ConnectorError
+from pipeline.store import is_current, open_ledger
+from pipeline.store.ledger import store_path
+
+
+async def count(meters: Meters) -> None:
+    """The calls of a command that only looks, into the ledger: when there is one, and as it is. What cannot be counted is said."""
+    if not meters.unsaved:
+        return
+    try:
+        if not await anyio.to_thread.run_sync(is_current, store_path(store_url())):
+            return
+        async with open_ledger(store_url(), SystemClock()) as ledger:
+            await meters.save_into(ledger)
+    except ConnectorError as error:
+        say(f"{counted(meters.unsaved, 'call')} could not be counted in the meter: {error.what}", "yellow")
 
 
 def print_gauges(gauges: Sequence[Gauge]) -> None:

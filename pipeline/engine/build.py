@@ -50,10 +50,10 @@ class Graph(msgspec.Struct):
     edges: list[Edge]
 
 
-async def check_connections(flow: Flow, registry: Registry, services: Services) -> None:
+async def check_connections(flow: Flow, registry: Registry, services: Services, meters: Meters | None = None) -> None:
     """Opens each connection the flow uses and signs in. Raises `ConnectorError` for the first that fails."""
     async with AsyncExitStack() as stack:
-        await connect(flow, registry, services, Stopping(), stack)
+        await connect(flow, registry, services, Stopping(), stack, meters)
 
 
 async def connect(

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from pipeline.engine.build import context_for
+from pipeline.engine.meter import Meters
 from pipeline.engine.services import Services
 from pipeline.errors import ConnectorError, FlowError
 from pipeline.flow import codes
@@ -78,9 +79,11 @@ class _Use(msgspec.Struct):
         return Section("connection", f"{self.connection.name} ({self.connection.type})", tuple(self.flows))
 
 
-async def diagnose_flows(flows: Sequence[Flow], registry: Registry, services: Services, tell: TellOf) -> None:
-    """Tells a line for everything that can be checked before these flows run. Raises nothing."""
-    doctor = _Doctor(registry, services, tell)
+async def diagnose_flows(
+    flows: Sequence[Flow], registry: Registry, services: Services, tell: TellOf, meters: Meters | None = None
+) -> None:
+    """Tells a line for everything that can be checked before these flows run. Raises nothing. ``meters`` watch what is opened."""
+    doctor = _Doctor(registry, services, tell, meters or Meters())
     for use in doctor.uses(flows):
         await doctor.connection(use)
     for needed in _distinct([each for flow in flows for each in _needed(flow, services) if not each.stage.via]):
@@ -88,7 +91,8 @@ async def diagnose_flows(flows: Sequence[Flow], registry: Registry, services: Se
 
 
 class _Doctor:
-    def __init__(self, registry: Registry, services: Services, tell: TellOf) -> None:
+    def __init__(self, registry: Registry, services: Services, tell: TellOf, meters: Meters) -> None:
+        self._meters = meters
         self._registry = registry
         self._services = services
         self._tell = tell
@@ -126,6 +130,7 @@ class _Doctor:
         """The connection, then over it what its stages need."""
         section = use.section
         context = context_for(use.flow, use.connection.name, self._services)
+        context.watch = self._meters.watch
 
         async def whole() -> bool:
             if use.spec.diagnose is not None:
@@ -142,6 +147,7 @@ class _Doctor:
 
     async def _plainly(self, use: _Use, context: Context) -> bool:
         async with use.spec.open(use.settings, context) as client:
+            self._meters.watch(client)
             if use.spec.check is not None:
                 await use.spec.check(client)
         self._tell(use.section, Diagnosis.ok("sign-in" if use.spec.check else "opens"))
@@ -151,6 +157,7 @@ class _Doctor:
         if not use.needed:
             return
         async with use.spec.open(use.settings, context) as client:
+            self._meters.watch(client)
             for needed in use.needed:
                 await self.stage(needed, client)
 

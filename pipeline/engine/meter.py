@@ -17,9 +17,12 @@ Level = Literal["ok", "near", "over"]
 
 
 class Meters:
-    """Saves what the clients of one run (0: of none) have used. Calls since the last `save` are lost by a kill, never counted twice."""
+    """Saves what the clients of one run (0: of none) have used. Calls since the last `save` are lost by a kill, never counted twice.
 
-    def __init__(self, run: int, ledger: Ledger) -> None:
+    What only looks may have no ledger while it does: then nothing is saved before `save_into`, which takes closed clients too.
+    """
+
+    def __init__(self, run: int = 0, ledger: Ledger | None = None) -> None:
         self._run = run
         self._ledger = ledger
         self._saved: list[tuple[Metered, int]] = []
@@ -30,8 +33,20 @@ class Meters:
         if isinstance(client, Metered):
             self._saved.append((client, 0))
 
+    @property
+    def unsaved(self) -> int:
+        """How many calls would be lost by a kill now."""
+        return sum(client.used - saved for client, saved in self._saved)
+
+    async def save_into(self, ledger: Ledger) -> None:
+        """Makes durable in this ledger what was used without one."""
+        self._ledger = ledger
+        await self.save()
+
     async def save(self) -> None:
         """Makes durable what was used since the last time."""
+        if self._ledger is None:
+            return
         for place, (client, saved) in enumerate(self._saved):
             new, account = client.used - saved, client.allowance
             if new <= 0:

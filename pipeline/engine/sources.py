@@ -206,10 +206,10 @@ class PageCommitter:
     async def commit(self, source: str, scope: str, receipt: Receipt, window: Window) -> None:
         async with self._one_at_a_time:
             commit = await self._page(source, scope, receipt, window)
+            await self._meters.save()  # before the page, not behind it: no page is in the ledger whose calls are not
             woken = await self._ledger.commit_page(commit)
         for sink, lanes in woken.items():
             self._lanes[sink].wake(lanes)
-        await self._meters.save()
 
     async def _page(self, source: str, scope: str, receipt: Receipt, window: Window) -> PageCommit:
         records = receipt.page.records

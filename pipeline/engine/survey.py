@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 import msgspec
 
 from pipeline.engine.build import build_stages, wire
+from pipeline.engine.meter import Meters
 from pipeline.engine.nodes import Outputs
 from pipeline.engine.receipt import Receipt
 from pipeline.engine.runner import first_cause, read_all
@@ -43,10 +44,12 @@ def comparing(flow: Flow) -> list[Stage]:
     return [stage for stage in flow.stages if stage.spec is not None and stage.spec.compares]
 
 
-async def survey(flow: Flow, registry: Registry, services: Services, stopping: Stopping) -> list[Survey]:
+async def survey(
+    flow: Flow, registry: Registry, services: Services, stopping: Stopping, meters: Meters | None = None
+) -> list[Survey]:
     """Compares each comparing sink of the flow. Raises `ConnectorError` when a source cannot be read to its end."""
     async with AsyncExitStack() as stack:
-        built = await build_stages(flow, registry, None, services, stopping, stack)
+        built = await build_stages(flow, registry, None, services, stopping, stack, meters)
         seen = _Seen(flow.name)
 
         def reader(stage: Stage, outputs: Outputs) -> SourceReader:

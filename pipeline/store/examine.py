@@ -43,6 +43,18 @@ def examine(path: Path) -> Examination:
         return Examination(newest_schema=newest, damage=str(error))
 
 
+def is_current(path: Path) -> bool:
+    """Whether there is a ledger of exactly this version, which can be written to without making or upgrading anything. Reads one page."""
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            ours = connection.execute("pragma application_id").fetchone()[0] == APPLICATION_ID
+            return bool(ours and connection.execute("pragma user_version").fetchone()[0] == migrations()[-1][0])
+    except sqlite3.Error:
+        return False
+
+
 def _examined(connection: sqlite3.Connection, newest: int) -> Examination:
     schema = int(connection.execute("pragma user_version").fetchone()[0])
     if not schema:  # made and not used yet; what else has no number is not ours

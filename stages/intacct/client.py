@@ -410,8 +410,8 @@ async def open_intacct(config: IntacctConfig, context: Context) -> AsyncIterator
 
 
 def company_key(config: IntacctConfig) -> CompanyKey:
-    """Whose slots it uses: behind a console those of the client's company."""
-    return CompanyKey(str(URL(config.url)), config.client_id or config.company_id)
+    """Whose slots it uses."""
+    return CompanyKey(str(URL(config.url)), config.whose)
 
 
 def session_key(config: IntacctConfig) -> SessionKey:

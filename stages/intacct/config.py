@@ -90,9 +90,16 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"timezone {self.timezone!r} is not an IANA zone name such as America/New_York") from None
 
     @property
+    def whose(self) -> str:
+        """The company whose contract and slots are used, in one spelling, since Intacct does not tell `acme` from `ACME`: behind a console
+        the client's, whatever the user or entity.
+        """
+        return (self.client_id or self.company_id).strip().upper()
+
+    @property
     def account(self) -> str:
-        """Whose contract with Sage it is: behind a console the client's company, whatever the user or entity."""
-        return f"Intacct {(self.client_id or self.company_id).upper()}"
+        """The name of that contract in the meter."""
+        return f"Intacct {self.whose}"
 
     @property
     def zone(self) -> ZoneInfo | None:

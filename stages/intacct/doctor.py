@@ -43,6 +43,7 @@ async def diagnose_connection(config: IntacctConfig, context: Context, tell: Tel
     """Reach, sender, user, company and entity, clock and time zone. Whether its stages can be checked."""
     _settings(config, tell)
     async with open_intacct(_impatient(config), context) as client:
+        context.watch(client)
         if not (await _greet(client, context, tell) and await _sign_in(client, context, tell)):
             return False
         await _clock(client, context, tell)
@@ -138,6 +139,7 @@ async def _refused(client: IntacctClient, error: StageError, context: Context) -
         return Diagnosis.failed("sign-in", _user_or_company(error, ""))
     top = msgspec.structs.replace(client.config, location_id="")
     async with open_intacct(top, context) as without:
+        context.watch(without)
         try:
             await without.sign_in()
         except StageError:

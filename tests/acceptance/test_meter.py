@@ -40,3 +40,23 @@ async def test_a_killed_run_has_counted_the_pages_it_finished_and_the_next_one_c
         assert kept <= before, "what was not committed is lost, and nothing is counted twice"
         assert (await rig.run()).code in (0, 5)
         assert counted(rig) - kept == rig.intacct.counts.billable - before
+
+
+async def test_commands_that_only_look_are_counted_too_where_a_ledger_is_there(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        vendors = rig.flow.with_name("vendors.yaml")
+        assert (await rig.command("doctor", str(rig.flow))).code == 0
+        assert not rig.store.exists(), "looking makes no ledger"
+        before = rig.intacct.counts.billable
+        assert (await rig.run()).code in (0, 5)
+        commands = [
+            ("doctor", str(rig.flow), str(vendors)),
+            ("check", "--live", str(rig.flow)),
+            ("drift", str(vendors)),
+            ("reconcile", str(rig.flow), "--since", "2026-01-01", "--until", "2026-01-31"),
+        ]
+        for command in commands:
+            known = rig.intacct.counts.billable
+            await rig.command(*command)
+            assert rig.intacct.counts.billable > known, command
+            assert counted(rig) == rig.intacct.counts.billable - before, command

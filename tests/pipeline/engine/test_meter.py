@@ -19,6 +19,7 @@ from pipeline.flow.model import Connection, Flow
 from pipeline.record import Page, Record
 from pipeline.registry import Registry
 from pipeline.stage import Adapter, Allowance, ConnectionSpec, Context, StageSpec
+from pipeline.store import Ledger
 from pipeline.testing import CollectingSink
 
 MINE = Allowance(account="Books ACME", unit="API transaction", calls=100)
@@ -118,6 +119,26 @@ async def test_calls_are_durable_with_the_page_they_read(
         await run_flow(flow, registry, ledger, inline_rig.services, RunRequest(), Stopping())
     assert len(seen) == 4
     assert seen[0] >= 2
+
+
+async def test_no_page_is_in_the_ledger_whose_calls_are_not(
+    inline_rig: Any, make_bills: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client()
+    flow, registry = metered(inline_rig, make_bills(range(3)), client)
+    commit = Ledger.commit_page
+    left: list[int] = []
+
+    async def watched(self: Ledger, page: Any) -> Any:
+        (gauge,) = await gauges(self, inline_rig.clock.now())
+        left.append(client.used - gauge.used)
+        return await commit(self, page)
+
+    monkeypatch.setattr(Ledger, "commit_page", watched)
+    async with inline_rig.ledger() as ledger:
+        await run_flow(flow, registry, ledger, inline_rig.services, RunRequest(), Stopping())
+    assert left
+    assert left[0] <= 1, "the next page may have been asked for meanwhile"
 
 
 async def test_a_client_that_counts_nothing_is_not_watched(inline_rig: Any) -> None:

@@ -182,3 +182,12 @@ async def test_the_servers_clock_is_measured_from_its_replies(
     context.clock = ManualClock(world.now.replace(year=2001))
     async with IntacctSimulator(world, clock) as simulator, opens((simulator, world, {})) as (client,):
         assert await client.server_now() == clock.now()
+
+
+@pytest.mark.parametrize("other", ["ACME", " acme "])
+def test_one_company_has_one_account_and_one_gate_however_it_is_spelt(config_for: Any, other: str) -> None:
+    first, second = (
+        config_for("https://api.intacct.com/ia/xml/xmlgw.phtml", company_id=name) for name in ("acme", other)
+    )
+    assert company_key(first) == company_key(second)
+    assert first.account == second.account
