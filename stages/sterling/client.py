@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,32 @@ import anyio
 import msgspec
 from yarl import URL
 
-from pipeline import Clock, ConfigError, Context, RefusedError, Secret, SessionError, StageError, TransientError
+from pipeline import (
+    Clock,
+    ConfigError,
+    Context,
+    PermissionDenied,
+    RefusedError,
+    Secret,
+    SessionError,
+    StageError,
+    TransientError,
+)
 from stages.sterling.auth import Token, Tokens, client_credentials, no_token, token_form, token_refused, tokens_refused
 from stages.sterling.config import SterlingConfig, Tls, checked
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
 from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
-from stages.sterling.protocol.errors import Call, NotFoundError, NotSentError, judge, odd_refusal, unreadable
+from stages.sterling.protocol.errors import (
+    Call,
+    ForeignError,
+    NotFoundError,
+    NotSentError,
+    judge,
+    odd_refusal,
+    says_not_there,
+    unreadable,
+)
 from stages.sterling.protocol.paging import Incomplete, Listing, smaller_window
 from stages.sterling.protocol.representations import row_key
 
@@ -35,6 +54,9 @@ IDLE_SECONDS = 25
 """Kept connections are closed before the 30 s after which gateways in front of Sterling drop them."""
 
 JSON = "application/json"
+
+ROOTED = "mailboxes/"
+"""Of the collections that every level has, the one that is never empty: it has a root."""
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +79,7 @@ class SterlingClient:
         self._token_lock = anyio.Lock()
         self._ready_lock = anyio.Lock()
         self._ready = False
+        self._answered: set[str] = set()  # collections that have answered a list
         self.window = config.window  # rows; shrinks when the server refuses it and takes a smaller one
 
     async def ready(self) -> None:
@@ -66,24 +89,77 @@ class SterlingClient:
                 await self._refuse_administrator()
                 self._ready = True
 
-    async def read(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
-        """GET as parsed JSON; None when Sterling itself answers 404."""
+    async def ask(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
+        """GET as parsed JSON; None when Sterling itself answers 404. A 404 that is some page's, or empty, is a `ForeignError`."""
         call = self._call("GET", path, doing, writes=False)
         try:
             answer = await self._judged(call, "GET", path, query=query)
         except NotFoundError:
             return None
-        return self._parsed(answer, call)
+        parsed = self._parsed(answer, call)
+        if isinstance(parsed, list):
+            self._answered.add(path)
+        return parsed
 
-    async def rows(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> list[Mapping[str, Any]]:
+    async def read(self, path: str, doing: str, query: Mapping[str, str] | None = None, *, proven: bool = False) -> Any:
+        """GET as parsed JSON; None when it is not there, or the list is empty.
+
+        Sterling says so by a 404 of its own, or by one that is a page or empty: that one is believed while Sterling's own answers come
+        right after it and it stays. ``proven``: only of a collection that is known to answer, so that it cannot be one that is missing.
+        Raises `ForeignError` for a 404 that is not believed.
+        """
+        try:
+            return await self.ask(path, doing, query)
+        except ForeignError as error:
+            if not says_not_there(error):
+                raise
+            doubt = error
+        if not await self._there(path, proven=proven):
+            raise doubt
+        try:
+            return await self.ask(path, doing, query)
+        except ForeignError as error:
+            if not says_not_there(error):
+                raise
+        return None
+
+    async def _there(self, path: str, *, proven: bool) -> bool:
+        """Whether a 404 without Sterling's own text can be its word: it answers in that collection, or in others if this one may be empty."""
+        own = addresses.collection_of(path)
+        if await self._answers(own):
+            return True
+        if own in self._answered:
+            proven = False  # it has become empty
+        if proven or own == ROOTED:
+            return False
+        for name in (ROOTED, addresses.collection(self.config.mailboxmessages), "tradingpartners/"):
+            if await self._answers(name):
+                return True
+        return bool(self.config.self_account) and await self._answers(
+            addresses.item("useraccounts", self.config.self_account)
+        )
+
+    async def _answers(self, path: str) -> bool:
+        """Whether this call is answered by Sterling itself. Raises what may pass: then nothing is known."""
+        try:
+            await self.ask(path, f"look at {path}", {"_range": "0-0"})
+        except (ForeignError, PermissionDenied):
+            return False
+        except RefusedError:
+            return True
+        return True
+
+    async def rows(
+        self, path: str, doing: str, query: Mapping[str, str] | None = None, *, proven: bool = False
+    ) -> list[Mapping[str, Any]]:
         """All rows of a list, read to its proven end, each once. Raises `TransientError` when the end cannot be proved.
 
-        A server that refuses the window is asked for smaller ones, and gets those from then on.
+        A server that refuses the window is asked for smaller ones, and gets those from then on. ``proven`` as with `read`.
         """
         listing = Listing(row_key, size=self.window, pages=self.config.page_cap)
         while not listing.done:
             try:
-                page = await self.read(path, doing, {**(query or {}), "_range": listing.window})
+                page = await self.read(path, doing, {**(query or {}), "_range": listing.window}, proven=proven)
             except RefusedError as refused:
                 listing.size = smaller_window(listing.size, refused, path)
                 continue
@@ -137,8 +213,13 @@ class SterlingClient:
     async def remove(self, path: str, doing: str) -> None:
         """DELETE; what is gone already is as good. May be repeated freely."""
         call = self._call("DELETE", path, doing, writes=False)
-        with suppress(NotFoundError):
+        try:
             await self._judged(call, "DELETE", path)
+        except NotFoundError:
+            return
+        except ForeignError as error:
+            if not says_not_there(error) or await self.read(path, f"see whether it is gone: {doing}") is not None:
+                raise
 
     async def check(self) -> None:
         """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.
@@ -147,7 +228,15 @@ class SterlingClient:
         """
         await self.ready()
         name = "mailboxes" if self.config.list_by == "mailboxcontents" else self.config.mailboxmessages
-        await self.read(addresses.collection(name), f"list {name}", {"_range": "0-0"})
+        try:
+            await self.read(addresses.collection(name), f"list {name}", {"_range": "0-0"})
+        except RefusedError as error:  # there is no record yet that could be refused
+            refusal = ConfigError(
+                error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
+            )
+        else:
+            return
+        raise refusal
 
     # One call.
 

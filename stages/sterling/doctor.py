@@ -77,7 +77,7 @@ async def _is_sterling(client: SterlingClient) -> None:
     """Raises the error of the last collection when none of those that every level has answers, or is refused, as Sterling does it."""
     for name in ("mailboxes", client.config.mailboxmessages, "tradingpartners"):
         try:
-            await client.read(addresses.collection(name), f"list {name}", {"_range": "0-0"})
+            await client.ask(addresses.collection(name), f"list {name}", {"_range": "0-0"})
         except PermissionDenied:
             return
         except StageError as error:
@@ -243,26 +243,31 @@ async def _readable(
 ) -> None:
     """Whether the account holds the permission of each mailbox: its contents are refused to all others."""
     closed: list[str] = []
+    shown: list[str] = []
     unknown: list[StageError] = []
 
     async def look(path: str) -> None:
         query = {"parentMailboxId": there[path.rstrip("/").casefold()], "_range": "0-0"}
         try:
-            await client.read(addresses.collection("mailboxcontents"), f"look into {path}", query)
+            await client.ask(addresses.collection("mailboxcontents"), f"look into {path}", query)
         except PermissionDenied:
             closed.append(path)
         except StageError as error:
             unknown.append(error)
+        else:
+            shown.append(path)
 
     async with anyio.create_task_group() as tasks:
         for path in wanted if there else ():
             tasks.start_soon(look, path)
+    lacking = [error for error in unknown if lacks_collection(error)]
+    broken = [error for error in unknown if error not in lacking]
     if closed:
         tell(Diagnosis.failed(name, _closed(sorted(closed))))
-    elif unknown and lacks_collection(unknown[0]):
-        tell(Diagnosis.skipped(name, "this level of Sterling has no mailboxcontents to look into"))
-    elif unknown:
-        tell(Diagnosis.failed(name, unknown[0]))
+    elif broken:
+        tell(Diagnosis.failed(name, broken[0]))
+    elif lacking and not shown:  # where some are shown, the others are empty
+        tell(Diagnosis.skipped(name, "this level of Sterling has no mailboxcontents to look into, or all are empty"))
     elif wanted and there:
         tell(Diagnosis.ok(name, f"this account may use all {len(wanted)}"))
 

@@ -11,13 +11,16 @@ from typing import Any
 
 import msgspec
 
-from pipeline import ConfigError, PermissionDenied, StageError
+from pipeline import ConfigError, PermissionDenied, RefusedError, StageError
 from stages.sterling.client import SterlingClient, page_rows
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.errors import ForeignError, lacks_collection
 from stages.sterling.protocol.representations import Message, message, text_of
 
 Row = Mapping[str, Any]
+
+TRIED = 20
+"""Mailboxes at most whose contents are asked for to see whether this Sterling shows contents at all."""
 
 
 async def ours(client: SterlingClient, mailbox: str, name: str, document: str = "") -> list[Message]:
@@ -35,7 +38,7 @@ async def ours(client: SterlingClient, mailbox: str, name: str, document: str = 
         return await _by_contents(client, mailbox, name, is_ours)
     # Not narrowed by ``searchFor``: what that searches is documented nowhere, and a search that misses would read as absent.
     path = addresses.collection(client.config.mailboxmessages)
-    seen = _named(message(row) for row in await client.rows(path, "list mailbox messages"))
+    seen = _named(message(row) for row in await client.rows(path, "list mailbox messages", proven=True))
     found = [one for one in seen if is_ours(one)]
     if found:
         return await _placed(client, mailbox, found)
@@ -66,15 +69,20 @@ async def forbidden(client: SterlingClient, mailbox: str) -> bool:
 
 
 async def lacks_batches(client: SterlingClient) -> bool:
-    """Whether ``messagebatches`` is missing while the server's other APIs answer. False in every unclear case."""
+    """Whether ``messagebatches`` is missing while the server's other APIs answer. False in every unclear case.
+
+    Where a message that is not there gets a page as well, a page says nothing about the collection.
+    """
+    messages = client.config.mailboxmessages
     try:
-        await client.read(
-            addresses.collection(client.config.mailboxmessages), "list mailbox messages", {"_range": "0-0"}
-        )
+        await client.ask(addresses.collection(messages), "list mailbox messages", {"_range": "0-0"})
+        await client.ask(addresses.item(messages, "0"), "see what is answered for a message that is not there")
+    except RefusedError:
+        pass  # Sterling's own word
     except StageError:
         return False
     try:
-        await client.read(addresses.item("messagebatches", "0"), "look for messagebatches")
+        await client.ask(addresses.item("messagebatches", "0"), "look for messagebatches")
     except StageError as error:
         # Sterling's own 405 is about reading a batch, not about the collection.
         return isinstance(error, ForeignError) and lacks_collection(error)
@@ -88,23 +96,31 @@ async def check(client: SterlingClient) -> None:
     boxes = await client.rows(addresses.collection("mailboxes"), "list mailboxes")
     if not boxes:
         return  # nothing to try it on
-    query = {"parentMailboxId": _key(boxes[0]), "_range": "0-0"}
-    try:
-        await client.read(addresses.collection("mailboxcontents"), "list the contents of a mailbox", query)
-    except PermissionDenied:
-        return  # that mailbox is not one of ours
-    except StageError as error:
-        if not lacks_collection(error):
-            raise
-    else:
-        return
+    # Some Sterlings answer for an empty mailbox as for a collection they lack. The root, which is not empty, is first of all paths.
+    for box in sorted(boxes, key=lambda row: text_of(row.get("path")))[:TRIED]:
+        if await _has_contents(client, _key(box)):
+            return
     raise ConfigError(
         "This level of Sterling has no mailboxcontents",
         where="the connection's `list_by`",
-        why="The collection is missing, while the server's other APIs answer.",
+        why="The collection is missing, while the server's other APIs answer; or no mailbox that was tried shows anything in it.",
         mend="Set `list_by: mailboxmessages`.",
         code="MLC-STL-0312",
     )
+
+
+async def _has_contents(client: SterlingClient, key: str) -> bool:
+    """Whether the contents of this mailbox are answered, or refused, as by a Sterling that has ``mailboxcontents``."""
+    query = {"parentMailboxId": key, "_range": "0-0"}
+    try:
+        await client.ask(addresses.collection("mailboxcontents"), "list the contents of a mailbox", query)
+    except PermissionDenied:
+        return True  # that mailbox is not one of ours
+    except StageError as error:
+        if not lacks_collection(error):
+            raise
+        return False
+    return True
 
 
 def _named(seen: Iterable[Message]) -> list[Message]:
@@ -138,7 +154,7 @@ async def _by_contents(
     if key is None:
         raise ValueError("no single mailbox of that path is listed")
     path, query = addresses.collection("mailboxcontents"), {"parentMailboxId": key, "detail": "true"}
-    rows = await client.rows(path, f"list mailbox {mailbox}", query)
+    rows = await client.rows(path, f"list mailbox {mailbox}", query, proven=True)
     # These rows do not name their mailbox; sub-mailboxes are among them.
     seen = _named(message({**row, "mailboxPath": mailbox}) for row in rows if text_of(row.get("type")) != "mailbox")
     found = [one for one in seen if is_ours(one)]

@@ -197,7 +197,9 @@ async def _codes(client: SterlingClient, key: str, wanted: CodeListName, found: 
     """From ``codelistcodes``, whose filters match prefixes; a level without it gives them with the list."""
     query = {"listName": wanted.list, "listVersion": text_of(found.get("versionNumber"))}
     try:
-        rows = await client.rows(addresses.collection("codelistcodes"), f"list the codes of {wanted.list}", query)
+        rows = await client.rows(
+            addresses.collection("codelistcodes"), f"list the codes of {wanted.list}", query, proven=True
+        )
     except StageError as error:
         if not lacks_collection(error):
             raise

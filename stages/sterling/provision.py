@@ -123,10 +123,8 @@ class Provision:
     async def _no_root(self, user: str) -> bool:
         """Whether the user sees no mailbox as its root; not known where this may not be read."""
         try:
-            return (
-                await self._client.read(addresses.item("uservirtualroots", user), f"read the virtual root of {user}")
-                is None
-            )
+            path = addresses.item("uservirtualroots", user)
+            return await self._client.read(path, f"read the virtual root of {user}", proven=True) is None
         except StageError as error:
             if isinstance(error, PermissionDenied) or lacks_collection(error):
                 return False

@@ -19,7 +19,7 @@ from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import row_key, text_of
-from stages.sterling.protocol.resources import label, plain
+from stages.sterling.protocol.resources import CATALOGUE, label, plain
 
 ROWS_PER_PAGE = 500
 CONTENTS_PER_PAGE = 20
@@ -29,8 +29,10 @@ LARGEST_CONTENT = 16 * 1024 * 1024
 
 async def listed(client: SterlingClient, resource: str, filters: Mapping[str, str]) -> list[dict[str, Any]]:
     """All rows of a collection as plain fields, read to the proven end. Raises `ConfigError` where this Sterling lacks it."""
+    path, doing = addresses.collection(resource), f"list {resource}"
     try:
-        rows = await client.rows(addresses.collection(resource), f"list {resource}", filters)
+        # A 404 may be an empty list's, but not that of a collection that nobody has heard of.
+        rows = await client.rows(path, doing, filters, proven=resource not in CATALOGUE)
     except StageError as error:
         if not lacks_collection(error):
             raise

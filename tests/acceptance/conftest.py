@@ -27,7 +27,7 @@ from pipeline.store import open_ledger
 from stages.ap.seed import World, build_world
 from stages.intacct.simulator import Fault as IntacctFault
 from stages.intacct.simulator import IntacctSimulator
-from stages.sterling.simulator import SterlingSimulator
+from stages.sterling.simulator import SterlingSimulator, Switches
 
 FLOWS = Path(__file__).parents[2] / "flows"
 SETTLE = "60ms"
@@ -278,10 +278,10 @@ def rigs(tmp_path: Path) -> Rigs:
     """``async with rigs(bills=60) as rig``: everything up, and nothing left behind."""
 
     @asynccontextmanager
-    async def rig(bills: int = 60, **changes: Any) -> AsyncIterator[Rig]:
+    async def rig(bills: int = 60, switches: Switches | None = None, **changes: Any) -> AsyncIterator[Rig]:
         world = msgspec.structs.replace(build_world(seed=1, bills=bills), **changes)
         clock = SystemClock()
-        sterling = SterlingSimulator(world, clock)
+        sterling = SterlingSimulator(world, clock, switches=switches)
         async with IntacctSimulator(world, clock) as intacct, sterling.listen():
             made = Rig(tmp_path, world, intacct, sterling)
             try:

@@ -29,6 +29,15 @@ def item(name: str, key: str) -> str:
     return collection(name) + segment(key)
 
 
+def collection_of(path: str) -> str:
+    """The path of the collection in which a path is.
+
+    >>> collection_of("documents/b2b1:node1:18d5:17")
+    'documents/'
+    """
+    return collection(path.partition("/")[0])
+
+
 def segment(key: str) -> str:
     """An id as one path segment: percent-encoded, spaces as %20, colons raw. Raises `DataError` when it cannot be one."""
     if not key or key in (".", "..") or len(key) > LONGEST_ID or "/" in key or "\\" in key or _CONTROL.search(key):

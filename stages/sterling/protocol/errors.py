@@ -55,6 +55,11 @@ def lacks_collection(error: StageError) -> bool:
     return isinstance(error, NotOfferedError) or (isinstance(error, ForeignError) and error.status in (404, 405))
 
 
+def says_not_there(error: ForeignError) -> bool:
+    """Whether it is the status that Sterling answers with for what is not there, whose body may be a page or empty."""
+    return error.status == 404
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked, for judging its answer. ``doing`` completes the sentence "Sterling refused to …"."""
 
@@ -184,10 +189,13 @@ def _foreign(call: Call, status: int) -> StageError:
             owner="IT",
             code="MLC-STL-0413",
         )
-    hint = {
-        404: "Check the connection's url; if this server has no messagebatches, set `upload: documents`.",
-        405: "If this server has no messagebatches, set `upload: documents`.",
-    }.get(status, "Look for a proxy, gateway or sign-on page between here and Sterling.")
+    in_between = "Look for a proxy, gateway or sign-on page between here and Sterling."
+    lacking = "if this server has no messagebatches, set `upload: documents`." if call.writes else in_between
+    hints = {
+        404: f"Check the connection's url; {lacking[0].lower()}{lacking[1:]}",
+        405: lacking[0].upper() + lacking[1:],
+    }
+    hint = hints.get(status, in_between)
     return ForeignError(
         f"Something other than Sterling answered when asked to {call.doing}",
         where=call.where,

@@ -94,7 +94,8 @@ TEXTS: dict[str, Known] = {
     r"already\s+exists?|already\s+in\s+use|\bduplicate\b|must be unique|not unique": Known(
         "exists", "something of that name is there", "It is looked up before anything is repeated."
     ),
-    r"not\s+(?:be\s+)?found|does\s*n[o']t\s+exist|do\s+not\s+exist|\bno\s+such\b|non-?existent": Known(
+    r"not\s+(?:be\s+)?found|does\s*n[o']t\s+exist|do\s+not\s+exist|\bno\s+such\b|non-?existent"
+    r"|\b(?:no|nothing)\s+(?:\w+\s+){0,2}(?:were\s+|was\s+)?found": Known(
         "not_found",
         "something that is named does not exist",
         "Create what is missing in Sterling or correct its name here, then replay.",

@@ -23,6 +23,18 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """What is shown of a row of the collections that people ask for most; of any other its first `MOST_COLUMNS` plain fields."""
 
+_CATALOGUE = (
+    "tradingpartners communities partnergroups mailboxes mailboxcontents mailboxmessages documents messagebatches routingrules "
+    "routingchannels routingchannelduplicatechecks codelists codelistcodes workflows workflowmonitors schedules useraccounts "
+    "usergroups permissions userexits uservirtualroots externalusers fgarrivedfiles fgroutes fgdeliveries testsfgdeliverystatus "
+    "testtradingpartners identities generatedpasswords servicedefinitions httpclientadapters customprotocols as2organizations "
+    "as2tradingpartners as2tradingrelationships cadigitalcertificates systemdigitalcertificates trusteddigitalcertificates "
+    "sshauthorizeduserkeys sshknownhostkeys sshremoteprofiles sshuseridentitykeys pgpkeys pgpserverprofiles properties propertyfiles "
+    "propertynodevalues serviceinstances customservices customjars uibrandings jdbcservicetrackings"
+)
+CATALOGUE = frozenset(_CATALOGUE.split())
+"""The collections that levels 5.2.6 to 6.1 document, as far as they are public: a 404 for one of them may mean that it is empty."""
+
 MOST_COLUMNS = 6
 _NAMES = ("name", "path", "documentName", "partnerName", "scheduleName", "codeListName", "groupName", "userId")
 

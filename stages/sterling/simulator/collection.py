@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from stages.sterling.simulator.conventions import like, project, represent, sort, take, window
 from stages.sterling.simulator.hub import Account, Hub
-from stages.sterling.simulator.switches import Switches
+from stages.sterling.simulator.switches import Absent, Switches
 from stages.sterling.simulator.wire import ApiError, ContainerError, Reply, read_body
 
 
@@ -34,6 +34,15 @@ class Call:
 
 
 Action = Callable[[Call, Any], Reply]
+
+
+def absent(form: Absent, plainly: ApiError) -> ApiError:
+    """The way in which this server says that something is not there."""
+    if form == "html":
+        return ContainerError(404, "no such resource")
+    if form == "empty":
+        return ContainerError(404, "")
+    return ApiError(400, "API000098: No records found") if form == "refused" else plainly
 
 
 @dataclass
@@ -95,7 +104,7 @@ class Collection:
     def _item(self, call: Call) -> Any:
         item = self.find(call.rest[0])
         if item is None:
-            raise self.missing(call.rest[0])
+            raise absent(self.switches.unknown, self.missing(call.rest[0]))
         self.allow(call, item)
         return item
 
@@ -151,8 +160,8 @@ class Collection:
         else:
             taken = take(items, first, last, shift=call.shift, repeat=call.repeat)
             rows = [self._represent(item, call) for item in taken]
-        if not rows and self.name in switches.empty_is_404:
-            raise ApiError(404, f"No {self.kind} matches the search")
+        if not rows and switches.empty_is_404 & {self.name, "*"}:
+            raise absent(switches.empty, ApiError(404, f"No {self.kind} matches the search"))
         return [project(row, query) for row in rows]
 
     def _searched(self, items: Iterable[Any], pattern: str | None) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from stages.sterling.simulator.collection import Call, Collection
+from stages.sterling.simulator.collection import Call, Collection, absent
 from stages.sterling.simulator.conventions import coded, like, row_number, timestamp
 from stages.sterling.simulator.fields import Field, comma_list, read_fields
 from stages.sterling.simulator.hub import Mailbox, Message, parent_of
@@ -168,5 +168,5 @@ class MailboxContents(Collection):
             raise ApiError(400, f"The parentMailboxId '{number}' is not a number")
         mailbox = self.hub.mailboxes.get(row_number(number)) if number else self.hub.paths.get(path or "")
         if mailbox is None:
-            raise ApiError(404, f"The mailbox {number or path} does not exist")
+            raise absent(self.switches.unknown, ApiError(404, f"The mailbox {number or path} does not exist"))
         return mailbox

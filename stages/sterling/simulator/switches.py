@@ -9,6 +9,9 @@ from typing import Literal
 
 import msgspec
 
+Absent = Literal["json", "html", "empty", "refused"]
+"""How a server says that there is nothing: 404 with its error object, with a page, without a body, or 400 "No records found"."""
+
 
 class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway in front that hands out bearer tokens (client credentials). ``expires_in`` is seconds on the simulator's clock.
@@ -40,7 +43,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
 
     max_rows: int = 1000  # widest `_range` window
     default_rows: int = 1000  # the window when `_range` is absent
-    empty_is_404: frozenset[str] = frozenset({"routingchannels"})
+    empty_is_404: frozenset[str] = frozenset({"routingchannels"})  # "*": all
+    empty: Absent = "json"  # how those say so
+    unknown: Absent = "json"  # what is answered for ids that are not there
     newest_first: bool = False  # the order of message lists
     search_ignores_case: bool = True  # database collation decides this on a real server
 

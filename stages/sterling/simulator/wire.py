@@ -165,6 +165,9 @@ def render_error(error: ApiError, *, xml: bool = False) -> Raw:
 
 
 def html_page(status: int, text: str) -> bytes:
+    """A page of the web container; without a text it has none to show."""
+    if not text:
+        return b""
     safe = text.replace("&", "&amp;").replace("<", "&lt;")
     return f"<html><head><title>Error {status}</title></head><body><h1>Error {status}</h1><p>{safe}</p></body></html>".encode()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from stages.sterling.simulator.collection import Action, Call, Collection
+from stages.sterling.simulator.collection import Action, Call, Collection, absent
 from stages.sterling.simulator.conventions import coded, row_number, timestamp
 from stages.sterling.simulator.fields import Field, read_fields
 from stages.sterling.simulator.hub import Schedule, Workflow
@@ -110,7 +110,7 @@ class Workflows(Collection):
 
     def remove(self, call: Call, item: Workflow) -> None:
         if item.key != call.rest[0]:
-            raise self.missing(call.rest[0])
+            raise absent(self.switches.unknown, self.missing(call.rest[0]))
         del self.hub.workflows[item.key]
         self.hub.log("workflow.deleted", workflow=item.key)
 

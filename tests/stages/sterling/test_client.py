@@ -16,7 +16,7 @@ from stages.sterling import ADAPTER
 from stages.sterling import client as client_module
 from stages.sterling.client import connect
 from stages.sterling.config import Auth, Basic, Duration, Header, OAuth2, SterlingConfig, Timeouts
-from stages.sterling.protocol.errors import NotSentError
+from stages.sterling.protocol.errors import ForeignError, NotSentError
 
 SELF = "/useraccounts/connector"
 
@@ -45,12 +45,83 @@ async def test_url_with_another_prefix_and_a_trailing_slash_works(far, wire, con
         assert await client.rows("things/", "list things") == []
 
 
-async def test_absent_object_is_none_only_by_sterlings_own_word(far, wire, connected):
-    far.on("GET", "/things/2", lambda _: wire.page(404))
+NOTHING = [
+    lambda wire: wire.page(404),
+    lambda wire: wire.page(404, ""),
+    lambda wire: wire.error(400, "API000098: No records found"),
+]
+"""Ways to say that nothing is there."""
+
+
+@pytest.mark.parametrize("answer", NOTHING)
+async def test_object_is_absent_where_its_collection_answers(far, wire, connected, answer):
+    far.on("GET", "/things/", wire.range([{"_id": "1"}]))
+    far.on("GET", "/things/2", lambda _: answer(wire))
     async with connected() as client:
-        assert await client.read("things/1", "read a thing") is None
-        with pytest.raises(TransientError):
-            await client.read("things/2", "read a thing")
+        assert await client.read("things/2", "read a thing") is None
+        assert await client.read("things/2", "read a thing", proven=True) is None
+
+
+@pytest.mark.parametrize("answer", NOTHING)
+async def test_list_is_empty_while_other_calls_are_answered_by_sterling(far, wire, connected, answer):
+    far.on("GET", "/things/", lambda _: answer(wire))
+    far.on("GET", "/mailboxes/", wire.range([{"_id": "1", "path": "/"}]))
+    async with connected() as client:
+        assert await client.rows("things/", "list things") == []
+
+
+@pytest.mark.parametrize("path", ["things/", "things/2", "mailboxes/"])
+async def test_a_page_is_no_answer_where_nothing_answers_as_sterling(far, wire, connected, path):
+    for each in ("things/", "things/2", "mailboxes/", "mailboxmessages/", "tradingpartners/", "useraccounts/connector"):
+        far.on("GET", f"/{each}", lambda _: wire.page(404))
+    async with connected() as client:
+        with pytest.raises(ForeignError):
+            await client.read(path, "read")
+
+
+async def test_list_of_mailboxes_is_never_empty(far, wire, connected):
+    far.on("GET", "/mailboxes/", lambda _: wire.page(404))
+    far.on("GET", "/mailboxmessages/", wire.range([{"_id": "1"}]))
+    async with connected() as client:
+        with pytest.raises(ForeignError):
+            await client.rows("mailboxes/", "list mailboxes")
+
+
+async def test_page_that_was_there_only_for_a_moment_says_nothing(far, wire, connected):
+    far.on("GET", "/things/", wire.turns(lambda: wire.page(404), lambda: wire.page(404), lambda: [{"_id": "1"}]))
+    far.on("GET", "/mailboxes/", wire.range([{"_id": "1", "path": "/"}]))
+    async with connected() as client:
+        assert await client.read("things/", "list things") == [{"_id": "1"}]
+
+
+async def test_empty_list_is_proven_only_of_a_collection_that_has_answered(far, wire, connected):
+    far.on("GET", "/things/", lambda _: wire.page(404))
+    far.on("GET", "/mailboxes/", wire.range([{"_id": "1", "path": "/"}]))
+    async with connected() as client:
+        with pytest.raises(ForeignError):
+            await client.rows("things/", "list things", proven=True)
+        far.on("GET", "/things/", wire.range([{"_id": "1"}]))
+        assert len(await client.rows("things/", "list things", proven=True)) == 1
+        far.on("GET", "/things/", lambda _: wire.page(404))
+        assert await client.rows("things/", "list things", proven=True) == []
+
+
+async def test_what_is_deleted_already_may_be_told_by_a_page(far, wire, connected):
+    far.on("GET", "/things/", wire.range([{"_id": "1"}]))
+    for method in ("DELETE", "GET"):
+        far.on(method, "/things/2", lambda _: wire.page(404))
+    async with connected() as client:
+        await client.remove("things/2", "delete a thing")
+        far.on("GET", "/things/2", {"_id": "2"})
+        with pytest.raises(ForeignError):
+            await client.remove("things/2", "delete a thing")
+
+
+async def test_connection_whose_list_is_refused_is_a_setting_to_mend(far, wire, connected):
+    far.on("GET", "/mailboxmessages/", lambda _: wire.error(400, "API000777: Not today."))
+    async with connected() as client:
+        with pytest.raises(ConfigError, match="list mailboxmessages"):
+            await client.check()
 
 
 async def test_page_in_place_of_json_is_no_answer(far, wire, connected):

@@ -222,6 +222,24 @@ async def test_a_missing_community_fails_unless_it_is_to_be_made(serve, stage, c
         assert (await stage(PARTNERS, simulator, settings)).states["community"] == state
 
 
+@pytest.mark.parametrize("form", ["html", "empty", "refused"])
+async def test_a_missing_community_fails_however_the_server_says_it(serve, stage, form):
+    async with serve(unknown=form) as simulator:
+        assert (await stage(PARTNERS, simulator, PartnerSettings(community="AP_VENDRS"))).states[
+            "community"
+        ] == "failed"
+
+
+@pytest.mark.parametrize("form", ["html", "empty", "refused"])
+async def test_a_hub_that_says_nothing_is_there_by_pages_is_well(serve, connection, stage, form):
+    async with serve(unknown=form, empty=form, empty_is_404=frozenset({"*"})) as simulator:
+        lines = await connection(config_of(simulator))
+        assert "failed" not in lines.states.values()
+        mailboxes = await stage(MAILBOX, simulator, None, BOXES)
+        assert mailboxes.states["upload"] == "ok"
+        assert "failed" not in mailboxes.states.values()
+
+
 async def test_lists_that_only_complete_partners_are_a_warning_when_refused(serve, stage):
     async with serve() as simulator:
         simulator.faults.add(Fault(kind="html", status=403, match="GET useraccounts", times=None))

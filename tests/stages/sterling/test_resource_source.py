@@ -96,6 +96,14 @@ async def test_a_collection_that_is_not_there_is_told_so(far: Any, wire: Any, co
     assert caught.value.code == "MLC-STL-0350"
 
 
+async def test_a_known_collection_whose_list_is_answered_by_a_page_is_empty(
+    far: Any, wire: Any, connected: Any
+) -> None:
+    far.on("GET", "/schedules/", lambda _: wire.page(404))
+    async with connected() as client:
+        assert await listed(client, "schedules", {}) == []
+
+
 async def test_a_collection_that_may_not_be_read_is_a_missing_right(far: Any, wire: Any, connected: Any) -> None:
     far.on("GET", "/useraccounts/", lambda _: wire.page(403))
     async with connected() as client:
