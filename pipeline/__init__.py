@@ -45,6 +45,7 @@ from pipeline.record import (
     Verdict,
     Window,
 )
+from pipeline.retry import RetryPolicy, decide
 from pipeline.secrets import Secret
 from pipeline.stage import (
     COMMIT_POINT,
@@ -140,6 +141,7 @@ __all__ = [
     "RandomIds",
     "Record",
     "RefusedError",
+    "RetryPolicy",
     "Scoped",
     "Secret",
     "SentDocument",
@@ -166,6 +168,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Window",
+    "decide",
     "legible",
     "parse_tree",
     "read_tree",

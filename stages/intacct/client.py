@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import anyio
@@ -33,6 +33,7 @@ from pipeline import (
 )
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import CompanyKey, Gate, Gates
+from stages.intacct.patience import patiently
 from stages.intacct.protocol import requests
 from stages.intacct.protocol.echo import Asked, check
 from stages.intacct.protocol.endpoint import accept_endpoint
@@ -58,6 +59,7 @@ from stages.intacct.session import Grant, Session, SessionKey, Sessions, lifetim
 OFFLOAD_BYTES = 256 * 1024
 """Replies larger than this are parsed off the event loop: the parser frees the interpreter while it works."""
 _LONGEST_RETRY_AFTER_TEXT = 64
+T = TypeVar("T")
 
 
 class ReplyTooLarge(ConfigError):
@@ -104,6 +106,7 @@ class IntacctClient:
         )
         self._clock: Clock = context.clock
         self._ids: Ids = context.ids
+        self._rng = context.rng
         self._offload: Callable[..., Awaitable[Any]] = context.offload
         self._http = http
         self._sessions = sessions
@@ -160,6 +163,9 @@ class IntacctClient:
 
     async def query(self, question: Query) -> Data:
         """One page. Raises `UnknownField`, `UnknownObject`, `PermissionDenied`, `TransientError`, `ReplyTooLarge`, `ConfigError`."""
+        return await self._read(lambda: self._query(question))
+
+    async def _query(self, question: Query) -> Data:
         about = f"query of {question.object}"
         data = (await self._ask(requests.query(question), about)).data
         # What counters of groups count is not published.
@@ -168,9 +174,12 @@ class IntacctClient:
             raise contradicts(wrong, self._place(about, "session"))
         return data
 
+    async def _read(self, call: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(call, self.config.patience, self._clock, self._rng)
+
     async def lookup(self, object_name: str) -> Definition:
         """What the object looks like in this company. Raises as `query` does, and `ConfigError` when the reply holds no definition."""
-        outcome = await self._ask(requests.lookup(object_name), f"lookup of {object_name}")
+        outcome = await self._read(lambda: self._ask(requests.lookup(object_name), f"lookup of {object_name}"))
         if outcome.data.definition is None or not outcome.data.definition.fields:
             raise ConfigError(
                 f"the lookup of {object_name} returned no fields", where=self._place("lookup", "session").host,
@@ -345,7 +354,7 @@ class IntacctClient:
         try:
             with anyio.fail_after(self.config.total_timeout):
                 async with self._http.post(url, data=body, allow_redirects=False) as response:
-                    content = await self._read(response, place)
+                    content = await self._receive(response, place)
                     headers = {
                         name: response.headers[name] for name in ("Retry-After", "Date") if name in response.headers
                     }
@@ -355,7 +364,7 @@ class IntacctClient:
         # Raised out here, so that nothing of the HTTP library hangs on it: its errors quote requests.
         raise failure
 
-    async def _read(self, response: aiohttp.ClientResponse, place: Place) -> bytes:
+    async def _receive(self, response: aiohttp.ClientResponse, place: Place) -> bytes:
         content = bytearray()
         async for chunk in response.content.iter_chunked(64 * 1024):
             content += chunk

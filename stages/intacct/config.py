@@ -39,6 +39,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     measured where it matters, see `stages.intacct.protocol.zones`): ``--since`` and ``--until`` by modification, and the hour repeated in autumn.
     What a save shows late is found by reading back (see `stages.intacct.protocol.paging`): ``overlap`` with each live read, ``look_back``
     once every ``look_back_every``, both behind a mark that stays ``lag`` behind what was read.
+    ``patience`` bounds how long a call that only reads is repeated after passing failures, from its first attempt on (0: never): what it costs is one call, and
+    not the page that it belongs to. What lasts longer fails the page, which the flow's own retry reads again.
     ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is the most at once: it
     shrinks while the company's other integrations take the slots (see `stages.intacct.gate`). ``max_bytes`` bounds one reply after decompression.
     """
@@ -63,6 +65,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     connect_timeout: Duration = Duration(10)
     read_timeout: Duration = Duration(300)
     total_timeout: Duration = Duration(330)
+    patience: Duration = Duration(30)
     max_bytes: int = 64 * 1024 * 1024
     transactions: Transactions = Transactions()
 
@@ -79,6 +82,8 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for name in ("connect_timeout", "read_timeout", "total_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than nothing")
+        if self.patience < 0:
+            raise ValueError("patience must not be less than nothing")
         for name in ("sender_id", "company_id", "user_id"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name} is empty")

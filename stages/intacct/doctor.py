@@ -54,7 +54,10 @@ async def diagnose_connection(config: IntacctConfig, context: Context, tell: Tel
 def _impatient(config: IntacctConfig) -> IntacctConfig:
     """The same connection for someone who waits at the screen: what takes longer than this would not do for a run either."""
     return msgspec.structs.replace(
-        config, read_timeout=min(config.read_timeout, PATIENCE), total_timeout=min(config.total_timeout, PATIENCE)
+        config,
+        read_timeout=min(config.read_timeout, PATIENCE),
+        total_timeout=min(config.total_timeout, PATIENCE),
+        patience=Duration(0),
     )
 
 

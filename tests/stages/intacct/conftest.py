@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from lxml import etree
 
-from pipeline import Context, Secret, Shared
+from pipeline import Context, Duration, Secret, Shared
 from pipeline.testing.clock import ManualClock
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
@@ -277,6 +277,7 @@ def config_for() -> Callable[..., IntacctConfig]:
             "user_id": "sync",
             "user_password": Secret(USER_PASSWORD),
             "timezone": "UTC",
+            "patience": Duration(0),  # tests say what is repeated
         }
         return IntacctConfig(url=url, **(usual | settings))
 

@@ -16,6 +16,7 @@ from pipeline import (
     ConfigError,
     Context,
     DataError,
+    Duration,
     Held,
     Record,
     Secret,
@@ -64,6 +65,7 @@ def running(world: World, clock: ManualClock, context: Context) -> Running:
                 "company_id": world.company,
                 "user_id": world.user,
                 "user_password": Secret(world.user_password),
+                "patience": Duration(0),
             }
             async with open_intacct(IntacctConfig(**(usual | settings)), context) as client:
                 yield simulator, client
@@ -229,6 +231,45 @@ async def test_passing_faults_lose_nothing(world: World, running: Running, kind:
     assert len(records) == len(world.bills)
     assert struck == 4
     assert len(errors) == (0 if kind == "expired session" else 4)
+
+
+@pytest.mark.parametrize("kind", ["throttled", "throttled in 200", "server error", "reset before", "truncated"])
+async def test_when_every_fifth_call_fails_a_quarter_more_calls_are_made_and_no_page_fails(
+    world: World, running: Running, kind: FaultKind
+) -> None:
+    """Five calls do the work of four. Before, a failing call cost all others of its page as well."""
+    fifth = Fault(kind=kind, retry_after=1, times=None, when=lambda call: call.session and call.number % 5 == 0)
+    counts, read = [], []
+    for faults in ((), (fifth,)):
+        async with running(*faults, page_size=20, patience=Duration(30)) as (simulator, client):
+            records, errors = await insist(BillsSource(client, BillsSettings()))
+            read.append([(record.key, record.digest) for record in records])
+            counts.append(simulator.counts.requests)
+            assert errors == []
+    assert read[0] == read[1]
+    assert counts[1] <= counts[0] * 5 / 4 + 2
+
+
+async def test_a_wait_longer_than_our_patience_is_left_to_the_page(running: Running, clock: ManualClock) -> None:
+    fault = Fault(kind="throttled", function="query", object="APBILL", retry_after=40)
+    async with running(fault, patience=Duration(30)) as (simulator, client):
+        began = clock.now()
+        with pytest.raises(ThrottledError) as caught:
+            await BillsSource(client, BillsSettings()).read(LIVE, None)
+        assert (caught.value.retry_after, clock.now()) == (40, began)
+        assert simulator.counts.throttled + simulator.counts.faults == 1
+
+
+async def test_what_does_not_pass_is_tried_for_as_long_as_our_patience_lasts(
+    running: Running, clock: ManualClock
+) -> None:
+    fault = Fault(kind="throttled", function="query", object="APBILL", retry_after=7, times=None)
+    async with running(fault, patience=Duration(30)) as (simulator, client):
+        began = clock.now()
+        with pytest.raises(ThrottledError):
+            await BillsSource(client, BillsSettings()).read(LIVE, None)
+        assert (clock.now() - began).total_seconds() == 28
+        assert simulator.counts.faults == 5
 
 
 async def test_an_expired_session_costs_one_sign_in(running: Running) -> None:

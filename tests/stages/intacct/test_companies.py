@@ -10,7 +10,7 @@ import anyio
 import msgspec
 import pytest
 
-from pipeline import ConfigError, Context, Secret, ThrottledError, Window
+from pipeline import ConfigError, Context, Duration, Secret, ThrottledError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
 from stages.intacct.client import IntacctClient, company_key, open_intacct
@@ -50,6 +50,7 @@ def opens(context: Context) -> Opens:
                     "company_id": world.company,
                     "user_id": world.user,
                     "user_password": Secret(world.user_password),
+                    "patience": Duration(0),
                 }
                 config = IntacctConfig(**(usual | settings))
                 clients.append(await stack.enter_async_context(open_intacct(config, context)))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from pipeline import ConfigError, Context, RefusedError, Secret, StageError, ThrottledError, TransientError
+from pipeline import ConfigError, Context, Duration, RefusedError, Secret, StageError, ThrottledError, TransientError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
 from stages.intacct.client import IntacctClient, NotReached, open_intacct
@@ -39,7 +39,7 @@ def running(world: World, context: Context) -> Running:
             config = IntacctConfig(
                 url=simulator.url,
                 location_id=world.bills[0].entity, sender_id=world.sender, sender_password=Secret(world.sender_password),
-                company_id=world.company, user_id=world.user, user_password=Secret(world.user_password),
+                company_id=world.company, user_id=world.user, user_password=Secret(world.user_password), patience=Duration(0),
             )  # fmt: skip
             async with open_intacct(config, context) as client:
                 await client.sign_in()

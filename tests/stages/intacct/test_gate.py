@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline import Context, Secret, StageError, ThrottledError
+from pipeline import Context, Duration, Secret, StageError, ThrottledError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import build_world
 from stages.intacct.client import IntacctClient, company_key, open_intacct
@@ -148,6 +148,7 @@ def waves(context: Context) -> Callable[..., Any]:
                 company_id=world.company,
                 user_id=world.user,
                 user_password=Secret(world.user_password),
+                patience=Duration(0),
                 **settings,
             )
             async with open_intacct(config, context) as client:

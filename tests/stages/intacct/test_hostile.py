@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from pipeline import ConfigError, Context, Secret, StageError, TransientError, Window
+from pipeline import ConfigError, Context, Duration, Secret, StageError, TransientError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
 from stages.intacct.client import IntacctClient, ReplyTooLarge, open_intacct
@@ -45,6 +45,7 @@ def running(world: World, context: Context) -> Running:
                 company_id=world.company,
                 user_id=world.user,
                 user_password=Secret(world.user_password),
+                patience=Duration(0),
                 max_bytes=LIMIT,
                 page_size=500,
             )

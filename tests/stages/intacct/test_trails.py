@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline import Context, DataError, Deleted, Known, Page, Record, Secret, Shared, TransientError, Window
+from pipeline import Context, DataError, Deleted, Duration, Known, Page, Record, Secret, Shared, TransientError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.model import Vendor
 from stages.ap.seed import SeedVendor, World, build_world
@@ -83,6 +83,7 @@ def books(world: World, context: Context) -> Books:
                 company_id=world.company,
                 user_id=world.user,
                 user_password=Secret(world.user_password),
+                patience=Duration(0),
                 timezone="UTC",
                 page_size=50,
             )
