@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from pipeline import SystemClock
 from stages.ap.partners import load_partners
-from stages.sterling.simulator import Fault, open_mailbox
+from stages.sterling.simulator import Fault, SterlingSimulator, open_mailbox
 
 NOW = datetime.now(UTC)
 PARTNER = """
@@ -192,6 +193,35 @@ async def test_a_killed_run_loses_nothing_hands_nothing_on_twice_and_extracts_ea
             line for line, _ in list(rig.sterling.requests)[asked:] if re.match(r"\w+ mailboxmessages/\d", line)
         ]
         assert await rig.audit() is None
+
+
+async def test_an_extraction_whose_answer_is_lost_is_not_repeated(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        source = "with: { partners: partners/ }"
+        rig.edit((source, source.replace(" }", ", after: extract }")), name="mailbox.yaml")
+        kept = [post.leave("/AA/Outbound", f"{n}.csv", b"row %d" % n) for n in range(8)]
+        for number in kept:
+            message = rig.sterling.hub.messages[number]
+            message.always, message.count = None, 5
+        rig.sterling.faults.add(Fault(kind="reset", match="POST mailboxmessages/*extract", skip=2, times=2, after=True))
+        rig.sterling.faults.add(Fault(kind="unavailable", match="POST mailboxmessages/*extract", skip=5, times=1))
+        assert (await post.run())["read"] == 8
+        assert [rig.sterling.hub.messages[number].count for number in kept] == [4] * 8
+
+
+async def test_a_flow_pointed_at_another_sterling_reads_that_one_from_the_beginning(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        mine, other = Post(rig), SterlingSimulator(rig.world, SystemClock())
+        open_mailbox(other.hub, "/AA/Outbound")
+        assert mine.leave("/AA/Outbound", "a.csv", b"ours") == other.deposit("/AA/Outbound", "a.csv", b"theirs")
+        await mine.run()
+        async with other.listen():
+            flow = str(rig.flows / "mailbox.yaml")
+            told = await rig.command("run", flow, "--json", STERLING_URL=other.url)
+        assert (told.json["read"], told.json["delivered"], told.json["balanced"]) == (1, 1, True), told.err
+        assert sorted(mine.files().values()) == [b"ours", b"theirs"]
+        assert (await mine.run())["read"] == 0
 
 
 def test_the_partner_files_of_this_test_are_sound(tmp_path: Path) -> None:

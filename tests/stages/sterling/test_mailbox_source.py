@@ -145,6 +145,26 @@ async def test_a_message_that_becomes_visible_after_a_later_one_is_still_read(ri
         assert (first, (await rig.poll(cursor))[0]) == ([late], [early])
 
 
+@pytest.mark.parametrize(("newer_after", "overlap"), [(None, 3600), (3000, 3600), (7200, 10_000)])
+async def test_a_message_that_becomes_visible_hours_later_is_read_unless_a_message_newer_than_the_overlap_came_first(
+    rigs: Any, newer_after: int | None, overlap: int
+) -> None:
+    """The floor goes by the messages' own times, so it stands still as long as nothing comes."""
+    async with rigs() as rig:
+        early = rig.drop(2)[0]
+        hub = rig.simulator.hub
+        hidden, place = hub.messages.pop(int(early)), hub.paths[BOX].messages.pop(int(early))
+        _, cursor = await rig.poll(None, BOX, overlap=overlap)
+        if newer_after is not None:
+            await rig.clock.advance(newer_after)
+            rig.drop(1)
+            _, cursor = await rig.poll(cursor, BOX, overlap=overlap)
+        await rig.clock.advance(6 * 3600)
+        _, cursor = await rig.poll(cursor, BOX, overlap=overlap)
+        hub.messages[int(early)], hub.paths[BOX].messages[int(early)] = hidden, place
+        assert (await rig.poll(cursor, BOX, overlap=overlap))[0] == [early]
+
+
 async def test_the_cursor_stays_small_once_messages_are_old(rigs: Any) -> None:
     async with rigs() as rig:
         old = rig.drop(50)
