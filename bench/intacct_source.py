@@ -109,11 +109,11 @@ def peak(bills: int) -> float:
 
 def run() -> list[Ratio]:
     with simulator(BILLS) as environment:
-        stall = min(anyio.run(longest_stall, environment) for _ in range(ROUNDS))
+        stall = max(anyio.run(longest_stall, environment) for _ in range(ROUNDS))
     small, large = peak(SMALL), peak(LARGE)
     return [
         Ratio(
-            bench="intacct_source", what=f"the longest the loop stands still while pages of {BILLS:,} bills become records",
+            bench="intacct_source", what=f"the longest of {ROUNDS} rounds that the loop stands still while pages of {BILLS:,} bills become records",
             floor="the 50 ms it may", ours_seconds=stall, floor_seconds=ALLOWED, units=0, bar=1.0,
         ),
         Ratio(

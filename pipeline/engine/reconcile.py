@@ -122,9 +122,9 @@ async def _compare(found: Reconciled, flow: Flow, source: Counts, ledger: Ledger
             keys.add(record.key)
             here = (record.currency, _millionths(record))
             there = known.get(identity_of(record))
-            books.add(*here)
+            books.add(record.currency, record.amount)
             if there is not None:
-                read.add(*there)
+                read.add(there[0], _decimal(there[1]))
             if there != here:
                 found.differences.append(_difference(record, here, there))
     found.listed, found.ledger = books.tallies(), read.tallies()
@@ -171,25 +171,28 @@ def _amount(found: tuple[str, int | None] | None) -> tuple[str, Decimal | None] 
     if found is None:
         return None
     currency, amount = found
-    return currency, None if amount is None else Decimal(amount) / MILLIONTHS
+    return currency, _decimal(amount)
+
+
+def _decimal(amount: int | None) -> Decimal | None:
+    return None if amount is None else Decimal(amount) / MILLIONTHS
 
 
 class _Sums:
-    """Counts and sums by currency. Records without an amount count, and add nothing."""
+    """Counts and sums by currency. Records without an amount count, and add nothing.
+
+    The books' own amounts are added as they are: the far side adds up those, also finer ones than the ledger keeps.
+    """
 
     def __init__(self) -> None:
-        self._found: dict[str, list[int]] = {}
+        self._found: dict[str, tuple[int, Decimal]] = {}
 
-    def add(self, currency: str, amount: int | None) -> None:
-        entry = self._found.setdefault(currency, [0, 0])
-        entry[0] += 1
-        entry[1] += amount or 0
+    def add(self, currency: str, amount: Decimal | None) -> None:
+        records, total = self._found.get(currency, (0, Decimal(0)))
+        self._found[currency] = (records + 1, total + (amount or 0))
 
     def tallies(self) -> list[Tally]:
-        return _sorted(
-            Tally(currency, records, Decimal(amount) / MILLIONTHS)
-            for currency, (records, amount) in self._found.items()
-        )
+        return _sorted(Tally(currency, records, amount) for currency, (records, amount) in self._found.items())
 
 
 def _sorted(tallies: Iterable[Tally] | Sequence[Tally]) -> list[Tally]:

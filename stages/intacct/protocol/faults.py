@@ -390,6 +390,13 @@ _OTHERWISE = Rule(
     why="the gateway gives a reason that this connector does not know",
     mend="mend what the text names; if it says nothing useful, ask Sage with the support id above",
 )
+_SILENT = Rule(
+    code=UNKNOWN_FAULT,
+    error=ConfigError,
+    what="Intacct does not do what we ask, and names no reason",
+    why="the function failed or was undone, and its result holds no error",
+    mend="run it again; when it stays, ask Sage, naming the function, the company and the time",
+)
 
 
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,])|(?<![\w.,])\d{1,9}(?!\w)")
@@ -416,7 +423,7 @@ def fault_error(level: Level, faults: Iterable[Fault], place: Place, *, retry_af
         for fault in causes or faults or (Fault(),):
             if _fits(rule, level, fault, place.form):
                 return _build(rule, faults, place, retry_after)
-    return _build(_OTHERWISE, faults, place, retry_after)
+    return _build(_OTHERWISE if any(map(_said, faults)) else _SILENT, faults, place, retry_after)
 
 
 def _is_companion(fault: Fault) -> bool:

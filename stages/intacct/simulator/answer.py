@@ -17,3 +17,4 @@ class Answer(msgspec.Struct, kw_only=True):
     listtype: str = ""
     facts: dict[str, Any] = {}
     undo: Callable[[], None] | None = None
+    writes: int = 1  # records made, changed or deleted

@@ -243,9 +243,19 @@ class Books:
         row = self._purchases.pop(id)
         self._drop_all(row, row.lines)
 
+    @property
+    def notes(self) -> int:
+        """How many rows the audit history has."""
+        return len(self.tables["AUDITHISTORY"].rows)
+
+    def forget_notes(self, behind: int) -> None:
+        """Takes back the rows behind the first so many: what is undone leaves no trace."""
+        for number in range(behind + 1, self.notes + 1):
+            self.tables["AUDITHISTORY"].remove(number)
+
     def note(self, object: str, key: str, mode: str, *, at: datetime, source: str) -> None:
         """A row of the audit history."""
-        number = len(self.tables["AUDITHISTORY"].rows) + 1
+        number = self.notes + 1
         user = self.world.user
         self._put(AuditRow(self, number, object=object, key=key, mode=mode, at=at, user=user, source=source))
 

@@ -78,6 +78,8 @@ def read_document(body: bytes) -> etree._Element:
     doctype: Any = root.getroottree().docinfo.internalDTD
     if doctype is not None and list(doctype.iterentities()):
         raise RequestRefused(SCHEMA, "entity declarations are not accepted")
+    if doctype is not None and (doctype.system_url or doctype.external_id):
+        raise RequestRefused(SCHEMA, "a DOCTYPE that names a file is not accepted")
     return cast(etree._Element, root)
 
 

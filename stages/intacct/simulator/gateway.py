@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -235,7 +236,7 @@ class Gateway:
 
     def _results(self, visit: _Visit, session: Session, now: datetime) -> list[Result]:
         results: list[Result] = []
-        undo: list[Callable[[], None]] = []
+        undo: list[Callable[[], None]] = [partial(self.books.forget_notes, self.books.notes)]
         done: list[tuple[str, str, str]] = []
         failed = False
         for function in visit.operation.functions:
@@ -292,7 +293,7 @@ class Gateway:
             return self._failure(function, refused), Answer(undo=refused.undo)
         if visit.control.unique:
             done.append(identity)
-        self.counts.billable += function.name in _BILLABLE
+        self.counts.billable += answer.writes * (function.name in _BILLABLE)
         self.effects.add(function.name, controlid=function.controlid, location=session.location, **answer.facts)
         return _success(function, answer), answer
 

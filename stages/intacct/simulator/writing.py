@@ -61,7 +61,7 @@ class Writing:
             refused.undo = _undone(done)
             raise
         facts = {"object": done[0].object, "record": done[0].record, "fields": sorted(_given(records[0])[0])}
-        return Answer(data=_written(done), facts=facts, undo=_undone(done))
+        return Answer(data=_written(done), facts=facts, undo=_undone(done), writes=len(done))
 
     def _deleted(self, element: etree._Element, session: Session, now: datetime) -> Answer:
         parts = _named(element)
@@ -76,7 +76,8 @@ class Writing:
         except FunctionRefused as refused:
             refused.undo = _undone(done)
             raise
-        return Answer(facts={"object": object, "records": [saved.record for saved in done]}, undo=_undone(done))
+        facts = {"object": object, "records": [saved.record for saved in done]}
+        return Answer(facts=facts, undo=_undone(done), writes=len(done))
 
     # The legacy functions
 

@@ -149,3 +149,14 @@ async def test_a_source_that_cannot_be_asked_is_named(inline_rig: Any, make_bill
     async with inline_rig.ledger() as ledger:
         found = await reconcile_flow(flow, Registry([]), ledger, inline_rig.services, WINDOW)
     assert (found.sources, found.others) == ([], ["source"])
+
+
+async def test_an_amount_finer_than_the_ledger_keeps_is_no_missing_record(
+    inline_rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    bench = Bench(inline_rig, line_encoder(), [make_bill("1"), make_bill("2", amount="7.1234567")])
+    async with inline_rig.ledger() as ledger:
+        await bench.run(ledger)
+        (source,) = (await bench.reconcile(ledger)).sources
+    assert (source.complete, source.differences) == (True, [])
+    assert source.counted == source.listed == [Tally("USD", 2, Decimal("17.1234567"))]

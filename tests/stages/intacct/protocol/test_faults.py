@@ -134,6 +134,14 @@ def test_an_error_has_four_parts_and_the_support_id() -> None:
     assert (error.owner, error.code) == ("IT", "MLC-INTACCT-0101")
 
 
+def test_a_refusal_without_a_reason_is_not_mended_by_one() -> None:
+    error = fault_error("function", [], PLACE)
+    assert (type(error), error.code) == (ConfigError, "MLC-INTACCT-0199")
+    assert "names no reason" in error.what
+    assert "support id" not in error.mend
+    assert "the text names" not in error.mend
+
+
 def test_the_asked_wait_is_kept() -> None:
     error = fault_error("control", [Fault(number="GW-0010")], PLACE, retry_after=7.0)
     assert isinstance(error, ThrottledError)

@@ -22,6 +22,7 @@ REFUSED = {
     "a tag left open": ("<request><control></request>", "mismatch"),
     "two roots": (GOOD + GOOD, "Extra content"),
     "entity declarations": (f'<!DOCTYPE request [<!ENTITY a "aa">]>{GOOD}', "entity declarations"),
+    "a DOCTYPE with a file": (f'<!DOCTYPE request SYSTEM "intacct.dtd">{GOOD}', "DOCTYPE"),
     "another root": (f"<response>{CONTROL}{OPERATION}</response>", "'request' is expected"),
     "no control": (f"<request>{OPERATION}</request>", "missing child element 'control'"),
     "control out of order": (

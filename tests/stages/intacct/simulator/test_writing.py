@@ -249,6 +249,7 @@ async def test_a_transaction_undoes_every_write(wired, function):
         f"<readByQuery><object>{object}</object><fields>*</fields><query>RECORDNO &gt; 0</query></readByQuery>"
         for object in ("VENDOR", "APBILL", "CLASS")
     ]
+    everything.append("<query><object>AUDITHISTORY</object><select><field>ID</field></select></query>")
 
     def rows(result):
         return sorted([field.text or "" for field in record] for record in result.find("data"))
@@ -275,3 +276,11 @@ async def test_each_write_counts_as_a_transaction(wired):
             await wire.call(function)
 
     assert wire.simulator.counts.billable == 3
+
+
+async def test_each_record_of_one_function_counts(wired):
+    vendors = "".join(f"<VENDOR><VENDORID>V-{number}</VENDORID><NAME>N</NAME></VENDOR>" for number in (8, 9))
+    async with wired() as wire:
+        await wire.call(f"<create>{vendors}</create>")
+        await wire.call("<delete><object>APBILL</object><keys>101,103</keys></delete>")
+    assert wire.simulator.counts.billable == 4
