@@ -6,24 +6,27 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
 
-from pipeline import Context, DataError, Estimate, Page, PermissionDenied, Record, Tally, Window
+from pipeline import Context, DataError, Estimate, Known, Page, PermissionDenied, Record, Tally, Window
 from stages.ap.model import Payment
 from stages.intacct import estimating
 from stages.intacct.client import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.counting import Counting, money
+from stages.intacct.deletions import Deletions
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import fields, objects, paging
 from stages.intacct.protocol.faults import UnknownObject
 from stages.intacct.protocol.payments import ADJUSTMENT_KEYS, payment, settled
 from stages.intacct.protocol.responses import Row, Source
 from stages.intacct.reader import Reader
+from stages.intacct.trails import Trails
 
 
 class PaymentsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``fields`` are read besides the usual ones of the payment. ``page_size`` 0: the connection's."""
+    """``fields`` are read besides the usual ones of the payment. ``deletions`` tells of deleted payments. ``page_size`` 0: the connection's."""
 
     fields: list[str] = []
+    deletions: bool = True
     page_size: int = 0
 
     def __post_init__(self) -> None:
@@ -46,7 +49,7 @@ class PaymentsSource:
 
     object = "APPYMT"
 
-    def __init__(self, client: IntacctClient, settings: PaymentsSettings) -> None:
+    def __init__(self, client: IntacctClient, settings: PaymentsSettings, context: Context | None = None) -> None:
         self._client = client
         self.scope = client.config.company
         self._payments = Reader(
@@ -60,9 +63,17 @@ class PaymentsSource:
             client, "APPYMT", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
         )
         self._counting = Counting(client, fields.PAYMENT_COUNT, self._rules)
+        self._deletions = Deletions(context, "APPYMT", "payment", ("appymt",), self._alive) if context else None
+        self._trails = Trails(self._own, [self._deletions.trail] if self._deletions and settings.deletions else [])
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page, complete with details. Raises as `IntacctClient.query`."""
+        return await self._trails.read(window, cursor)
+
+    async def _alive(self, known: Sequence[Known]) -> set[str]:
+        return await self.present([each.key for each in known])
+
+    async def _own(self, window: Window, cursor: dict[str, str] | None) -> Page:
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._payments, self._rules, window, cursor)
@@ -70,6 +81,9 @@ class PaymentsSource:
 
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
         """What reading would take, with details and what they settle. Raises as `Reader.count`."""
+        return await self._trails.estimate(self._estimate, window, cursor)
+
+    async def _estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
         found = await estimating.counted(self._payments, self._rules, window, cursor)
         details = await estimating.per_record(self._details, self._payments)
         calls = found.pages + estimating.calls_for(found.lists(), details) + found.lists(details)
@@ -85,7 +99,10 @@ class PaymentsSource:
         records = await self._records(await self._payments.matching("RECORDNO", numbers))
         found = {record.key for record in records}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
-        return Page([*records, *(self._wrap({"RECORDNO": key}, gone("payment", key)) for key in missing)], behind, more)
+        deleted = await self._deletions.among(missing) if self._deletions and missing else []
+        lost = [key for key in missing if key not in {record.key for record in deleted}]
+        records += [*deleted, *(self._wrap({"RECORDNO": key}, gone("payment", key)) for key in lost)]
+        return Page(records, behind, more)
 
     async def _records(self, rows: list[Row]) -> list[Record]:
         """A payment that its details do not add up to is read once more: someone may have saved it between two calls."""
@@ -194,4 +211,4 @@ def _read(reader: Reader, rows: Iterable[Row]) -> dict[str, Source]:
 
 def payments_source(settings: PaymentsSettings | None, context: Context) -> PaymentsSource:
     """Builds `intacct.payments`."""
-    return PaymentsSource(context.connection, settings or PaymentsSettings())
+    return PaymentsSource(context.connection, settings or PaymentsSettings(), context)

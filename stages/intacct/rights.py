@@ -154,6 +154,7 @@ def _payments(settings: PaymentsSettings) -> Sequence[Need]:
         Need(wish=fields.PAYMENT_DETAIL),
         Need(wish=fields.PAID_BILL),
         Need(wish=fields.ADJUSTMENT, without="payments that use credits are dead"),
+        *((_DELETED,) if settings.deletions else ()),
     )
 
 

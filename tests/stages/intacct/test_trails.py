@@ -16,6 +16,7 @@ from stages.ap.seed import SeedVendor, World, build_world
 from stages.intacct.client import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.contacts import ContactChanges
+from stages.intacct.payments import payments_source
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator
 from stages.intacct.sources import BillsSettings, VendorsSettings, bills_source, vendors_source
 from stages.intacct.trails import Trails
@@ -197,6 +198,20 @@ async def test_a_bill_that_was_deleted_is_told_by_its_key_and_number(world: Worl
         (record,) = await book.run()
     assert (record.key, record.kind, record.object, record.label) == (str(bill.record), "bill", "APBILL", bill.number)
     assert isinstance(record.body, Deleted)
+
+
+async def test_a_payment_that_was_deleted_is_told_once_and_its_key_too(world: World, books: Books) -> None:
+    gone, kept = world.payments[:2]
+    async with books(lambda context: payments_source(None, context)) as book:
+        await book.run()
+        book.simulator.delete_payment(gone.record)
+        (record,) = await book.run()
+        assert (record.key, record.kind, record.object) == (str(gone.record), "payment", "APPYMT")
+        assert isinstance(record.body, Deleted)
+        assert await book.run() == []
+        book.digests.clear()
+        again = await book.run(Window(keys=(str(gone.record), str(kept.record))))
+    assert list(deleted(again)) == [str(gone.record)]
 
 
 async def test_a_history_that_names_vendors_by_recordno_is_understood(world: World, books: Books) -> None:
