@@ -457,6 +457,14 @@ def _broken(error: Exception, call: Call) -> StageError:
             code="MLC-STL-0105",
         )
     why = _reason(error)
+    if _in_handshake(error):
+        return NotSentError(
+            "The TLS handshake was broken off, so nothing was sent",
+            where=call.where,
+            why=f"{why} A server that demands a client certificate does so when it is shown none, or one it does not accept.",
+            mend="Set tls.client_certificate if the server demands one; otherwise ask which TLS versions it takes.",
+            code="MLC-STL-0702",
+        )
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return NotSentError(
             "No connection could be made, so nothing was sent",
@@ -477,6 +485,19 @@ def _broken(error: Exception, call: Call) -> StageError:
     )
 
 
+def _in_handshake(error: Exception) -> bool:
+    """Whether the other side ended the connection between reaching it and the first request.
+
+    Nothing listening, no route and no name are other errors, with words of the system's own; TLS 1.3 tells a missing client
+    certificate only after the request.
+    """
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return True
+    if not isinstance(error, aiohttp.ClientConnectorError) or isinstance(error, aiohttp.ClientConnectorDNSError):
+        return False
+    return isinstance(error.os_error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, _TooLarge):
         return str(error)
@@ -489,6 +510,8 @@ def _reason(error: Exception) -> str:
         return f"TLS: {cause.reason}."
     if isinstance(cause, OSError) and isinstance(cause.strerror, str):
         return f"{cause.strerror}."
+    if isinstance(cause, ConnectionResetError):
+        return "The other side closed the connection."
     return f"{type(error).__name__}."
 
 

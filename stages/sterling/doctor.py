@@ -35,6 +35,7 @@ NAMED = 5
 
 API_USER = ("APIUser", "API User")
 TLS = "MLC-STL-0105"
+HANDSHAKE = "MLC-STL-0702"
 
 
 async def diagnose_connection(config: SterlingConfig, context: Context, tell: Tell) -> bool:
@@ -66,7 +67,7 @@ async def _connection(client: SterlingClient, tell: Tell) -> bool:
 
 def _step(error: StageError) -> str:
     """The step that an error of the first call is about."""
-    if error.code == TLS:
+    if error.code in (TLS, HANDSHAKE):
         return "TLS"
     if error.code in ("MLC-STL-0120", "MLC-STL-0121", "MLC-STL-0401", "MLC-STL-0403"):
         return "sign-in"

@@ -30,21 +30,22 @@ class Comparison:
     async def drift(self, wanted: Sequence[TradingPartner], left_out: Mapping[str, str], community: str) -> list[Drift]:
         """Every difference, those of wanted partners first. Extra is what is too many in the communities that are used here."""
         there = await self._directory.partners()
-        found = [drift for state in wanted if (drift := await self._of(state, there)) is not None]
+        names = _by_name(there)
+        found = [drift for state in wanted if (drift := await self._of(state, there, names)) is not None]
         communities = {community, *(state.community for state in wanted)} - {""}
         return found + _unwanted(wanted, there, communities, left_out)
 
-    async def _of(self, wanted: TradingPartner, there: Listed) -> Drift | None:
+    async def _of(self, wanted: TradingPartner, there: Listed, names: Mapping[str, str]) -> Drift | None:
         rows = next((there[code] for code in (wanted.code, *wanted.formerly) if code in there), [])
         if len(rows) > 1:
-            names = ", ".join(sorted(map(partner.name_of, rows)))
+            shared = ", ".join(sorted(map(partner.name_of, rows)))
             note = "several trading partners have this code"
-            return Drift(kind="differs", key=wanted.code, name=names, note=note)
+            return Drift(kind="differs", key=wanted.code, name=shared, note=note)
         row = await self._whole(wanted, rows[0]) if rows else None
         if row is not None:
             return await self._differs(wanted, row)
         missing = Drift(kind="missing", key=wanted.code, note=f"of {wanted.display_name or 'no name'}")
-        return missing if wanted.active else None
+        return (_taken(wanted, there, names) or missing) if wanted.active else None
 
     async def _whole(self, wanted: TradingPartner, listed: dict[str, str]) -> Row | None:
         untold = any(member not in listed for member in partner.differences(wanted, listed))
@@ -59,6 +60,28 @@ class Comparison:
         return Drift(kind="differs", key=wanted.code, name=partner.name_of(row), fields=fields, note=note)
 
 
+def _taken(wanted: TradingPartner, there: Listed, names: Mapping[str, str]) -> Drift | None:
+    """The partner that bears the name ours would get, under another code: most likely ours, whose code somebody changed."""
+    other = _holder(wanted, there, names)
+    if other is None:
+        return None
+    held = f"code {other}" if other else "a partner without a code"
+    back = f"set its code to {wanted.code} in Sterling"
+    mend = f"name {other} in `trading_partner.formerly` of its partner file, or {back}" if other else back
+    note = f"its name is taken by {held}; if that is the same company, {mend}"
+    return Drift(kind="differs", key=wanted.code, name=wanted.name, fields={"code": (wanted.code, other)}, note=note)
+
+
+def _by_name(there: Listed) -> dict[str, str]:
+    """The code of each partner there by its name."""
+    return {partner.name_of(row): code for code, rows in there.items() for row in rows}
+
+
+def _holder(wanted: TradingPartner, there: Listed, names: Mapping[str, str]) -> str | None:
+    """The code under which the name of a partner that is missing is there."""
+    return None if any(code in there for code in (wanted.code, *wanted.formerly)) else names.get(wanted.name)
+
+
 def _unwanted(
     wanted: Sequence[TradingPartner],
     partners: Mapping[str, list[dict[str, str]]],
@@ -70,10 +93,12 @@ def _unwanted(
     vendors = {vendor: state for state in wanted for vendor in state.vendors}
     # A partner under a former code is not too many as long as it is still to be taken over.
     awaited = {code for state in wanted if state.code not in partners for code in state.formerly if code in partners}
+    names = _by_name(partners)
+    told = {state.name for state in wanted if state.active and _holder(state, partners, names) is not None}
     found = []
     for code, rows in partners.items():
         for row in rows if code not in codes | awaited else ():
-            if row.get("community") in communities:
+            if row.get("community") in communities and partner.name_of(row) not in told:
                 note = _why_unwanted(code, vendors, left_out)
                 found.append(Drift(kind="extra", key=code, name=partner.name_of(row), note=note))
     return found

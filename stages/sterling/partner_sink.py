@@ -330,7 +330,8 @@ def _name_taken(wanted: TradingPartner, other: str) -> RefusedError:
         f"The name {wanted.name} belongs to another trading partner",
         where=f"trading partner {wanted.name}",
         why=f"It has the code {other!r}; ours would be {wanted.code!r}.",
-        mend=f"If it is the same company, set its code to {wanted.code} in Sterling; otherwise rename it or ours. Then replay.",
+        mend=f"If it is the same company, set its code to {wanted.code} in Sterling, or name {other or 'its code'} in `trading_partner.formerly` of its "
+        "partner file; otherwise rename it or ours. Then replay.",
         owner="EDI desk",
         code="MLC-STL-0321",
     )

@@ -112,3 +112,14 @@ async def test_a_source_that_breaks_off_is_an_error_and_not_a_thousand_missing_p
         rig.environment["INTACCT_USER_PASSWORD"] = "wrong"
         outcome = await drift(rig)
         assert (outcome.code, "items" in outcome.json) == (4, False)
+
+
+async def test_a_code_changed_by_hand_is_one_line_that_names_the_code_that_has_the_name(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        await vendors(rig)
+        name, row = next(iter(rig.sterling.hub.partners.items()))
+        code, row["code"] = row["code"], "GONE-1"
+        (item,) = (await drift(rig)).json["items"]
+        assert (item["key"], item["name"]) == (code, name)
+        assert "taken by code GONE-1" in item["note"]
+        assert "`trading_partner.formerly`" in item["note"]

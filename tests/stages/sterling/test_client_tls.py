@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 from pipeline import ConfigError, TransientError
 from stages.sterling.client import connect
 from stages.sterling.config import Tls
-from stages.sterling.doctor import diagnose_connection
+from stages.sterling.doctor import _connection, diagnose_connection
+from stages.sterling.protocol.errors import NotSentError
 
 # TLS, against a real server with a private authority.
 
@@ -62,9 +63,10 @@ def over_tls(far, authority, context, settings):
     """``async with over_tls(server_options, **tls settings) as client``; files are named as in the authority's folder."""
 
     @asynccontextmanager
-    async def make(*, ask_client=False, **tls):
+    async def make(*, ask_client=False, newest=ssl.TLSVersion.TLSv1_3, **tls):
         server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         server_context.load_cert_chain(authority / "server.pem", authority / "server.key")
+        server_context.maximum_version = newest
         if ask_client:
             server_context.load_verify_locations(authority / "ca.pem")
             server_context.verify_mode = ssl.CERT_REQUIRED
@@ -110,6 +112,16 @@ async def test_missing_client_certificate_is_an_error_not_a_hang(over_tls):
     async with over_tls(ask_client=True, ca_file="ca.pem") as client:
         with pytest.raises(TransientError):
             await client.read("things/1", "read a thing")
+
+
+async def test_handshake_that_the_server_breaks_off_is_told_as_one(over_tls):
+    async with over_tls(ask_client=True, newest=ssl.TLSVersion.TLSv1_2, ca_file="ca.pem") as client:
+        with pytest.raises(NotSentError, match=r"handshake") as caught:
+            await client.read("things/1", "read a thing")
+        lines = []
+        assert not await _connection(client, lines.append)
+    assert (caught.value.code, "tls.client_certificate" in caught.value.mend) == ("MLC-STL-0702", True)
+    assert [(line.name, line.state) for line in lines] == [("TLS", "failed")]
 
 
 async def test_unverified_tls_is_logged_loudly(far, over_tls, caplog):
