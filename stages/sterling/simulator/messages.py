@@ -102,7 +102,7 @@ class Messages(Collection):
     def put(self, mailbox: Mailbox, name: str, document: StoredDocument, **extraction: Any) -> Message:
         """Adds a message; where duplicates are replaced, the older one of that name goes first."""
         if self.switches.duplicate_names == "replace":
-            for number in [x for x in mailbox.messages if self.hub.messages[x].name == name]:
+            for number in [x for x in mailbox.messages if self.hub.messages[x].name.casefold() == name.casefold()]:
                 self.hub.remove_message(self.hub.messages[number], "message.replaced")
         return self.hub.add_message(mailbox, name, document, **extraction)
 

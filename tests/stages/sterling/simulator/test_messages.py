@@ -406,3 +406,12 @@ async def test_arrivals_can_be_watched(serve, batch):
         call.simulator.watch(lambda message: seen.append(message.name))
         await call("POST", "/messagebatches/", batch("810_0001.edi"), headers=BATCH)
         assert seen == ["810_0001.edi"]
+
+
+async def test_names_that_differ_in_case_only_are_one_name_where_the_older_is_dropped(serve):
+    async with serve(duplicate_names="replace") as call:
+        mailbox = call.simulator.hub.paths["/RIVERBEND/Inbound"]
+        first = call.simulator.deposit(mailbox.path, "a.edi", b"x")
+        put = call.simulator._collections["mailboxmessages"].put
+        second = put(mailbox, "A.EDI", call.simulator.hub.messages[first].document).id
+        assert [message.id for message in call.simulator.messages(mailbox.path)] == [second]
