@@ -25,6 +25,28 @@ def test_the_events_do_not_depend_on_how_the_input_is_cut(interchange: bytes, da
     assert list(read(pieces)) == list(read([payload]))
 
 
+ELEMENT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="*~>^"), max_size=12)
+SEGMENT = st.tuples(
+    st.text("ABCDEFGHJKLMNOPQRSTUVWXYZ0123456789", min_size=2, max_size=3).filter(lambda id: not id.startswith(("IS", "IE"))),
+    st.lists(ELEMENT, max_size=8),
+)  # fmt: skip
+
+
+@given(body=st.lists(SEGMENT, max_size=30))
+@relaxed
+def test_writing_again_what_was_read_gives_the_same_bytes(
+    interchange: bytes, body: list[tuple[str, list[str]]]
+) -> None:
+    """Empty elements in the middle and at the end, odd characters, segments nobody knows: reading loses nothing."""
+    middle = "".join("*".join([id, *elements]) + "~" for id, elements in body).encode("ascii")
+    payload = interchange[:106] + middle + b"IEA*1*000000017~"
+    assert "".join("*".join(segment.fields) + "~" for segment in read([payload])).encode("ascii") == payload
+
+
+def test_writing_again_a_whole_document_gives_the_same_bytes(interchange: bytes) -> None:
+    assert "".join("*".join(segment.fields) + "~" for segment in read([interchange])).encode("ascii") == interchange
+
+
 def test_byte_by_byte_is_no_different(interchange: bytes) -> None:
     assert list(read(bytes([b]) for b in interchange)) == list(read([interchange]))
 
