@@ -21,6 +21,7 @@ import anyio.to_thread
 
 from bench.measure import Ratio
 from pipeline import Context, Secret, SystemClock, Window
+from pipeline.cli.execute import settle_memory
 from stages.intacct.client import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.sources import BillsSettings, BillsSource
@@ -108,6 +109,7 @@ def peak(bills: int) -> float:
 
 
 def run() -> list[Ratio]:
+    settle_memory()  # as every run does
     with simulator(BILLS) as environment:
         stall = max(anyio.run(longest_stall, environment) for _ in range(ROUNDS))
     small, large = peak(SMALL), peak(LARGE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -60,6 +61,7 @@ async def execute(
     Flows that run in one process are given the same ``shared``. With ``stopping`` somebody else watches the signals.
     """
     shared = shared or Shared()
+    settle_memory()
     with RunProgress(flow.name, SystemClock(), quiet=quiet, notes=shared.of(Notes, Notes)) as progress:
         services = Services.system(environment, progress, shared)
         if stopping is not None:
@@ -67,6 +69,16 @@ async def execute(
         stopping = Stopping()
         async with watching(stopping, progress.stop):
             return await run_flow(flow, registry, ledger, services, request, stopping, first=first)
+
+
+def settle_memory() -> None:
+    """Takes what the process holds so far (modules, flow, plans) out of the sight of Python's collector of cycles, until it is called again.
+
+    It stays for the whole run. Looking through it again and again would stop the event loop for tens of milliseconds each time.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import sqlite3
@@ -80,6 +81,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main.main()
+        gc.unfreeze()  # a run freezes what its process holds, which here is the tests
         told = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return Outcome(ended.value.code, told.out, told.err)

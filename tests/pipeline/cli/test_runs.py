@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli import execute
 from pipeline.cli.runs import DEFAULT_WAIT, parse_time, parse_wait
 from pipeline.cli.summary import Summary
 from pipeline.engine.report import RunReport
@@ -148,3 +150,16 @@ def test_verbose_says_how_full_each_queue_was(desk: Any) -> None:
     done = desk.run("--verbose", "--json")
     assert done.json["schema"] == "mlc.run/1"
     assert "queue before worthwhile: 8 records in, 8 out" in done.err
+
+
+def test_what_a_run_starts_with_is_out_of_the_collectors_sight(monkeypatch: pytest.MonkeyPatch, desk: Any) -> None:
+    frozen: list[int] = []
+    run_flow = execute.run_flow
+
+    async def watched(*arguments: Any, **options: Any) -> RunReport:
+        frozen.append(gc.get_freeze_count())
+        return await run_flow(*arguments, **options)
+
+    monkeypatch.setattr(execute, "run_flow", watched)
+    desk.run()
+    assert frozen[0] > 10_000
