@@ -113,7 +113,7 @@ class IntacctClient:
         self._url = URL(config.url)
         self._gate = gate
         self._skew: timedelta | None = None  # what the server's clock is ahead of ours
-        self._sender = requests.Sender(config.sender_id, config.sender_password)
+        self._sender = requests.Sender(config.sender_id, config.sender_password, config.error_ids)
         self._hidden = Hidden(config.sender_password.reveal(), config.user_password.reveal())
         self._key = session_key(config)
         self._login = requests.Login(

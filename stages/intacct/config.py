@@ -42,7 +42,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``patience`` bounds how long a call that only reads is repeated after passing failures, from its first attempt on (0: never): what it costs is one call, and
     not the page that it belongs to. What lasts longer fails the page, which the flow's own retry reads again.
     ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is the most at once: it
-    shrinks while the company's other integrations take the slots (see `stages.intacct.gate`). ``max_bytes`` bounds one reply after decompression.
+    shrinks while the company's other integrations take the slots (see `stages.intacct.gate`). ``error_ids`` asks for the stable id of each error. ``max_bytes`` bounds one reply after decompression.
     """
 
     url: str
@@ -66,6 +66,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     read_timeout: Duration = Duration(300)
     total_timeout: Duration = Duration(330)
     patience: Duration = Duration(30)
+    error_ids: bool = False
     max_bytes: int = 64 * 1024 * 1024
     transactions: Transactions = Transactions()
 

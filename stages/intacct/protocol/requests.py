@@ -29,10 +29,11 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """The web services sender every request names."""
+    """The web services sender every request names. ``error_ids`` asks that each error of a reply also has its stable id."""
 
     id: str
     password: Secret
+    error_ids: bool = False
 
 
 def envelope(
@@ -57,6 +58,8 @@ def envelope(
     _text(control, "uniqueid", "false" if once is None else "true")
     _text(control, "dtdversion", "3.0")
     _text(control, "includewhitespace", "false")
+    if sender.error_ids:
+        _text(control, "showadditionalerrorinfo", "true")
     operation = etree.SubElement(request, "operation", transaction="false")
     _authenticate(etree.SubElement(operation, "authentication"), authentication)
     content = etree.SubElement(operation, "content")

@@ -25,6 +25,7 @@ from stages.intacct.simulator.rows import (
     BillLineRow,
     BillRow,
     ContactRow,
+    DefinitionRow,
     EntityRow,
     MasterRow,
     PaymentRow,
@@ -36,6 +37,12 @@ from stages.intacct.simulator.rows import (
 )
 from stages.intacct.simulator.tables import Table
 
+_DEFINITIONS = {
+    "Purchase Requisition": "Quote",
+    "Purchase Order": "Order",
+    "Receiver": "List",
+    "Vendor Invoice": "Invoice",
+}
 _FIRST_LINE = 500_001  # line records of both kinds count from here, apart from the records the seed gives
 
 
@@ -67,6 +74,7 @@ class Books:
         self.vendors: dict[str, VendorRow] = {}
         self._entities: dict[str, EntityRow] = {}
         self._terms: dict[str, TermRow] = {}
+        self._definitions: dict[str, DefinitionRow] = {}
         self._contacts: dict[str, ContactRow] = {}
         self._purchases: dict[str, PurchaseRow] = {}
         self._masters: dict[tuple[str, str], MasterRow] = {}
@@ -84,6 +92,8 @@ class Books:
         for number, entity in enumerate(self.world.entities, start=1):
             self._entities[entity.id] = EntityRow(self, number, entity)
             self._put(self._entities[entity.id])
+        for name, kind in _DEFINITIONS.items():
+            self._define(name, kind)
         for vendor in self.world.vendors:
             self.put_vendor(vendor)
         for purchase in self.world.purchases:
@@ -118,6 +128,13 @@ class Books:
 
     def term(self, name: str) -> TermRow | None:
         return self._terms.get(name)
+
+    def definition(self, name: str) -> DefinitionRow:
+        """The kind of purchasing document. KeyError when there is none of that name."""
+        return self._definitions[name]
+
+    def is_defined(self, name: str) -> bool:
+        return name in self._definitions
 
     def master(self, object: str, id: str) -> MasterRow | None:
         return self._masters.get((object, id))
@@ -230,6 +247,7 @@ class Books:
 
     def put_purchase(self, purchase: SeedPurchase) -> None:
         """Adds the document with new line records, or replaces the one of its id."""
+        self._define(purchase.definition, "Invoice")
         known = self._purchases.get(purchase.id)
         if known is not None:
             self._drop_all(known, known.lines)
@@ -339,6 +357,11 @@ class Books:
         if name and name not in self._terms:
             self._terms[name] = TermRow(self, len(self._terms) + 1, name)
             self._put(self._terms[name])
+
+    def _define(self, name: str, kind: str) -> None:
+        if name not in self._definitions:
+            self._definitions[name] = DefinitionRow(self, len(self._definitions) + 1, name, kind)
+            self._put(self._definitions[name])
 
     def _put_contact(self, contact: SeedContact, vendor: SeedVendor) -> None:
         known = self._contacts.get(contact.name)

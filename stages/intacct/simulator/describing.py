@@ -13,6 +13,7 @@ from stages.intacct.simulator.elements import children, text
 from stages.intacct.simulator.envelope import add
 from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused, schema_violation
 from stages.intacct.simulator.model import Field, ObjectType, show
+from stages.intacct.simulator.query import check_definition
 from stages.intacct.simulator.sessions import Session
 from stages.intacct.simulator.statement import failed
 
@@ -43,8 +44,10 @@ class Describing:
         type = self._books.types.get(text(parts["object"]).upper()) if "object" in parts else None
         if type is None:
             raise FunctionRefused(NO_OBJECT, "Object definition not found")
+        check_definition(parts, type, self._books)
         data = etree.Element("data", listtype="All", count="1")
-        described = etree.SubElement(data, "Type", Name=type.name, DocumentType="")
+        kind = text(parts["docparid"]) if "docparid" in parts else ""
+        described = etree.SubElement(data, "Type", Name=type.name, DocumentType=kind)
         fields = etree.SubElement(described, "Fields")
         for field in type.fields.values():
             _add_description(fields, field)

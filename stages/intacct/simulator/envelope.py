@@ -11,23 +11,25 @@ import msgspec
 from lxml import etree
 
 from stages.intacct.simulator.elements import elements, text
-from stages.intacct.simulator.errors import IDENTITY, SCHEMA, GatewayError, RequestRefused
+from stages.intacct.simulator.errors import IDENTITY, SCHEMA, GatewayError, RequestRefused, cause
 
 _CONTROL = ("senderid", "password", "controlid", "uniqueid", "dtdversion", "policyid", "debug", "includewhitespace")
 _LOOSE = "showadditionalerrorinfo"  # newer than the published schema, which leaves its place in the sequence open
 _LOGIN = ("userid", "companyid", "password", "clientid", "locationid")
 _LONGEST_ID = 256
 _SPECIAL = re.compile("[^\t\n !-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # illegal, or one of & < > and CR
+_SUPPORT = re.compile(r"\[Support ID: ([^\]]*)\]")
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``control`` says. ``echo`` are the elements the reply repeats, as they were sent."""
+    """What ``control`` says. ``echo`` are the elements the reply repeats, as they were sent; ``detailed`` asks for more about errors."""
 
     sender: str
     password: str
     unique: bool
     whitespace: bool
+    detailed: bool
     echo: dict[str, str]
 
 
@@ -91,6 +93,7 @@ def read_control(root: etree._Element) -> Control:
     if not parts or parts[0].tag != "control":
         raise RequestRefused(SCHEMA, "Element 'request': missing child element 'control'")
     named = _sequence([each for each in elements(parts[0]) if each.tag != _LOOSE], "control", _CONTROL)
+    detailed = [text(each) for each in elements(parts[0]) if each.tag == _LOOSE]
     for name in ("senderid", "password", "controlid", "dtdversion"):
         if name not in named:
             raise RequestRefused(SCHEMA, f"Element 'control': missing child element '{name}'")
@@ -103,6 +106,7 @@ def read_control(root: etree._Element) -> Control:
         password=named["password"],
         unique=_boolean("uniqueid", named.get("uniqueid", "true")),
         whitespace=_boolean("includewhitespace", named.get("includewhitespace", "true")),
+        detailed=any(_boolean(_LOOSE, value) for value in detailed),
         echo={
             "senderid": named["senderid"],
             "controlid": named["controlid"],
@@ -213,12 +217,39 @@ def _escaped(value: str) -> str:
     return escape(_ILLEGAL.sub("", value)).replace("\r", "&#13;")
 
 
-def add_errors(parent: etree._Element, errors: Iterable[GatewayError]) -> None:
+def add_errors(parent: etree._Element, errors: Iterable[GatewayError], *, detailed: bool) -> None:
     message = etree.SubElement(parent, "errormessage")
     for error in errors:
         element = etree.SubElement(message, "error")
         for name in ("errorno", "description", "description2", "correction"):
             add(element, name, getattr(error, name))
+        if detailed:
+            _add_cause(etree.SubElement(element, "additionalinfo"), error)
+
+
+def _add_cause(parent: etree._Element, error: GatewayError) -> None:
+    """Elements as Sage documents them: a part without a text has a ``category`` too, and names no support id."""
+    known = cause(error)
+    support = _SUPPORT.search(error.description2)
+    asked = support[1] if support else ""
+    add(parent, "errorid", known.id)
+    add(parent, "category", known.category)
+    _add_target(parent, "businessinfo", asked)
+    for name, said in (
+        ("description", error.description),
+        ("cdescription", error.description2),
+        ("correction", error.correction),
+    ):
+        part = etree.SubElement(parent, name)
+        add(part, "messageid", known.message if said else "")
+        if not said:
+            add(part, "category")
+        _add_target(part, "businessInfo", f"[Support ID: {asked}]" if asked and name == "cdescription" else "")
+        add(part, "placeholders")
+
+
+def _add_target(parent: etree._Element, business: str, asked: str) -> None:
+    etree.SubElement(parent, "target", {"domain": "", "requestinfo": asked, "object": "", "field": "", business: ""})
 
 
 def start_reply(control: Control | None, errors: tuple[GatewayError, ...] = ()) -> etree._Element:
@@ -229,20 +260,20 @@ def start_reply(control: Control | None, errors: tuple[GatewayError, ...] = ()) 
     for name, value in (control.echo if control else {}).items():
         add(head, name, value)
     if errors:
-        add_errors(response, errors)
+        add_errors(response, errors, detailed=control.detailed if control else False)
     return response
 
 
-def add_refusal(operation: etree._Element, user: str, company: str, description2: str) -> None:
+def add_refusal(operation: etree._Element, user: str, company: str, description2: str, *, detailed: bool) -> None:
     """A failed authentication: the error stands beside ``authentication``, and there is no result."""
     authentication = etree.SubElement(operation, "authentication")
     add(authentication, "status", "failure")
     add(authentication, "userid", user)
     add(authentication, "companyid", company)
-    add_errors(operation, (GatewayError(IDENTITY, description2),))
+    add_errors(operation, (GatewayError(IDENTITY, description2),), detailed=detailed)
 
 
-def add_result(operation: etree._Element, result: Result) -> None:
+def add_result(operation: etree._Element, result: Result, *, detailed: bool) -> None:
     element = etree.SubElement(operation, "result")
     if result.status:
         add(element, "status", result.status)
@@ -258,7 +289,7 @@ def add_result(operation: etree._Element, result: Result) -> None:
     if result.data is not None:
         element.append(result.data)
     if result.errors:
-        add_errors(element, result.errors)
+        add_errors(element, result.errors, detailed=detailed)
 
 
 def written(response: etree._Element, *, whitespace: bool) -> bytes:

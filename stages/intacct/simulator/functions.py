@@ -22,7 +22,15 @@ from stages.intacct.simulator.envelope import add, records
 from stages.intacct.simulator.errors import DATA, NO_OBJECT, SCHEMA, FunctionRefused, RequestRefused, schema_violation
 from stages.intacct.simulator.filters import compiled, spans
 from stages.intacct.simulator.model import Field, ObjectType, show
-from stages.intacct.simulator.query import DEFAULT_PAGE, arranged, check_readable, read_query, run, visible
+from stages.intacct.simulator.query import (
+    DEFAULT_PAGE,
+    arranged,
+    check_definition,
+    check_readable,
+    read_query,
+    run,
+    visible,
+)
 from stages.intacct.simulator.rows import Row
 from stages.intacct.simulator.sessions import Session
 from stages.intacct.simulator.statement import failed, read_statement
@@ -111,6 +119,7 @@ class Functions:
     def _read_by_query(self, element: etree._Element, session: Session, now: datetime) -> Answer:
         parts, size = _by_query_parts(element)
         type = self._legacy_type(text(parts["object"]))
+        _check_definition(parts, type, self._books)
         node = read_statement(parts["query"].text or "", type)
         rows = list(self._books.tables[type.name].narrowed(spans(node) if node else {}))
         holds, sees = (compiled(node) if node else None), visible(session.location, False)
@@ -180,6 +189,7 @@ class Functions:
     def _read_keys(self, element: etree._Element, session: Session, field: str) -> Answer:
         parts, keys = _keys_parts(element)
         type = self._legacy_type(text(parts["object"]))
+        check_definition(parts, type, self._books)
         fields = _chosen(parts.get("fields"), type)
         rows = self._rows(type, keys, field or type.name_field, session)
         data = etree.Element("data", listtype=type.name, count=str(len(rows)))
@@ -228,6 +238,14 @@ def _by_query_parts(element: etree._Element) -> tuple[dict[str, etree._Element],
     if "object" not in parts or "query" not in parts:
         raise schema_violation("Element 'readByQuery': object and query are needed")
     return parts, number(parts.get("pagesize"), DEFAULT_PAGE, 1, _LARGEST_LEGACY_PAGE)
+
+
+def _check_definition(parts: dict[str, etree._Element], type: ObjectType, books: Books) -> None:
+    """A `readByQuery` fails with a number of its own."""
+    try:
+        check_definition(parts, type, books)
+    except FunctionRefused as refused:
+        raise failed(refused.error.description2) from None
 
 
 def _set_parts(element: etree._Element) -> dict[str, etree._Element]:

@@ -52,10 +52,8 @@ from stages.intacct.simulator.sessions import Session, Sessions
 
 PATH = "/ia/xml/xmlgw.phtml"
 SECOND_PATH = "/na07/ia/xml/xmlgw.phtml"
-_BILLABLE = frozenset(
-    {"query", "readByQuery", "readMore", "create", "update", "delete"}
-    | {"create_bill", "update_bill", "delete_bill", "delete_vendor", "get_list"}
-)
+_BILLABLE = frozenset({"query", "readByQuery", "readMore", "create", "update", "delete", "get_list"})
+_BILLABLE_LEGACY = ("create_", "update_", "delete_", "reverse_")
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +192,7 @@ class Gateway:
         if self.behaviour.tell_timeout:
             add(authentication, "sessiontimeout", _instant(session.deadline, zone))
         for result in self._results(visit, session, now):
-            add_result(element, result)
+            add_result(element, result, detailed=visit.control.detailed)
 
     def _sign_in(
         self, element: etree._Element, credentials: Login | str, visit: _Visit, now: datetime
@@ -206,7 +204,7 @@ class Gateway:
             return session
         self.counts.session_failures += 1
         self.effects.add("session refused", path=visit.path)
-        add_refusal(element, "", "", f"Invalid session {credentials[:4]}....")
+        add_refusal(element, "", "", f"Invalid session {credentials[:4]}....", detailed=visit.control.detailed)
         return None
 
     def _wrong_endpoint(self, path: str) -> bool:
@@ -229,7 +227,7 @@ class Gateway:
             return self.sessions.open(login.location, now, listed=False)
         self.counts.login_failures += 1
         self.effects.add("login refused", location=login.location, text=problem)
-        add_refusal(element, login.user, login.company, problem)
+        add_refusal(element, login.user, login.company, problem, detailed=visit.control.detailed)
         return None
 
     # Functions
@@ -290,12 +288,18 @@ class Gateway:
                 )
             answer = self._call(function, visit, session, now)
         except FunctionRefused as refused:
+            if not visit.operation.atomic:  # then what was done before it stays done
+                self._bill(function, refused.writes)
             return self._failure(function, refused), Answer(undo=refused.undo)
         if visit.control.unique:
             done.append(identity)
-        self.counts.billable += answer.writes * (function.name in _BILLABLE)
+        self._bill(function, answer.writes)
         self.effects.add(function.name, controlid=function.controlid, location=session.location, **answer.facts)
         return _success(function, answer), answer
+
+    def _bill(self, function: Function, times: int) -> None:
+        if function.name in _BILLABLE or function.name.startswith(_BILLABLE_LEGACY):
+            self.counts.billable += times
 
     def _is_completed(self, identity: tuple[str, str, str], now: datetime) -> bool:
         at, keep = self._completed.get(identity), self.behaviour.remember_seconds
@@ -306,13 +310,14 @@ class Gateway:
         self.effects.add("function refused", function=function.name, errorno=error.errorno, text=error.description2)
         # The identifier differs from reply to reply, so texts cannot be compared whole.
         marked = f"{error.description2} [Support ID: {self._texts.getrandbits(48):012X}%7E{self._texts.getrandbits(40):010X}]"
-        error = msgspec.structs.replace(error, description2=marked.lstrip())
+        object = min(_named(function), default="")
+        error = msgspec.structs.replace(error, description2=marked.lstrip(), object=object)
         return Result(
             status="failure",
             function=function.name,
             controlid=function.controlid,
             data=refused.data,
-            errors=(error, *refused.more),
+            errors=(error, *(msgspec.structs.replace(more, object=object) for more in refused.more)),
         )
 
     def _call(self, function: Function, visit: _Visit, session: Session, now: datetime) -> Answer:
@@ -334,10 +339,7 @@ class Gateway:
         return Answer(data=data, facts={"entity": location})
 
     def _check_rights(self, function: Function) -> None:
-        named = {(function.element.findtext("object") or "").strip().upper()}
-        if function.name in ("create", "update"):
-            named = {str(record.tag).upper() for record in function.element if isinstance(record.tag, str)}
-        for name in sorted(named):
+        for name in sorted(_named(function)):
             if name in self.behaviour.absent:
                 raise FunctionRefused(NO_OBJECT, f"Object definition {name} not found")
             if name in self.behaviour.denied:
@@ -358,6 +360,13 @@ class _Visit(msgspec.Struct, frozen=True):
     path: str
     base: str
     failing: GatewayError | None
+
+
+def _named(function: Function) -> set[str]:
+    """The objects a function is about, as far as it says so."""
+    if function.name in ("create", "update"):
+        return {str(record.tag).upper() for record in function.element if isinstance(record.tag, str)}
+    return {(function.element.findtext("object") or function.element.get("object") or "").strip().upper()}
 
 
 def _success(function: Function, answer: Answer) -> Result:

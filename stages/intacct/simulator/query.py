@@ -15,7 +15,15 @@ from lxml import etree
 
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, elements, flag, number, text
-from stages.intacct.simulator.errors import BUSINESS, IDENTITY, NO_FIELD, NO_OBJECT, FunctionRefused, schema_violation
+from stages.intacct.simulator.errors import (
+    BUSINESS,
+    DATA,
+    IDENTITY,
+    NO_FIELD,
+    NO_OBJECT,
+    FunctionRefused,
+    schema_violation,
+)
 from stages.intacct.simulator.filters import OPERATORS, Comparison, Group, Node, Operator, Predicate, compiled, spans
 from stages.intacct.simulator.model import Getter, Kind, ObjectType, parse, show
 from stages.intacct.simulator.rows import Row
@@ -86,6 +94,7 @@ def read_query(element: etree._Element, books: Books) -> Query:
     type = books.types.get(text(parts["object"]).upper())
     if type is None:
         raise FunctionRefused(NO_OBJECT, f"Object definition {text(parts['object'])} not found")
+    check_definition(parts, type, books)
     options = children(parts["options"], _OPTIONS) if "options" in parts else {}
     if "returnformat" in options and text(options["returnformat"]).lower() != "xml":
         raise schema_violation("this gateway answers in returnformat xml only")
@@ -99,6 +108,16 @@ def read_query(element: etree._Element, books: Books) -> Query:
         private=flag(options.get("showprivate")),
         fold=flag(options.get("caseinsensitive")),
     )
+
+
+def check_definition(parts: dict[str, etree._Element], type: ObjectType, books: Books) -> None:
+    """Raises `FunctionRefused` when ``docparid`` names no kind of purchasing document; of other objects it says nothing.
+
+    How the gateway words that is not published.
+    """
+    name = text(parts["docparid"]) if "docparid" in parts else ""
+    if name and type.name == "PODOCUMENT" and not books.is_defined(name):
+        raise FunctionRefused(DATA, f"There is no transaction definition {name} in Purchasing")
 
 
 def column(name: str, type: ObjectType, books: Books) -> Column:

@@ -10,7 +10,7 @@ import msgspec
 
 from stages.ap.seed.world import SeedBill, SeedContact, SeedLine, SeedMaster, SeedVendor
 from stages.intacct.simulator.books import Books
-from stages.intacct.simulator.errors import BUSINESS, FunctionRefused, GatewayError
+from stages.intacct.simulator.errors import BUSINESS, DUPLICATE, REQUIRED, WRONG_STATE, FunctionRefused, GatewayError
 from stages.intacct.simulator.legacy import Given
 from stages.intacct.simulator.model import Field, Value, parse
 from stages.intacct.simulator.objects.masters import MASTERS
@@ -18,9 +18,6 @@ from stages.intacct.simulator.query import visible
 from stages.intacct.simulator.rows import BillRow, MasterRow, Row, VendorRow
 from stages.intacct.simulator.sessions import Session
 
-DUPLICATE = "BL34000061"
-REQUIRED = "BL03000018"
-WRONG_STATE = "BL03002129"
 _PAID = {"Selected", "Partially Paid", "Paid", "Reversed", "Reversal"}
 _CONTACT = {
     "CONTACTNAME": "name",

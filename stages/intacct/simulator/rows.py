@@ -71,6 +71,17 @@ class TermRow(Row):
         return int(number) if number.isdecimal() else None
 
 
+class DefinitionRow(Row):
+    """A kind of purchasing document. ``kind`` is its class: Quote, Order, List or Invoice."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, books: Books, record: int, name: str, kind: str) -> None:
+        super().__init__(books, record)
+        self.name = name
+        self.kind = kind
+
+
 class VendorRow(Row):
     __slots__ = ("seed",)
 

@@ -57,7 +57,7 @@ class Writing:
             for record in records:
                 done.append(write(record))  # noqa: PERF401 - what was done before a failure counts
         except FunctionRefused as refused:
-            refused.data = _written(done) if done else None
+            refused.data, refused.writes = _written(done), len(done)
             refused.undo = _undone(done)
             raise
         facts = {"object": done[0].object, "record": done[0].record, "fields": sorted(_given(records[0])[0])}
@@ -74,7 +74,7 @@ class Writing:
             for key in keys:
                 done.append(self._records.drop(object, self._records.row(object, name, key, session)))  # noqa: PERF401
         except FunctionRefused as refused:
-            refused.undo = _undone(done)
+            refused.undo, refused.writes = _undone(done), len(done)
             raise
         facts = {"object": object, "records": [saved.record for saved in done]}
         return Answer(facts=facts, undo=_undone(done), writes=len(done))

@@ -30,6 +30,7 @@ from stages.ap.seed import World, build_world
 from stages.intacct import ADAPTER
 from stages.intacct.client import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
+from stages.intacct.protocol.query import Query
 from stages.intacct.simulator import Behaviour, Fault, FaultKind, IntacctSimulator
 from stages.intacct.sources import BillsSettings, BillsSource, VendorsSettings, VendorsSource
 
@@ -427,3 +428,16 @@ async def test_tax_that_the_books_added_comes_beside_the_lines(
     ]  # fmt: skip
     assert [line.amount for line in bill.lines] == [line.amount for line in lines]
     assert sum(line.amount for line in bill.lines) + sum(tax.amount for tax in bill.taxes) == bill.total
+
+
+async def test_an_error_tells_its_stable_id_when_the_connection_asks_for_it(running: Running) -> None:
+    """The id is the only part of an error that neither a release nor the company's language changes."""
+    question = Query(object="NOTHING", fields=("RECORDNO",))
+    told = []
+    for error_ids in (True, False):
+        async with running(error_ids=error_ids) as (_, client):
+            with pytest.raises(StageError) as refused:
+                await client.query(question)
+            told.append("XL03000009 (XL-0009): " in refused.value.why)
+
+    assert told == [True, False]

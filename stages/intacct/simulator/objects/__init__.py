@@ -11,13 +11,14 @@ from stages.intacct.simulator.objects.audit import AUDITHISTORY
 from stages.intacct.simulator.objects.bills import APBILL, APBILLITEM
 from stages.intacct.simulator.objects.masters import LOCATIONENTITY, MASTERS
 from stages.intacct.simulator.objects.payments import APPYMT, APPYMTDETAIL
-from stages.intacct.simulator.objects.purchasing import PODOCUMENT, PODOCUMENTENTRY
+from stages.intacct.simulator.objects.purchasing import PODOCUMENT, PODOCUMENTENTRY, PODOCUMENTPARAMS
 from stages.intacct.simulator.objects.vendors import APTERM, CONTACT, VENDOR
 from stages.intacct.simulator.rows import (
     AuditRow,
     BillLineRow,
     BillRow,
     ContactRow,
+    DefinitionRow,
     EntityRow,
     PaymentDetailRow,
     PaymentRow,
@@ -38,6 +39,7 @@ OBJECTS: dict[str, ObjectType] = {
         APPYMTDETAIL,
         PODOCUMENT,
         PODOCUMENTENTRY,
+        PODOCUMENTPARAMS,
         LOCATIONENTITY,
         APTERM,
         AUDITHISTORY,
@@ -54,6 +56,7 @@ ROWS: dict[type, str] = {
     PaymentDetailRow: "APPYMTDETAIL",
     PurchaseRow: "PODOCUMENT",
     PurchaseLineRow: "PODOCUMENTENTRY",
+    DefinitionRow: "PODOCUMENTPARAMS",
     EntityRow: "LOCATIONENTITY",
     TermRow: "APTERM",
     AuditRow: "AUDITHISTORY",

@@ -56,8 +56,8 @@ PODOCUMENT = ObjectType(
             field("DOCNO", "TEXT", lambda r: r.seed.number),
             field("DOCID", "TEXT", lambda r: r.seed.id),
             field("DOCPARID", "TEXT", lambda r: r.seed.definition),
-            field("DOCPARKEY", "INTEGER", constant(1)),
-            field("DOCPARCLASS", "TEXT", lambda r: "Order" if r.seed.definition == "Purchase Order" else "Invoice"),
+            field("DOCPARKEY", "INTEGER", lambda r: r.books.definition(r.seed.definition).record),
+            field("DOCPARCLASS", "TEXT", lambda r: r.books.definition(r.seed.definition).kind),
             field("STATE", "ENUM", _purchase_state, PURCHASE_STATES),
             field("STATUS", "ENUM", constant("active"), STATUS),
             field("CLOSED", "ENUM", constant("F"), FLAGS),
@@ -88,6 +88,20 @@ PODOCUMENT = ObjectType(
     relations=(Relation(path="VENDOR", object="VENDOR", by="CUSTVENDID", follow=lambda r: r.vendor),),
     owned=(
         Owned(name="PODOCUMENTENTRIES", element="podocumententry", object="PODOCUMENTENTRY", rows=lambda r: r.lines),
+    ),
+)
+
+PODOCUMENTPARAMS = ObjectType(
+    name="PODOCUMENTPARAMS",
+    name_field="DOCID",
+    fields=fields(
+        [
+            RECORD,
+            field("DOCID", "TEXT", lambda r: r.name, required=True),
+            field("DOCCLASS", "TEXT", lambda r: r.kind),
+            field("DESCRIPTION", "TEXT", lambda r: r.name),
+            field("STATUS", "ENUM", constant("active"), STATUS),
+        ]
     ),
 )
 

@@ -32,6 +32,13 @@ def test_the_control_block_is_in_schema_order_and_asks_for_no_uniqueness() -> No
     ]
 
 
+def test_the_ids_of_errors_are_asked_for_at_the_end_of_control_and_only_on_request() -> None:
+    sender = requests.Sender("acme-ws", Secret("pw"), error_ids=True)
+    control = etree.fromstring(requests.envelope(sender, "c-1", LOGIN, requests.get_session())).find("control")
+    assert control is not None
+    assert (control[-1].tag, control[-1].text) == ("showadditionalerrorinfo", "true")
+
+
 def test_a_login_is_in_schema_order() -> None:
     login = sent(requests.get_session()).find("operation/authentication/login")
     assert login is not None

@@ -150,6 +150,60 @@ async def test_extra_error_information_may_be_asked_for_anywhere_in_control(wire
     assert reply.findtext("control/status") == "success"
 
 
+DETAILED = "<showadditionalerrorinfo>true</showadditionalerrorinfo></control>"
+
+
+async def test_each_error_has_its_cause_when_that_is_asked_for(wired):
+    function = "<create><GLACCOUNT><ACCOUNTNO>5000</ACCOUNTNO><TITLE>Bought</TITLE></GLACCOUNT></create>"
+    functions = f'<function controlid="a">{function}</function><function controlid="b">{function}</function>'
+    async with wired() as wire:
+        await wire.sign_in()
+        body = wire.envelope(functions).replace("</control>", DETAILED)
+        first, second = (await wire.send(body, url=wire.endpoint)).findall("operation/result")
+
+    assert first.findtext("status") == "success"
+    duplicate, companion = second.findall("errormessage/error")
+    support = duplicate.findtext("description2").partition("Support ID: ")[2].rstrip("]")
+    told = duplicate.find("additionalinfo")
+    assert [child.tag for child in told] == [
+        "errorid",
+        "category",
+        "target",
+        "description",
+        "cdescription",
+        "correction",
+    ]
+    assert (told.findtext("errorid"), told.findtext("category")) == ("GL-0493", "Duplication Prevention")
+    assert told.find("target").get("requestinfo") == support != ""
+    assert [part.findtext("messageid") for part in told.iterfind("*[messageid]")] == [
+        "",
+        "IA.THE_RECORD_ALREADY_EXISTS",
+        "IA.THE_RECORD_ALREADY_EXISTS",
+    ]
+    assert [child.tag for child in told.find("description")] == ["messageid", "category", "target", "placeholders"]
+    assert companion.findtext("additionalinfo/errorid") == "GL-0504"
+
+
+@pytest.mark.parametrize(
+    ("change", "id"),
+    [
+        (("sender-pass", "no"), "XL-0006"),
+        (("user-pass", "no"), "XL-0006"),
+        (("<lookup>", "<look>"), None),
+        (("<object>VENDOR</object>", "<object>NOTHING</object>"), "XL-0009"),
+        (("<object>VENDOR</object>", "<nonsense/>"), "XL-0003"),
+    ],
+    ids=["sender", "login", "not well-formed", "object", "schema"],
+)
+async def test_errors_of_every_level_have_it(wired, change, id):
+    async with wired() as wire:
+        reply = await wire.send(GOOD.replace("</control>", DETAILED).replace(*change))
+        plain = await wire.send(GOOD.replace(*change))
+
+    assert [error.findtext("additionalinfo/errorid") for error in reply.iter("error")] == [id]
+    assert plain.find(".//additionalinfo") is None
+
+
 async def test_apostrophes_are_sent_as_numeric_references(wired):
     query = "<query><object>CONTACT</object><select><field>CONTACTNAME</field></select></query>"
     async with wired() as wire:

@@ -410,3 +410,34 @@ async def test_a_lost_answer_is_followed_by_a_refusal(wired):
 
     assert (status, lost, reference) == (200, b"", "A")
     assert repeat.findtext(".//errorno") == "BL34000061"
+
+
+DEFINED = {
+    "query": "<query><object>PODOCUMENT</object><select><field>DOCID</field></select>{}</query>",
+    "readByQuery": "<readByQuery><object>PODOCUMENT</object><fields>*</fields><query/>{}</readByQuery>",
+    "read": "<read><object>PODOCUMENT</object><keys>901</keys><fields>*</fields>{}</read>",
+    "lookup": "<lookup><object>PODOCUMENT</object>{}</lookup>",
+}
+
+
+@pytest.mark.parametrize("function", DEFINED.values(), ids=DEFINED.keys())
+async def test_a_definition_that_the_company_does_not_have_is_refused(wired, function):
+    async with wired() as wire:
+        results = [
+            (await wire.call(function.format(f"<docparid>{name}</docparid>"))) for name in ("Vendor Invoice", "", "No")
+        ]
+
+    assert [result.findtext("status") for result in results] == ["success", "success", "failure"]
+    assert "transaction definition No" in results[2].findtext("errormessage/error/description2")
+
+
+async def test_the_definitions_of_purchasing_are_listed(wired):
+    query = (
+        "<query><object>PODOCUMENTPARAMS</object><select><field>DOCID</field><field>DOCCLASS</field></select></query>"
+    )
+    async with wired() as wire:
+        result = await wire.call(query)
+
+    assert ("Purchase Order", "Order") in [
+        (each.findtext("DOCID"), each.findtext("DOCCLASS")) for each in result.find("data")
+    ]

@@ -212,6 +212,25 @@ async def test_such_a_write_is_refused_and_changes_nothing(wired, function, erro
     assert before == after
 
 
+async def test_what_was_done_before_a_failure_counts_as_billed(wired):
+    two = VENDOR.format(more="").replace(
+        "</create>", "<VENDOR><VENDORID>V-1</VENDORID><NAME>Twice</NAME></VENDOR></create>"
+    )
+    async with wired() as wire:
+        await wire.call(two)
+        created = wire.simulator.counts.billable
+        await wire.call("<delete><object>APBILL</object><keys>101,102</keys></delete>")
+
+    assert (created, wire.simulator.counts.billable) == (1, 2)
+
+
+async def test_a_create_that_made_nothing_says_so(wired):
+    async with wired() as wire:
+        result = await wire.call(VENDOR.format(more="").replace("V-9", "V-1"))
+
+    assert dict(result.find("data").attrib) == {"listtype": "objects", "count": "0"}
+
+
 async def test_what_was_created_before_a_failure_is_reported_with_it(wired):
     two = VENDOR.format(more="").replace(
         "</create>", "<VENDOR><VENDORID>V-1</VENDORID><NAME>Twice</NAME></VENDOR></create>"
