@@ -23,7 +23,7 @@ from bench.measure import Ratio
 from pipeline import Context, Delivery, RandomIds, Secret, SystemClock
 from stages.ap.partner import TradingPartner
 from stages.ap.seed.world import World
-from stages.sterling.client import SterlingClient, connect
+from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, PartnerSettings, SterlingConfig
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.simulator import SterlingSimulator

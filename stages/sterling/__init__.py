@@ -21,7 +21,7 @@ from pipeline import (
 )
 from stages.ap.partners import load_partners, partners_folder, required_partners
 from stages.sterling import mailbox_view
-from stages.sterling.client import SterlingClient, connect
+from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.commands import QUERIES
 from stages.sterling.config import MailboxSettings, PartnerSettings, ResourceSettings, SterlingConfig, checked_partners
 from stages.sterling.doctor import (

@@ -11,41 +11,18 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import anyio
 import msgspec
 from yarl import URL
 
-from pipeline import (
-    Clock,
-    ConfigError,
-    Context,
-    PermissionDenied,
-    RefusedError,
-    Secret,
-    SessionError,
-    StageError,
-    TransientError,
-)
+from pipeline import Clock, ConfigError, Context, Secret, SessionError, StageError, TransientError
 from stages.sterling.auth import Token, Tokens, client_credentials, no_token, token_form, token_refused, tokens_refused
 from stages.sterling.config import SterlingConfig, Tls, checked
 from stages.sterling.protocol import addresses
-from stages.sterling.protocol.account import administrator, administrator_rights
-from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
-from stages.sterling.protocol.errors import (
-    Call,
-    ForeignError,
-    NotFoundError,
-    NotSentError,
-    judge,
-    odd_refusal,
-    says_not_there,
-    unreadable,
-)
-from stages.sterling.protocol.paging import Incomplete, Listing, smaller_window
-from stages.sterling.protocol.representations import row_key
+from stages.sterling.protocol.answer import Answer
+from stages.sterling.protocol.errors import Call, NotSentError, judge, odd_refusal
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes. A window of 1,000 partners is about 3 MB."""
@@ -55,16 +32,13 @@ IDLE_SECONDS = 25
 
 JSON = "application/json"
 
-ROOTED = "mailboxes/"
-"""Of the collections that every level has, the one that is never empty: it has a root."""
-
 log = logging.getLogger(__name__)
 
 
-class SterlingClient:
-    """Calls the B2B APIs. Build it with `connect`, which closes it. Safe for concurrent tasks.
+class Wire:
+    """The way to one server under one sign-in. Build it with `wire`, which closes it. Safe for concurrent tasks.
 
-    Every method raises `StageError`s only. Reads may be repeated freely; of writes the caller marks the commit point first.
+    Every method raises `StageError`s only. Of writes the caller marks the commit point first.
     """
 
     def __init__(self, config: SterlingConfig, clock: Clock, session: aiohttp.ClientSession) -> None:
@@ -77,170 +51,9 @@ class SterlingClient:
         self._gate = anyio.Semaphore(config.concurrency)
         self._tokens = Tokens()
         self._token_lock = anyio.Lock()
-        self._ready_lock = anyio.Lock()
-        self._ready = False
-        self._answered: set[str] = set()  # collections that have answered a list
-        self.window = config.window  # rows; shrinks when the server refuses it and takes a smaller one
 
-    async def ready(self) -> None:
-        """Check once, before the first delivery, that the account is no administrator. Cheap afterwards."""
-        async with self._ready_lock:
-            if not self._ready:
-                await self._refuse_administrator()
-                self._ready = True
-
-    async def ask(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
-        """GET as parsed JSON; None when Sterling itself answers 404. A 404 that is some page's, or empty, is a `ForeignError`."""
-        call = self._call("GET", path, doing, writes=False)
-        try:
-            answer = await self._judged(call, "GET", path, query=query)
-        except NotFoundError:
-            return None
-        parsed = self._parsed(answer, call)
-        if isinstance(parsed, list):
-            self._answered.add(path)
-        return parsed
-
-    async def read(self, path: str, doing: str, query: Mapping[str, str] | None = None, *, proven: bool = False) -> Any:
-        """GET as parsed JSON; None when it is not there, or the list is empty.
-
-        Sterling says so by a 404 of its own, or by one that is a page or empty: that one is believed while Sterling's own answers come
-        right after it and it stays. ``proven``: only of a collection that is known to answer, so that it cannot be one that is missing.
-        Raises `ForeignError` for a 404 that is not believed.
-        """
-        try:
-            return await self.ask(path, doing, query)
-        except ForeignError as error:
-            if not says_not_there(error):
-                raise
-            doubt = error
-        if not await self._there(path, proven=proven):
-            raise doubt
-        try:
-            return await self.ask(path, doing, query)
-        except ForeignError as error:
-            if not says_not_there(error):
-                raise
-        return None
-
-    async def _there(self, path: str, *, proven: bool) -> bool:
-        """Whether a 404 without Sterling's own text can be its word: it answers in that collection, or in others if this one may be empty."""
-        own = addresses.collection_of(path)
-        if await self._answers(own):
-            return True
-        if own in self._answered:
-            proven = False  # it has become empty
-        if proven or own == ROOTED:
-            return False
-        for name in (ROOTED, addresses.collection(self.config.mailboxmessages), "tradingpartners/"):
-            if await self._answers(name):
-                return True
-        return bool(self.config.self_account) and await self._answers(
-            addresses.item("useraccounts", self.config.self_account)
-        )
-
-    async def _answers(self, path: str) -> bool:
-        """Whether this call is answered by Sterling itself. Raises what may pass: then nothing is known."""
-        try:
-            await self.ask(path, f"look at {path}", {"_range": "0-0"})
-        except (ForeignError, PermissionDenied):
-            return False
-        except RefusedError:
-            return True
-        return True
-
-    async def rows(
-        self, path: str, doing: str, query: Mapping[str, str] | None = None, *, proven: bool = False
-    ) -> list[Mapping[str, Any]]:
-        """All rows of a list, read to its proven end, each once. Raises `TransientError` when the end cannot be proved.
-
-        A server that refuses the window is asked for smaller ones, and gets those from then on. ``proven`` as with `read`.
-        """
-        listing = Listing(row_key, size=self.window, pages=self.config.page_cap)
-        while not listing.done:
-            try:
-                page = await self.read(path, doing, {**(query or {}), "_range": listing.window}, proven=proven)
-            except RefusedError as refused:
-                listing.size = smaller_window(listing.size, refused, path)
-                continue
-            self.window = min(self.window, listing.size)  # what the server takes, others need not find out again
-            try:
-                listing.take(page_rows(page))
-            except (Incomplete, ValueError) as reason:
-                problem = str(reason)
-                break
-        else:
-            return listing.rows
-        raise unreadable(self._call("GET", path, doing, writes=False), problem)
-
-    async def update(self, path: str, body: Any, doing: str, secrets: tuple[Secret, ...] = ()) -> Any:
-        """PUT of a JSON body; the answer as parsed JSON, None for an empty 204. Any other success is a `TransientError`.
-
-        ``secrets`` as with `create`.
-        """
-        call = self._call("PUT", path, doing, writes=True, secrets=secrets)
-        answer = await self._judged(call, "PUT", path, body=msgspec.json.encode(body))
-        return None if answer.status == 204 else self._parsed(answer, call)
-
-    async def create(
-        self, path: str, body: bytes, doing: str, content_type: str = JSON, secrets: tuple[Secret, ...] = ()
-    ) -> str:
-        """POST that creates something; its id. A success that names no id is a `TransientError`: what happened is unknown.
-
-        ``secrets`` are those the body holds, so that no echo of them gets into an error or the id.
-        """
-        call = self._call("POST", path, doing, writes=True, secrets=secrets)
-        answer = await self._judged(call, "POST", path, body=body, content_type=content_type)
-        made = created_id(answer)
-        if made is None:
-            raise unreadable(call, "The answer names no id of what was created.")
-        return call.scrub(made)
-
-    async def act(
-        self, path: str, doing: str, query: Mapping[str, str] | None = None, largest: int = 0, *, writes: bool = False
-    ) -> Any:
-        """POST of an action; its answer as parsed JSON, None when Sterling itself answers 404. One that may not be repeated freely ``writes``.
-
-        ``largest`` bounds the answer where `LARGEST_ANSWER` is too little for it; beyond it is a `TooLargeError`.
-        """
-        call = msgspec.structs.replace(self._call("POST", path, doing, writes=writes), largest=largest)
-        try:
-            answer = await self._judged(call, "POST", path, query=query, body=b"")
-        except NotFoundError:
-            return None
-        return self._parsed(answer, call)
-
-    async def remove(self, path: str, doing: str) -> None:
-        """DELETE; what is gone already is as good. May be repeated freely."""
-        call = self._call("DELETE", path, doing, writes=False)
-        try:
-            await self._judged(call, "DELETE", path)
-        except NotFoundError:
-            return
-        except ForeignError as error:
-            if not says_not_there(error) or await self.read(path, f"see whether it is gone: {doing}") is not None:
-                raise
-
-    async def check(self) -> None:
-        """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.
-
-        A wrong url shows here: something other than Sterling answers.
-        """
-        await self.ready()
-        name = "mailboxes" if self.config.list_by == "mailboxcontents" else self.config.mailboxmessages
-        try:
-            await self.read(addresses.collection(name), f"list {name}", {"_range": "0-0"})
-        except RefusedError as error:  # there is no record yet that could be refused
-            refusal = ConfigError(
-                error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
-            )
-        else:
-            return
-        raise refusal
-
-    # One call.
-
-    def _call(self, method: str, path: str, doing: str, *, writes: bool, secrets: tuple[Secret, ...] = ()) -> Call:
+    def call(self, method: str, path: str, doing: str, *, writes: bool, secrets: tuple[Secret, ...] = ()) -> Call:
+        """What is asked, for `exchange` and for judging the answer."""
         auth = self.config.auth
         return Call(
             doing=doing,
@@ -250,15 +63,7 @@ class SterlingClient:
             secrets=(*secrets, self._basic, auth.basic.password, auth.oauth2.client_secret, auth.header.value),
         )
 
-    @staticmethod
-    def _parsed(answer: Answer, call: Call) -> Any:
-        try:
-            return parse_json(answer.body)
-        except Unreadable as reason:
-            problem = str(reason)
-        raise unreadable(call, problem)
-
-    async def _judged(
+    async def exchange(
         self, call: Call, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
         content_type: str = JSON, accept: tuple[int, ...] = (),
     ) -> Answer:  # fmt: skip
@@ -270,13 +75,13 @@ class SterlingClient:
         url = self._url(path, query)
         async with self._gate:
             token = await self._token()
-            answer = await self._exchange(call, method, url, self._headers(content_type, token), body)
+            answer = await self._sent(call, method, url, self._headers(content_type, token), body)
             if answer.status == 401 and token is not None:
                 self._tokens.refused(token)
                 call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
             if answer.status == 401 and token is not None and (answer.refused_token or not call.writes):
                 token = await self._token()
-                answer = await self._exchange(call, method, url, self._headers(content_type, token), body)
+                answer = await self._sent(call, method, url, self._headers(content_type, token), body)
         if answer.status in accept:
             return answer
         if token is not None:
@@ -302,9 +107,9 @@ class SterlingClient:
     async def _signs_in(self) -> bool:
         """Whether the account's sign-in is accepted a moment after it was refused."""
         path = addresses.item("useraccounts", self.config.self_account or "self")
-        call = self._call("GET", path, "read its own account", writes=False)
+        call = self.call("GET", path, "read its own account", writes=False)
         try:
-            await self._judged(call, "GET", path, accept=(403, 404))
+            await self.exchange(call, "GET", path, accept=(403, 404))
         except StageError:
             return False
         return True
@@ -327,7 +132,7 @@ class SterlingClient:
             return headers | {auth.header.name: auth.header.value.reveal()}
         return headers | {"Authorization": f"Basic {self._basic.reveal()}"}
 
-    async def _exchange(
+    async def _sent(
         self, call: Call, method: str, url: URL, headers: Mapping[str, str], body: bytes | Mapping[str, str] | None
     ) -> Answer:
         """One request and its answer. A GET on a kept connection that the server has just closed is sent once more; nothing else is."""
@@ -375,7 +180,7 @@ class SterlingClient:
         if oauth.style == "header":
             headers["Authorization"] = aiohttp.encode_basic_auth(*client_credentials(oauth))
         try:
-            answer = await self._exchange(call, "POST", url, headers, token_form(oauth))
+            answer = await self._sent(call, "POST", url, headers, token_form(oauth))
         except TransientError as error:
             raise no_token(call.where, error.why) from None
         if answer.status in (400, 401, 403):
@@ -387,41 +192,6 @@ class SterlingClient:
         except ValueError as reason:
             problem = str(reason)
         raise no_token(call.where, problem)
-
-    async def account(self) -> Mapping[str, Any] | None:
-        """What Sterling tells of the connection's own account. None when it is not named, or may not read itself: a least-privilege
-        account, which is what we want.
-        """
-        if not self.config.self_account:
-            return None
-        path = addresses.item("useraccounts", self.config.self_account)
-        call = self._call("GET", path, "read its own account", writes=False)
-        try:
-            answer = await self._judged(call, "GET", path, accept=(403, 404))
-        except NotFoundError:
-            return None
-        account = self._parsed(answer, call) if answer.ok else None
-        return account if isinstance(account, Mapping) else None
-
-    async def _refuse_administrator(self) -> None:
-        """Administrators bypass mailbox permissions: tests pass, production fails, and a leak gives everything away."""
-        if not self.config.self_account or self.config.allow_administrator:
-            log.info("sterling: the account's rights are not checked")
-            return
-        found = administrator_rights(await self.account(), self.config.administrator_groups)
-        if found:
-            raise administrator(
-                self.config.self_account, found, f"GET useraccounts at {URL(self.config.url).authority}"
-            )
-
-
-def page_rows(page: Any) -> list[Mapping[str, Any]]:
-    """The rows of one window; None (a 404 of Sterling's own) is an empty one. Raises `ValueError` for anything but a list."""
-    if page is None:
-        return []
-    if not isinstance(page, list) or not all(isinstance(row, Mapping) for row in page):
-        raise ValueError("the answer is not a list")
-    return page
 
 
 async def _bounded(stream: aiohttp.StreamReader, largest: int) -> bytes:
@@ -549,8 +319,8 @@ def tls_context(tls: Tls, folder: Path) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def connect(config: SterlingConfig, context: Context) -> AsyncIterator[SterlingClient]:
-    """A client for these settings, closed on leaving. Raises `ConfigError` for settings that are unsafe; sends nothing yet."""
+async def wire(config: SterlingConfig, context: Context) -> AsyncIterator[Wire]:
+    """The wire for these settings, closed on leaving. Raises `ConfigError` for settings that are unsafe; sends nothing yet."""
     checked(config)
     connector = aiohttp.TCPConnector(
         limit=config.concurrency + 1,  # one for a token beside the calls
@@ -565,4 +335,4 @@ async def connect(config: SterlingConfig, context: Context) -> AsyncIterator[Ste
     ) as session:
         # The library would repeat a PUT by itself; whether a write is repeated is for those to say who can look first.
         session._retry_connection = False
-        yield SterlingClient(config, context.clock, session)
+        yield Wire(config, context.clock, session)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pipeline import CommandResult, QuerySpec, UsageError
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.protocol.resources import cell, columns
 from stages.sterling.resource_source import listed
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pipeline import TransientError
-from stages.sterling.client import SterlingClient, TooLargeError
+from stages.sterling.apis import SterlingClient
+from stages.sterling.client import TooLargeError
 from stages.sterling.protocol import addresses
 
 Form = Literal["base64", "text"]

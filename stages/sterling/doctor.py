@@ -19,7 +19,7 @@ from pipeline import (
     ThrottledError,
 )
 from stages.sterling import mailbox_view
-from stages.sterling.client import SterlingClient, connect
+from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import PartnerSettings, SterlingConfig, checked, checked_partners
 from stages.sterling.mailbox_sink import no_batches
 from stages.sterling.partner_view import Directory, read_codes

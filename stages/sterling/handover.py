@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pipeline import RefusedError, StageError
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.representations import message

@@ -25,7 +25,7 @@ from pipeline import (
     Undetermined,
 )
 from stages.sterling import mailbox_view
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.protocol import addresses, multipart
 from stages.sterling.protocol.errors import ForeignError, NotFoundError, lacks_collection
 from stages.sterling.protocol.representations import Message

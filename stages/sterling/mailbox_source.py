@@ -20,7 +20,7 @@ from pipeline import (
     TransientError,
     Window,
 )
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.config import MailboxSettings
 from stages.sterling.gather import gather
 from stages.sterling.handover import Handover

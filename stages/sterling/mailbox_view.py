@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pipeline import ConfigError, PermissionDenied, RefusedError, StageError
-from stages.sterling.client import SterlingClient, page_rows
+from stages.sterling.apis import SterlingClient, page_rows
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.errors import ForeignError, lacks_collection
 from stages.sterling.protocol.representations import Message, message, text_of

@@ -32,7 +32,7 @@ from pipeline import (
     Undetermined,
 )
 from stages.ap.partner import TradingPartner
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.config import PartnerSettings
 from stages.sterling.partner_drift import Comparison
 from stages.sterling.partner_view import Directory

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from pipeline import ConfigError, PermissionDenied, StageError
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.config import CodeListName
 from stages.sterling.protocol import addresses, belongings, partner
 from stages.sterling.protocol.errors import lacks_collection

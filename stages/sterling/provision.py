@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline import ConfigError, Ids, PermissionDenied, Secret, StageError
 from stages.ap.partner import TradingPartner
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.config import PartnerSettings
 from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import addresses, belongings, partner

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pipeline import ConfigError, DataError, Page, Record, StageError, Window
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.config import ResourceSettings
 from stages.sterling.contents import Unusable, payload, too_large
 from stages.sterling.gather import gather

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from pipeline import DataError, Excluded, PermissionDenied, Record, RefusedError, StageError, TransientError
-from stages.sterling.client import SterlingClient
+from stages.sterling.apis import SterlingClient
 from stages.sterling.config import MailboxSettings
 from stages.sterling.contents import Unusable, payload, too_large
 from stages.sterling.protocol import addresses

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline import Context, Delivery, RandomIds, Secret, SystemClock
-from stages.sterling.client import connect
+from stages.sterling.apis import connect
 from stages.sterling.config import Auth, Basic, SterlingConfig
 
 PASSWORD = "canary-7f3e9b"

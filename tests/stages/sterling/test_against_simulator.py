@@ -22,7 +22,7 @@ from pipeline import (
 )
 from stages.ap.partner import TradingPartner
 from stages.ap.seed.world import SeedPartner, World
-from stages.sterling.client import connect
+from stages.sterling.apis import connect
 from stages.sterling.config import Auth, Basic, Documents, Duration, OAuth2, PartnerSettings, SterlingConfig, Timeouts
 from stages.sterling.mailbox_sink import MailboxSink
 from stages.sterling.partner_sink import PartnerSink

@@ -14,7 +14,7 @@ from pipeline import ConfigError, PermissionDenied, RefusedError, Secret, StageE
 from pipeline.flow.convert import convert
 from stages.sterling import ADAPTER
 from stages.sterling import client as client_module
-from stages.sterling.client import connect
+from stages.sterling.apis import connect
 from stages.sterling.config import Auth, Basic, Duration, Header, OAuth2, SterlingConfig, Timeouts
 from stages.sterling.protocol.errors import ForeignError, NotSentError
 

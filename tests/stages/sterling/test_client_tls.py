@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline import ConfigError, TransientError
-from stages.sterling.client import connect
+from stages.sterling.apis import connect
 from stages.sterling.config import Tls
 from stages.sterling.doctor import _connection, diagnose_connection
 from stages.sterling.protocol.errors import NotSentError

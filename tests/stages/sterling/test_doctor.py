@@ -12,7 +12,7 @@ import pytest
 from pipeline import Destination, Secret, SystemClock
 from stages.ap.seed.world import SeedPartner, World
 from stages.sterling import ADAPTER
-from stages.sterling.client import connect
+from stages.sterling.apis import connect
 from stages.sterling.config import (
     Auth,
     Basic,

@@ -31,7 +31,7 @@ from pipeline import (
 from pipeline.testing import ManualClock
 from stages.ap.seed.world import SeedPartner, World
 from stages.sterling import ADAPTER, mailbox_source
-from stages.sterling.client import SterlingClient, connect
+from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
 from stages.sterling.mailbox_source import MailboxSource
 from stages.sterling.position import Position

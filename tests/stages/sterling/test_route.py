@@ -14,7 +14,7 @@ from pipeline import ConfigError, Excluded, FlowError, Record, Secret, SystemClo
 from stages.ap.model import Bill, BillLine
 from stages.ap.seed.world import World
 from stages.sterling import ADAPTER
-from stages.sterling.client import connect
+from stages.sterling.apis import connect
 from stages.sterling.config import Auth, Basic, SterlingConfig
 from stages.sterling.route import ListRouteSettings
 from stages.sterling.simulator import Fault, SterlingSimulator, Switches

@@ -1,0 +1,83 @@
+"""The rule that reads a 404. Sterling says "not there" and "nothing listed" by 404: with its own error object, or with a page or
+nothing at all. A gateway that is down or misled answers with the same page. Who answered is told by what else answers right then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
+
+from pipeline import PermissionDenied, RefusedError
+from stages.sterling.config import SterlingConfig
+from stages.sterling.protocol import addresses
+from stages.sterling.protocol.errors import ForeignError, says_not_there
+
+ROOTED = "mailboxes/"
+"""Of the collections that every level has, the one that is never empty: it has a root."""
+
+
+class Ask(Protocol):
+    """GET as parsed JSON; None when Sterling itself answers 404, `ForeignError` for any other 404."""
+
+    def __call__(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Awaitable[Any]: ...
+
+
+class Absence:
+    """Reads 404s for one client, which asks with ``ask``."""
+
+    def __init__(self, config: SterlingConfig, ask: Ask) -> None:
+        self._config, self._ask = config, ask
+        self._listed: set[str] = set()  # collections that have answered with a list
+
+    def answered(self, path: str, parsed: Any) -> None:
+        """Remembers what answers."""
+        if isinstance(parsed, list):
+            self._listed.add(path)
+
+    async def read(self, path: str, doing: str, query: Mapping[str, str] | None = None, *, proven: bool = False) -> Any:
+        """GET as parsed JSON; None when it is not there, or the list is empty.
+
+        Sterling says so by a 404 of its own, or by one that is a page or empty: that one is believed while Sterling's own answers come
+        right after it and it stays. ``proven``: only of a collection that is known to answer, so that it cannot be one that is missing.
+        Raises `ForeignError` for a 404 that is not believed.
+        """
+        try:
+            return await self._ask(path, doing, query)
+        except ForeignError as error:
+            if not says_not_there(error):
+                raise
+            doubt = error
+        if not await self._there(path, proven=proven):
+            raise doubt
+        try:
+            return await self._ask(path, doing, query)
+        except ForeignError as error:
+            if not says_not_there(error):
+                raise
+        return None
+
+    async def _there(self, path: str, *, proven: bool) -> bool:
+        """Whether a 404 without Sterling's own text can be its word: it answers in that collection, or in others if this one may be empty."""
+        own = addresses.collection_of(path)
+        if await self._answers(own):
+            return True
+        if own in self._listed:
+            proven = False  # it has become empty
+        if proven or own == ROOTED:
+            return False
+        for name in (ROOTED, addresses.collection(self._config.mailboxmessages), "tradingpartners/"):
+            if await self._answers(name):
+                return True
+        return bool(self._config.self_account) and await self._answers(
+            addresses.item("useraccounts", self._config.self_account)
+        )
+
+    async def _answers(self, path: str) -> bool:
+        """Whether this call is answered by Sterling itself. Raises what may pass: then nothing is known."""
+        try:
+            await self._ask(path, f"look at {path}", {"_range": "0-0"})
+        except (ForeignError, PermissionDenied):
+            return False
+        except RefusedError:
+            return True
+        return True
