@@ -47,6 +47,7 @@ from pipeline.record import (
 )
 from pipeline.retry import RetryPolicy, decide
 from pipeline.secrets import Secret
+from pipeline.shared import Shared, Turns
 from pipeline.stage import (
     COMMIT_POINT,
     Acknowledges,
@@ -75,7 +76,6 @@ from pipeline.stage import (
     QuerySpec,
     Scoped,
     Settles,
-    Shared,
     Simulation,
     SimulatorOptions,
     SimulatorSpec,
@@ -163,6 +163,7 @@ __all__ = [
     "Titles",
     "TransientError",
     "Tree",
+    "Turns",
     "Undetermined",
     "Upserts",
     "UsageError",

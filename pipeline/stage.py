@@ -32,6 +32,7 @@ from pipeline.record import (
     Tally,
     Window,
 )
+from pipeline.shared import Shared
 
 T = TypeVar("T")
 Verb = Literal["source", "map", "filter", "branch", "encode", "sink"]
@@ -184,23 +185,6 @@ class Acknowledges(Protocol):
     def answer(self, record: Record) -> Answer: ...
 
 
-class Shared:
-    """What all flows of one process have in common, by type: a company's slots, its session. One process makes one and passes it on.
-
-    For the tasks of one event loop. Nothing in it is closed: what must be closed belongs to a connection.
-    """
-
-    def __init__(self) -> None:
-        self._made: dict[type, Any] = {}
-
-    def of(self, kind: type[T], make: Callable[[], T]) -> T:
-        """The process's only ``kind``, made when it is first asked for."""
-        if kind not in self._made:
-            self._made[kind] = make()
-        made: T = self._made[kind]
-        return made
-
-
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     """Whose calls they are that a client makes, and how many of them a month are paid for; 0: not known, only counted.
 
@@ -250,7 +234,7 @@ async def recall_each(company: str, object: str, names: Sequence[str]) -> list[K
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
 
-    ``note`` tells people something worth knowing that is no error; ``recall`` is what the ledger remembers of this flow's records; ``shared`` is what the flows of this process have in common.
+    ``note`` tells people something worth knowing that is no error; ``recall`` is what the ledger remembers of this flow's records; ``shared`` is what flows have in common, and the slots of what allows only so many calls.
     ``watch`` is for a connection's ``diagnose``: it counts the calls of the `Metered` clients that are opened there.
     """
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli.execute import services_here
 from pipeline.cli.output import print_result
 from pipeline.cli.shipped import find_flow, flows_here, shipped_flows
 from pipeline.engine.build import context_for
-from pipeline.engine.services import Services
 from pipeline.errors import UsageError
 from pipeline.flow.load import load_connections
 from pipeline.flow.model import Connection, Flow
@@ -69,7 +69,7 @@ async def _ask(
     kind = registry.connection(spec.connection)
     assert kind is not None, "an adapter asks over a connection type of its own"
     settings = connect_settings(connection, kind, os.environ, host.file.parent)
-    services = Services.system(os.environ)
+    services = services_here()
     async with kind.open(settings, context_for(host, connection.name, services)) as client:
         return await spec.ask(client, argument, options)
 

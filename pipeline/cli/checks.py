@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from pipeline.cli.execute import services_here
 from pipeline.cli.output import counted, error_json, finding_json, print_error, print_findings, print_json, say, tell
 from pipeline.cli.shipped import find_flow, flows_here
 from pipeline.cli.usage import count
@@ -53,9 +54,9 @@ async def check(
 ) -> int:
     """Report everything that is wrong with flow files, at once, with file, line and column."""
     registry = load_registry()
-    checked, meters = Checked(), Meters()
+    checked, meters, services = Checked(), Meters(), services_here()
     for path in [find_flow(text) for text in flows] if flows else flows_here():
-        await _check(path, registry, checked, meters, live=live)
+        await _check(path, registry, checked, meters, services, live=live)
     await count(meters)
     if json:
         print_json(_as_json(checked))
@@ -64,14 +65,16 @@ async def check(
     return checked.exit_code
 
 
-async def _check(path: Path, registry: Registry, checked: Checked, meters: Meters, *, live: bool) -> None:
+async def _check(
+    path: Path, registry: Registry, checked: Checked, meters: Meters, services: Services, *, live: bool
+) -> None:
     flow, found = load_flow(path, registry, os.environ, live=live)
     checked.findings += [
         finding for finding in found if finding not in checked.findings
     ]  # flows may share partner files
     if flow is None:
         return
-    refused = await _sign_in(flow, registry, meters) if live else []
+    refused = await _sign_in(flow, registry, meters, services) if live else []
     told = {(problem.code, problem.what, problem.where) for problem in checked.problems}  # flows share connections too
     checked.problems += [problem for problem in refused if (problem.code, problem.what, problem.where) not in told]
     if not refused:
@@ -103,9 +106,9 @@ def _as_json(checked: Checked) -> dict[str, Any]:
     return {"schema": "mlc.check/1", "ok": ok, "flows": flows, "findings": findings, "live": live}
 
 
-async def _sign_in(flow: Flow, registry: Registry, meters: Meters) -> list[ConnectorError]:
+async def _sign_in(flow: Flow, registry: Registry, meters: Meters, services: Services) -> list[ConnectorError]:
     try:
-        await check_connections(flow, registry, Services.system(os.environ), meters)
+        await check_connections(flow, registry, services, meters)
     except ConnectorError as error:
         return [error]
     return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import signal
@@ -14,7 +13,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from pipeline.cli.execute import execute, load_checked
+from pipeline.cli.execute import execute, load_checked, shared_beside
 from pipeline.cli.output import counted, on_terminal, print_json, program, say, tell
 from pipeline.cli.runs import print_problems
 from pipeline.cli.shipped import shipped_flows
@@ -24,8 +23,9 @@ from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.errors import LockHeld, StoreError, UsageError
 from pipeline.registry import Registry, load_registry
-from pipeline.stage import Shared, Simulation, SimulatorOptions
+from pipeline.stage import Simulation, SimulatorOptions
 from pipeline.store import open_ledger
+from pipeline.store.locks import try_lock
 
 DEMO_FLOWS = ("vendors", "bills", "acknowledgements")
 FOLDER = Path(".ml-connector")
@@ -67,8 +67,9 @@ async def demo(
 
 async def _run_flows(registry: Registry, environment: Mapping[str, str], *, quiet: bool) -> list[Summary]:
     """Runs the flows one after the other; problems are told as they come, summaries too unless ``quiet``."""
-    summaries, shared = [], Shared()
+    summaries = []
     async with open_ledger(environment["MLC_STORE"], SystemClock()) as ledger:
+        shared = shared_beside(ledger.path)
         for name in DEMO_FLOWS:
             flow = load_checked(shipped_flows() / f"{name}.yaml", registry, environment)
             report = await execute(flow, registry, ledger, environment, RunRequest(), quiet=quiet, shared=shared)
@@ -130,12 +131,10 @@ def _clear_ledger() -> None:
 @contextmanager
 def _lock(file: Path, otherwise: str) -> Iterator[None]:
     """Holds the lock file. The system lets it go when this process ends, however it ends."""
-    descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = try_lock(file)
+    if descriptor is None:
+        raise _in_use(file, otherwise)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _in_use(file, otherwise) from None
         yield
     finally:
         os.close(descriptor)

@@ -16,14 +16,13 @@ import typer
 from rich.text import Text
 
 from pipeline.cli import machine
-from pipeline.cli.execute import store_url
+from pipeline.cli.execute import services_here, store_url
 from pipeline.cli.output import counted, error_json, joined, out, print_json, say
 from pipeline.cli.shipped import find_flow, flows_here
 from pipeline.cli.usage import count
 from pipeline.clock import SystemClock
 from pipeline.engine.doctor import Section, broken, diagnose_flows
 from pipeline.engine.meter import Meters
-from pipeline.engine.services import Services
 from pipeline.errors import ConnectorError
 from pipeline.flow import codes
 from pipeline.flow.findings import Finding
@@ -75,7 +74,7 @@ async def doctor(
     """Check everything that can be checked before a run: this machine, the ledger, flows, systems, rights."""
     paths = [find_flow(text) for text in flows] if flows else flows_here()
     report = Report(json)
-    services = Services.system(os.environ)
+    services = services_here()
     _each(report, Section("machine", "this machine"), machine.machine(SystemClock().now()))
     await _ledger(report)
     registry = _registry(report)

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from pipeline.cli.execute import load_checked
+from pipeline.cli.execute import load_checked, services_here
 from pipeline.cli.output import counted, joined, print_json, say, suggest, table, tell
 from pipeline.cli.shipped import find_flow, flows_here
 from pipeline.cli.usage import count
 from pipeline.engine.meter import Meters
-from pipeline.engine.services import Services, Stopping
+from pipeline.engine.services import Stopping
 from pipeline.engine.survey import Survey, comparing, survey
 from pipeline.errors import UsageError
 from pipeline.flow.load import load_flow
@@ -48,10 +48,10 @@ async def drift(
     """Compare what a flow would write now with what the far side has: missing there, extra there, different there."""
     registry = load_registry()
     compared: list[Compared] = []
-    meters = Meters()
+    meters, services = Meters(), services_here()
     try:
         for loaded in _flows(flow, registry):
-            found = await survey(loaded, registry, Services.system(os.environ), Stopping(), meters)
+            found = await survey(loaded, registry, services, Stopping(), meters)
             compared += [Compared(loaded.name, loaded.file, each) for each in found]
     finally:
         await count(meters)

@@ -14,21 +14,37 @@ import anyio
 
 from pipeline.cli.output import counted, print_findings, say
 from pipeline.cli.progress import Notes, RunProgress
-from pipeline.clock import SystemClock
+from pipeline.clock import SystemClock, system_random
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Services, Stopping
-from pipeline.errors import FlowError
+from pipeline.errors import FlowError, UsageError
 from pipeline.flow.load import load_flow
 from pipeline.flow.model import Flow
 from pipeline.registry import Registry
-from pipeline.stage import Shared
+from pipeline.shared import Shared
 from pipeline.store import DEFAULT_STORE, Ledger
+from pipeline.store.ledger import store_path
+from pipeline.store.locks import HostSlots
 
 
 def store_url(environment: Mapping[str, str] = os.environ) -> str:
     return environment.get("MLC_STORE") or DEFAULT_STORE
+
+
+def shared_beside(ledger: Path) -> Shared:
+    """What the flows of this process share; and with all processes that use this ledger, the slots of what allows only so many calls."""
+    return Shared(HostSlots(ledger, SystemClock(), system_random(), lambda text: say(f"note  {text}")))
+
+
+def services_here(environment: Mapping[str, str] = os.environ) -> Services:
+    """The real world for a command that only looks, which may never open the ledger it takes its slots beside."""
+    try:
+        shared = shared_beside(store_path(store_url(environment)))
+    except UsageError:  # told where the ledger is opened
+        shared = Shared()
+    return Services.system(environment, shared=shared)
 
 
 def load_checked(path: Path, registry: Registry, environment: Mapping[str, str], *, notes: bool = True) -> Flow:
@@ -60,7 +76,7 @@ async def execute(
 
     Flows that run in one process are given the same ``shared``. With ``stopping`` somebody else watches the signals.
     """
-    shared = shared or Shared()
+    shared = shared or shared_beside(ledger.path)
     settle_memory()
     with RunProgress(flow.name, SystemClock(), quiet=quiet, notes=shared.of(Notes, Notes)) as progress:
         services = Services.system(environment, progress, shared)

@@ -11,13 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.execute import load_checked, store_url
+from pipeline.cli.execute import load_checked, services_here, store_url
 from pipeline.cli.output import counted, joined, print_error, print_json, say, suggest, table, tell
 from pipeline.cli.runs import parse_window
 from pipeline.cli.shipped import find_flow
 from pipeline.clock import SystemClock
 from pipeline.engine.reconcile import Difference, Kind, Reconciled, Reconciliation, reconcile_flow
-from pipeline.engine.services import Services
 from pipeline.errors import ConnectorError, UsageError
 from pipeline.record import Tally, Window
 from pipeline.registry import load_registry
@@ -41,7 +40,7 @@ async def reconcile(
     window = _window(since, until, by)
     loaded = load_checked(find_flow(flow), load_registry(), os.environ)
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        found = await reconcile_flow(loaded, load_registry(), ledger, Services.system(os.environ), window)
+        found = await reconcile_flow(loaded, load_registry(), ledger, services_here(), window)
     if not found.sources:
         raise UsageError(
             f"Nothing of the flow {loaded.name} can be reconciled", where=str(loaded.file),

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from pipeline.cli.execute import execute, load_checked, store_url
+from pipeline.cli.execute import execute, load_checked, services_here, shared_beside, store_url
 from pipeline.cli.forms import KINDS, split_id
 from pipeline.cli.output import counted, joined, print_error, print_json, say
 from pipeline.cli.repeating import cadence, run_repeatedly
@@ -25,14 +25,15 @@ from pipeline.engine.estimate import estimate_flow
 from pipeline.engine.replay import ReplayPlan, plan_replay, release, request_for
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
-from pipeline.engine.services import Services, Stopping
+from pipeline.engine.services import Stopping
 from pipeline.errors import ConnectorError, UsageError
 from pipeline.flow.duration import Duration
 from pipeline.flow.model import Flow
 from pipeline.record import Window
 from pipeline.registry import Registry, load_registry
-from pipeline.stage import Shared
+from pipeline.shared import Shared
 from pipeline.store import Ledger, open_ledger
+from pipeline.store.ledger import store_path
 from pipeline.store.reports import Item
 
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout.")]
@@ -84,7 +85,7 @@ async def run(
         return await _estimate(flow, window, other=every is not None or again or rewrite, as_json=json)
     kind = "rewrite" if rewrite else "run"
     request = RunRequest(window=window, wait_seconds=parse_wait(wait), kind=kind, rewrite=rewrite)
-    registry, shared = load_registry(), Shared()
+    registry, shared = load_registry(), shared_beside(store_path(store_url()))
     file = find_flow(flow)
 
     async def once(stopping: Stopping | None) -> RunReport:
@@ -117,7 +118,7 @@ async def _estimate(flow: str, window: Window, *, other: bool, as_json: bool) ->
     registry = load_registry()
     loaded = load_checked(find_flow(flow), registry, os.environ)
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        found = await estimate_flow(loaded, registry, ledger, Services.system(os.environ), window)
+        found = await estimate_flow(loaded, registry, ledger, services_here(), window)
     if as_json:
         print_json(estimate_json(found))
     else:
@@ -168,7 +169,7 @@ async def replay(
         if dry_run:
             return _finish_replay([], letters, plans, dry_run=True, as_json=json)
         flows = [await _flow_of(plan, registry, ledger, flow) for plan in plans]  # all of them, before anything moves
-        summaries, shared = [], Shared()
+        summaries, shared = [], shared_beside(ledger.path)
         for plan, loaded in zip(plans, flows, strict=True):
             summaries.append(await _carry_out(plan, loaded, registry, ledger, wait_seconds, shared))
             print_problems(summaries[-1].report)

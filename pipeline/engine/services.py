@@ -11,7 +11,7 @@ import anyio.to_thread
 import msgspec
 
 from pipeline.clock import Clock, Ids, RandomIds, SystemClock, system_random
-from pipeline.stage import Shared
+from pipeline.shared import Shared
 
 T = TypeVar("T")
 Observer = Callable[[str, Any], None]

@@ -6,17 +6,17 @@ read-only one reads. `InlineDriver` (sqlite3) does the same inside the event loo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import aiosqlite
 
 from pipeline.errors import StoreError
+from pipeline.store.locks import beside, waiting_lock
 from pipeline.store.queries import migrations, statements
 from pipeline.store.transaction import Command, Operation, Outcome, Row, transaction
 
@@ -52,7 +52,8 @@ def prepare_file(path: Path) -> None:
 def migrate(path: Path) -> None:
     """Brings the file to the newest schema; refuses a file of a newer program, or one that is not ours."""
     try:
-        with _alone(path):
+        # Schedulers start several flows at once, and all of them may be the first to meet this file.
+        with waiting_lock(beside(path, "schema")):
             _migrate(path)
     except (sqlite3.DatabaseError, OSError) as error:
         raise _cannot_open(path, error) from None
@@ -66,17 +67,6 @@ def _cannot_open(path: Path, error: Exception) -> StoreError:
         mend="let MLC_STORE name a file that this account may write; if it is damaged, restore it from a backup",
         code="MLC-STO-0001",
     )
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time: schedulers start several flows at once, and all of them may be the first to meet this file."""
-    descriptor = os.open(path.with_name(f"{path.name}.schema.lock"), os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _migrate(path: Path) -> None:

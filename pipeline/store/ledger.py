@@ -6,7 +6,6 @@ Every verb that writes returns only when what it wrote is durable.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import re
 import socket
@@ -26,6 +25,7 @@ from pipeline.stage import Allowance
 from pipeline.store.answers import Answers
 from pipeline.store.deliveries import Deliveries
 from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, migrate, prepare_file
+from pipeline.store.locks import beside, try_lock
 from pipeline.store.pages import page_command
 from pipeline.store.reports import Reports
 from pipeline.store.rows import Lease, PageCommit, Previous, Problem, stamp
@@ -137,12 +137,10 @@ class Ledger:
         The truth is a file lock beside the ledger, which the system drops when its process dies; the row says who it is.
         """
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
-        descriptor = os.open(self.path.with_name(f"{self.path.name}.{safe}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        descriptor = try_lock(beside(self.path, safe))
+        if descriptor is None:
+            raise await self._held(name)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise await self._held(name) from None
             yield await self._take_lease(name, owner)
         finally:
             os.close(descriptor)

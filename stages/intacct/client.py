@@ -32,7 +32,7 @@ from pipeline import (
     TransientError,
 )
 from stages.intacct.config import IntacctConfig
-from stages.intacct.gate import CompanyKey, Gate, Gates
+from stages.intacct.gate import Gate, Gates
 from stages.intacct.patience import patiently
 from stages.intacct.protocol import requests
 from stages.intacct.protocol.echo import Asked, check
@@ -401,10 +401,10 @@ class IntacctClient:
 async def open_intacct(config: IntacctConfig, context: Context) -> AsyncIterator[IntacctClient]:
     """A client whose connections are closed on leaving. It signs in when first asked something.
 
-    The clients of one process share its sessions and its gates: those of one user sign in once, those of one company share its slots.
+    The clients of one process share its sessions: those of one user sign in once. Those of one company share its slots, in all processes of the host.
     """
     sessions = context.shared.of(Sessions, lambda: Sessions(context.clock))
-    gates = context.shared.of(Gates, Gates)
+    gates = context.shared.of(Gates, lambda: Gates(context.shared))
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=config.connect_timeout, sock_read=config.read_timeout)
     headers = {"Content-Type": "application/xml", "Accept-Encoding": "gzip", "User-Agent": "ml-connector"}
     async with aiohttp.ClientSession(
@@ -414,13 +414,13 @@ async def open_intacct(config: IntacctConfig, context: Context) -> AsyncIterator
         timeout=timeout,
         trust_env=False,
     ) as http:
-        gate = gates.of(company_key(config), config.concurrency)
+        gate = gates.of(slots_of(config), config.concurrency)
         yield IntacctClient(config, context, http, sessions, gate)
 
 
-def company_key(config: IntacctConfig) -> CompanyKey:
-    """Whose slots it uses."""
-    return CompanyKey(str(URL(config.url)), config.whose)
+def slots_of(config: IntacctConfig) -> str:
+    """Whose slots it uses: those of one company at one gateway, whatever the user or entity."""
+    return f"{config.account} at {URL(config.url).with_query(None)}"
 
 
 def session_key(config: IntacctConfig) -> SessionKey:

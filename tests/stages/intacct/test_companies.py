@@ -13,7 +13,7 @@ import pytest
 from pipeline import ConfigError, Context, Duration, Secret, ThrottledError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct.client import IntacctClient, company_key, open_intacct
+from stages.intacct.client import IntacctClient, open_intacct, slots_of
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import Gates
 from stages.intacct.protocol.query import Query
@@ -172,8 +172,8 @@ async def test_what_throttles_one_flow_slows_the_others_of_its_company_and_no_ot
             one.faults.add(Fault(kind="throttled", function="query"))
             with pytest.raises(ThrottledError):
                 await clients[0].query(VENDORS)
-            gates = context.shared.of(Gates, Gates)
-            limits = [gates.of(company_key(client.config), 8).limit for client in clients]
+            gates = context.shared.of(Gates, lambda: Gates(context.shared))
+            limits = [gates.of(slots_of(client.config), 8).limit for client in clients]
     assert limits == [4, 4, 8]
 
 
@@ -190,5 +190,5 @@ def test_one_company_has_one_account_and_one_gate_however_it_is_spelt(config_for
     first, second = (
         config_for("https://api.intacct.com/ia/xml/xmlgw.phtml", company_id=name) for name in ("acme", other)
     )
-    assert company_key(first) == company_key(second)
+    assert slots_of(first) == slots_of(second)
     assert first.account == second.account

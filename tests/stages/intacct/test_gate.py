@@ -9,37 +9,22 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline import Context, Duration, Secret, StageError, ThrottledError
+from pipeline import Context, Duration, Secret, Shared, StageError, ThrottledError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import build_world
-from stages.intacct.client import IntacctClient, company_key, open_intacct
+from stages.intacct.client import IntacctClient, open_intacct, slots_of
 from stages.intacct.config import IntacctConfig
-from stages.intacct.gate import PATIENCE, CompanyKey, Gate, Gates
+from stages.intacct.gate import PATIENCE, Gate, Gates
 from stages.intacct.protocol.query import Query
 from stages.intacct.simulator import Behaviour, Fault, FaultKind, IntacctSimulator
 
 
-async def test_no_more_than_the_limit_are_let_through_and_the_longest_waiting_goes_first() -> None:
-    gate, order, most = Gate(2), list[int](), 0
-    busy = 0
-
-    async def work(number: int) -> None:
-        nonlocal busy, most
-        async with gate.turn():
-            busy += 1
-            most = max(most, busy)
-            order.append(number)
-            await anyio.lowlevel.checkpoint()
-            busy -= 1
-
-    async with anyio.create_task_group() as tasks:
-        for number in range(7):
-            tasks.start_soon(work, number)
-    assert (most, order) == (2, list(range(7)))
+def made(most: int) -> Gate:
+    return Gate(Shared().turns("Intacct ACME", most))
 
 
 async def test_a_throttled_turn_halves_the_limit_and_never_below_one() -> None:
-    gate, limits = Gate(9), []
+    gate, limits = made(9), []
     for _ in range(5):
         async with gate.turn() as turn:
             gate.throttled(turn)
@@ -48,7 +33,7 @@ async def test_a_throttled_turn_halves_the_limit_and_never_below_one() -> None:
 
 
 async def test_requests_throttled_together_count_once() -> None:
-    gate = Gate(8)
+    gate = made(8)
     async with gate.turn() as first, gate.turn() as second:
         gate.throttled(first)
         gate.throttled(second)
@@ -56,7 +41,7 @@ async def test_requests_throttled_together_count_once() -> None:
 
 
 async def test_successes_in_a_row_raise_the_limit_up_to_the_most() -> None:
-    gate = Gate(3)
+    gate = made(3)
     async with gate.turn() as turn:
         gate.throttled(turn)
     limits = []
@@ -66,34 +51,11 @@ async def test_successes_in_a_row_raise_the_limit_up_to_the_most() -> None:
     assert limits == [1] * (PATIENCE - 1) + [2] * PATIENCE + [3] * (2 * PATIENCE + 1)
 
 
-async def test_who_stops_waiting_leaves_its_turn_to_the_next() -> None:
-    gate, done = Gate(1), list[str]()
-
-    async def work(name: str, scope: anyio.CancelScope) -> None:
-        with scope:
-            async with gate.turn():
-                done.append(name)
-
-    scopes = [anyio.CancelScope() for _ in range(3)]
-    async with anyio.create_task_group() as tasks:
-        async with gate.turn():
-            for name, scope in zip("abc", scopes, strict=True):
-                tasks.start_soon(work, name, scope)
-            await anyio.wait_all_tasks_blocked()
-            scopes[0].cancel()
-            await anyio.wait_all_tasks_blocked()
-        scopes[1].cancel()  # after it was given the turn
-    assert done in (["c"], ["b", "c"])
-    async with gate.turn():
-        pass
-
-
 def test_clients_of_one_company_share_a_gate_and_the_smallest_number() -> None:
-    gates = Gates()
-    key = CompanyKey("https://gateway", "ACME")
-    assert gates.of(key, 5) is gates.of(key, 3)
-    assert (gates.of(key, 4).most, gates.of(key, 4).limit) == (3, 3)
-    assert gates.of(CompanyKey("https://gateway", "OTHER"), 5) is not gates.of(key, 5)
+    gates = Gates(Shared())
+    assert gates.of("ACME", 5) is gates.of("ACME", 3)
+    assert gates.of("ACME", 4).limit == 3
+    assert gates.of("OTHER", 5) is not gates.of("ACME", 5)
 
 
 class Waves:
@@ -152,7 +114,7 @@ def waves(context: Context) -> Callable[..., Any]:
                 **settings,
             )
             async with open_intacct(config, context) as client:
-                gate = context.shared.of(Gates, Gates).of(company_key(config), config.concurrency)
+                gate = context.shared.of(Gates, lambda: Gates(context.shared)).of(slots_of(config), config.concurrency)
                 waves = Waves(clock, simulator, client, gate)
                 await waves.run(1)  # the sign-in
                 await work(waves)
