@@ -57,8 +57,10 @@ def _by(guide: Guide, key: str) -> str:
 
 
 def _line_fields(var: str) -> dict[str, Source]:
-    names = ("item", "vendor_item", "description", "account", "department", "location")
-    return {name: path(f"{var}.{name}") for name in names}
+    """What a line can be told by. What its vendor calls the item is the vendor's master data: it goes by our item."""
+    names = ("item", "description", "account", "department", "location")
+    own: dict[str, Source] = {name: path(f"{var}.{name}") for name in names}
+    return own | {"vendor_item": path(f"{var}.vendor_item", known_by=f"{var}.item")}
 
 
 def _item(kind: str, guide: Guide, fields: Mapping[str, Source]) -> Source:

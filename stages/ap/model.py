@@ -119,7 +119,8 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a purchase order. ``converted`` is how much of ``quantity`` was received or billed."""
 
     number: int  # from 1
-    item: str = ""
+    item: str = ""  # our item id
+    vendor_item: str = ""
     description: str = ""
     quantity: Decimal
     unit: str = ""

@@ -15,17 +15,20 @@ from stages.intacct.protocol.orders import order
 from stages.intacct.protocol.query import LARGEST_LIST, Compare, Filter, among
 from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader
+from stages.intacct.vendor_items import VendorItems
 
 
 class OrdersSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``definitions`` are the transaction definitions to read, as the company spells them; none: all of the class Order.
 
-    ``fields`` and ``line_fields`` are read besides the usual ones. ``page_size`` 0: the connection's.
+    ``fields`` and ``line_fields`` are read besides the usual ones. ``page_size`` 0: the connection's. ``vendor_items`` also reads what
+    each vendor calls our items.
     """
 
     definitions: list[str] = []
     fields: list[str] = []
     line_fields: list[str] = []
+    vendor_items: bool = False
     page_size: int = 0
 
     def __post_init__(self) -> None:
@@ -43,7 +46,9 @@ class OrdersSource:
         self._orders = Reader(
             client, fields.ORDER, extra=settings.fields, needed=(paging.STAMP,), page_size=settings.page_size
         )
-        self._entries = Reader(client, fields.PURCHASE_LINE, extra=settings.line_fields, page_size=LARGEST_PAGE)
+        self._items = VendorItems(client) if settings.vendor_items else None
+        entry = fields.PURCHASE_LINE_NAMED if self._items else fields.PURCHASE_LINE
+        self._entries = Reader(client, entry, extra=settings.line_fields, page_size=LARGEST_PAGE)
         self._rules = rules(client, "PODOCUMENT", {"document_date": "WHENCREATED"}, "AUWHENCREATED")
         self._where: Filter = Compare("equalto", "DOCPARCLASS", ("Order",))
         if settings.definitions:
@@ -51,6 +56,8 @@ class OrdersSource:
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page, complete with lines. Raises as `IntacctClient.query`."""
+        if self._items is not None and (cursor is None or cursor.get("done")):
+            self._items.forget()
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._orders, self._rules, window, cursor, self._where)
@@ -61,6 +68,7 @@ class OrdersSource:
         found = await estimating.counted(self._orders, self._rules, window, cursor, self._where)
         lines = await estimating.per_record(self._entries, self._orders)
         calls = found.pages + estimating.calls_for(found.lists(), lines)
+        calls += await self._items.estimate(found) if self._items is not None else 0
         return Estimate(
             records=found.records,
             pages=found.pages,
@@ -78,6 +86,8 @@ class OrdersSource:
     async def _records(self, rows: list[Row]) -> list[Record]:
         numbers = [row["RECORDNO"] or "" for row in rows]
         entries = by("DOCHDRNO", await self._entries.matching("DOCHDRNO", numbers)) if numbers else {}
+        if self._items is not None:
+            await self._items.learn(row.get("CUSTVENDID") or "" for row in rows)
         orders = [(row, entries.get(row["RECORDNO"] or "", [])) for row in rows]
         return [self._record(row, lines) async for row, lines in unhurried(orders, lambda order: len(order[1]))]
 
@@ -85,9 +95,12 @@ class OrdersSource:
         try:
             header = self._orders.source(row)
             lines = [self._entries.source(entry) for entry in entries]
-            return self._wrap(row, order(header, lines, currency=self._client.config.currency))
+            body = order(header, lines, currency=self._client.config.currency)
         except DataError as error:
             return self._wrap(row, error)
+        if self._items is not None:
+            body = msgspec.structs.replace(body, lines=self._items.named(body.vendor, body.lines))
+        return self._wrap(row, body)
 
     def _wrap(self, row: Row, body: Order | DataError) -> Record:
         record = Record(

@@ -11,6 +11,7 @@ from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.pages import by
 from stages.intacct.protocol import fields
 from stages.intacct.protocol.faults import UnknownObject
+from stages.intacct.protocol.fields import Wish
 from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader
 
@@ -22,9 +23,9 @@ class Purchasing:
     asked for again before `forget`, and there is none of it.
     """
 
-    def __init__(self, client: IntacctClient) -> None:
+    def __init__(self, client: IntacctClient, entry: Wish = fields.PURCHASE_LINE) -> None:
         self.documents = Reader(client, fields.PURCHASE)
-        self.entries = Reader(client, fields.PURCHASE_LINE, page_size=LARGEST_PAGE)
+        self.entries = Reader(client, entry, page_size=LARGEST_PAGE)
         self._refused: dict[str, StageError] = {}  # by object
 
     def forget(self) -> None:

@@ -135,6 +135,9 @@ def _vendors(settings: VendorsSettings) -> Sequence[Need]:
     return (own, *((_CONTACTS,) if settings.contacts else ()), *((_DELETED,) if settings.deletions else ()))
 
 
+_NAMED = Need(wish=fields.REFERENCE, without="lines carry no item number of their vendor's (`vendor_items`)")
+
+
 def _bills(settings: BillsSettings) -> Sequence[Need]:
     held = "bills made by Purchasing are held (MLC-INTACCT-0301)"
     return (
@@ -143,6 +146,7 @@ def _bills(settings: BillsSettings) -> Sequence[Need]:
         Need(wish=fields.VENDOR),
         Need(wish=fields.PURCHASE, without=held),
         Need(wish=fields.PURCHASE_LINE, without=held),
+        *((_NAMED,) if settings.vendor_items else ()),
         _REMIT,
         *((_DELETED,) if settings.deletions else ()),
     )
@@ -162,6 +166,7 @@ def _orders(settings: OrdersSettings) -> Sequence[Need]:
     return (
         Need(wish=fields.ORDER, extra=tuple(settings.fields), needed=(paging.STAMP,)),
         Need(wish=fields.PURCHASE_LINE, extra=tuple(settings.line_fields)),
+        *((_NAMED,) if settings.vendor_items else ()),
     )
 
 

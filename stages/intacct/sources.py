@@ -26,6 +26,7 @@ from stages.intacct.purchasing import MADE_BY_PURCHASING, Purchasing, unbridged
 from stages.intacct.reader import Reader
 from stages.intacct.remit import RemitTo
 from stages.intacct.trails import Trails
+from stages.intacct.vendor_items import VendorItems
 
 T = TypeVar("T")
 
@@ -46,10 +47,14 @@ class VendorsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class BillsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``fields`` and ``line_fields`` are read besides the usual ones, of the bill and of its lines. ``deletions`` tells of deleted bills."""
+    """``fields`` and ``line_fields`` are read besides the usual ones, of the bill and of its lines. ``deletions`` tells of deleted bills.
+
+    ``vendor_items`` also reads what each vendor calls our items.
+    """
 
     fields: list[str] = []
     line_fields: list[str] = []
+    vendor_items: bool = False
     deletions: bool = True
     page_size: int = 0
 
@@ -156,7 +161,8 @@ class BillsSource:
             client, fields.BILL, extra=settings.fields, needed=(paging.STAMP, "MODULEKEY"), page_size=settings.page_size
         )
         self._lines = Reader(client, fields.LINE, extra=settings.line_fields, page_size=LARGEST_PAGE)
-        self._purchasing = Purchasing(client)
+        self._items = VendorItems(client) if settings.vendor_items else None
+        self._purchasing = Purchasing(client, fields.PURCHASE_LINE_NAMED if self._items else fields.PURCHASE_LINE)
         self._remit = RemitTo(client)
         self._rules = rules(
             client, "APBILL", {"document_date": "WHENCREATED", "posting_date": "WHENPOSTED"}, "AUWHENCREATED"
@@ -175,6 +181,8 @@ class BillsSource:
         if cursor is None or cursor.get("done"):
             self._remit.forget()
             self._purchasing.forget()
+            if self._items is not None:
+                self._items.forget()
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._bills, self._rules, window, cursor)
@@ -215,6 +223,7 @@ class BillsSource:
         share = purchased / (await self._bills.count() or 1)
         calls += await self._purchasing.estimate(found.lists(share))
         calls += await self._remit.estimate(found)
+        calls += await self._items.estimate(found) if self._items is not None else 0
         return Estimate(
             records=found.records,
             pages=found.pages,
@@ -259,6 +268,8 @@ class BillsSource:
         parts = await self._gather(rows)
         await self._settle(parts)
         await self._remit.learn(parts.headers.values())
+        if self._items is not None:
+            await self._items.learn(row.get("VENDORID") or "" for row in parts.headers.values())
         return [self._record(number, row, parts) async for number, row in _bills_of(parts)]
 
     async def _gather(self, rows: list[Row]) -> _BillParts:
@@ -326,6 +337,8 @@ class BillsSource:
         except DataError as error:
             return self._wrap(key, row, error, alias=alias)
         digest = objects.digest(header, [line.source for line in bill.lines], purchase, remit_to)
+        if self._items is not None:
+            bill = msgspec.structs.replace(bill, lines=self._items.named(bill.vendor, bill.lines))
         return self._wrap(key, row, bill, digest, alias)
 
     def _split(self, rows: list[Row]) -> tuple[list[Source], list[Source]]:

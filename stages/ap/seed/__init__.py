@@ -15,6 +15,7 @@ from stages.ap.seed.world import (
     SeedPayment,
     SeedPaymentDetail,
     SeedPurchase,
+    SeedReference,
     SeedVendor,
     World,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "SeedPayment",
     "SeedPaymentDetail",
     "SeedPurchase",
+    "SeedReference",
     "SeedVendor",
     "World",
     "build_world",

@@ -11,7 +11,7 @@ import msgspec
 
 from stages.ap.seed.draw import MONTH, NOW, Arrival, Drawn, draw_bill
 from stages.ap.seed.goods import GOODS
-from stages.ap.seed.masters import masters, orders
+from stages.ap.seed.masters import masters, orders, references
 from stages.ap.seed.payments import draw_payments
 from stages.ap.seed.planted import DUPLICATE, LEAST_BILLS, ORIGINAL, PLANTED, Planted, twin
 from stages.ap.seed.roster import EDI, ENTITIES, partners, vendor_id, vendors
@@ -66,6 +66,7 @@ def build_world(*, seed: int = 1, bills: int = 200, months: int = 1) -> World:
         payments=draw_payments(seed, books, master),
         orders=orders(purchases),
         masters=masters(purchases),
+        references=references(purchases),
         purchases=purchases,
         partners=partners(),
         sterling_user="mlc",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +10,10 @@ import msgspec
 
 from stages.ap.seed.goods import GOODS
 from stages.ap.seed.roster import ENTITIES
-from stages.ap.seed.world import SeedMaster, SeedPurchase
+from stages.ap.seed.world import SeedMaster, SeedPurchase, SeedReference
 
 FIRST_ORDER = 600_001
+NUMBERED_SHARE = 0.85  # of items, those that have a number of their vendor's
 _MADE = datetime(2019, 1, 2, 14, 0, tzinfo=UTC)
 _DEPARTMENTS = (
     ("100", "Buying", ""),
@@ -70,3 +72,27 @@ def orders(purchases: Iterable[SeedPurchase]) -> tuple[SeedPurchase, ...]:
         for number, purchase in enumerate(purchases)
         if purchase.order
     )
+
+
+def references(purchases: Iterable[SeedPurchase]) -> tuple[SeedReference, ...]:
+    """The vendors' own numbers of most items that were bought of them, by item; in each vendor's own style."""
+    bought = {(line.item, each.vendor): line for each in purchases for line in each.lines if line.item}
+    found = [
+        (item, vendor, line.description)
+        for (item, vendor), line in sorted(bought.items())
+        if random.Random(f"numbered {item} {vendor}").random() < NUMBERED_SHARE
+    ]
+    return tuple(
+        SeedReference(
+            record=number, item=item, vendor=vendor, number=_vendor_number(item, vendor), description=text,
+            created=_MADE, modified=_MADE + timedelta(minutes=number),
+        )
+        for number, (item, vendor, text) in enumerate(found, start=1)
+    )  # fmt: skip
+
+
+def _vendor_number(item: str, vendor: str) -> str:
+    """What the vendor calls it. An item's id ends in its serial number, so that no two of a vendor are called the same."""
+    rng = random.Random(f"numbers of {vendor}")
+    serial = rng.randrange(1_000, 9_000) + int(item[-2:])
+    return rng.choice((f"{serial}", f"0{serial}", f"{vendor[-2:]}-{serial}", f"{rng.choice('ABCDEFGH')}{serial}"))

@@ -64,6 +64,7 @@ class SeedLine(msgspec.Struct, frozen=True, kw_only=True):
     account: str = "5000"
     department: str = ""
     location: str = ""
+    alias: str = ""  # what the vendor calls the item, where it was typed
     generated: bool = False  # tax or offset lines the system added; no user line
 
 
@@ -149,6 +150,19 @@ class SeedMaster(msgspec.Struct, frozen=True, kw_only=True):
     modified: dt.datetime
 
 
+class SeedReference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor calls one of our items. ``unit`` "": whatever the unit."""
+
+    record: int
+    item: str
+    vendor: str
+    number: str
+    description: str = ""
+    unit: str = ""
+    created: dt.datetime
+    modified: dt.datetime
+
+
 class SeedPartner(msgspec.Struct, frozen=True, kw_only=True):
     """An EDI partner as the shipped partner files know it (`flows/partners/`)."""
 
@@ -184,3 +198,4 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     payments: tuple[SeedPayment, ...] = ()
     orders: tuple[SeedPurchase, ...] = ()  # purchase orders; no bill is made from them
     masters: tuple[SeedMaster, ...] = ()
+    references: tuple[SeedReference, ...] = ()

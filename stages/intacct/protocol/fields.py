@@ -110,6 +110,10 @@ PURCHASE_LINE = _wish(
     "LINE_NO ITEMID ITEMNAME ITEMDESC MEMO UNIT CURRENCY DEPARTMENTID LOCATIONID PROJECTID SOURCE_DOCID",
     amount="UIQTY QUANTITY UIPRICE TRX_PRICE PRICE UIVALUE TRX_VALUE TOTAL QTY_CONVERTED",
 )
+PURCHASE_LINE_NAMED = msgspec.structs.replace(PURCHASE_LINE, alternatives=("ITEMALIASID",))
+"""The same with what the vendor calls the item, as it was typed in the document, in a company whose documents have that."""
+REFERENCE = _wish("ITEMCROSSREF", "RECORDNO ITEMID VENDORID ITEMALIASID", "UNIT")
+"""What vendors call our items."""
 PAYMENT = _wish(
     "APPYMT",
     "RECORDNO VENDORID STATE WHENCREATED",

@@ -15,6 +15,7 @@ from stages.ap.seed.world import (
     SeedMaster,
     SeedPayment,
     SeedPurchase,
+    SeedReference,
     SeedVendor,
     World,
 )
@@ -31,6 +32,7 @@ from stages.intacct.simulator.rows import (
     PaymentRow,
     PurchaseLineRow,
     PurchaseRow,
+    ReferenceRow,
     Row,
     TermRow,
     VendorRow,
@@ -106,6 +108,8 @@ class Books:
             self.put_purchase(order)
         for master in self.world.masters:
             self.put_master(master)
+        for reference in self.world.references:
+            self.put_reference(reference)
 
     # What rows ask each other
 
@@ -206,6 +210,14 @@ class Books:
     def drop_master(self, object: str, id: str) -> None:
         """Takes the account or the dimension's value away. KeyError when there is none."""
         self.tables[object].remove(self._masters.pop((object, id)).record)
+
+    def put_reference(self, reference: SeedReference) -> None:
+        """Adds what a vendor calls an item, or replaces the record of its number."""
+        self._put(ReferenceRow(self, reference))
+
+    def drop_reference(self, record: int) -> None:
+        """Takes it away. KeyError when there is none."""
+        self.tables["ITEMCROSSREF"].remove(record)
 
     def drop_bill(self, record: int) -> SeedBill:
         """Takes the bill and its lines away. Returns it; KeyError when there is none."""
@@ -345,7 +357,7 @@ class Books:
 
     def _vendors_changed(self) -> None:
         """Bills, payments and documents show their vendor's name, contacts their vendor's entity."""
-        for name in ("APBILL", "APBILLITEM", "APPYMT", "PODOCUMENT", "CONTACT"):
+        for name in ("APBILL", "APBILLITEM", "APPYMT", "PODOCUMENT", "CONTACT", "ITEMCROSSREF"):
             self.tables[name].changed()
 
     def _purchases_changed(self) -> None:

@@ -14,7 +14,16 @@ from typing import Any
 
 import msgspec
 
-from stages.ap.seed.world import SeedBill, SeedContact, SeedLine, SeedMaster, SeedPayment, SeedPurchase, SeedVendor
+from stages.ap.seed.world import (
+    SeedBill,
+    SeedContact,
+    SeedLine,
+    SeedMaster,
+    SeedPayment,
+    SeedPurchase,
+    SeedReference,
+    SeedVendor,
+)
 from stages.intacct.simulator.gateway import Gateway
 
 
@@ -146,6 +155,11 @@ class Edits:
         """Adds the account or the dimension's value, or saves it as it is now."""
         put = self._books.put_master
         self._put("master saved", master.object, master.id, master.record, lambda: put(master), visible)
+
+    def put_reference(self, reference: SeedReference, *, visible: datetime | None = None) -> None:
+        """Adds what a vendor calls an item, or saves it as it is now."""
+        put, record = self._books.put_reference, reference.record
+        self._put("reference saved", "ITEMCROSSREF", str(record), record, lambda: put(reference), visible)
 
     # The rest
 

@@ -15,6 +15,7 @@ from stages.ap.seed.world import (
     SeedPayment,
     SeedPaymentDetail,
     SeedPurchase,
+    SeedReference,
     SeedVendor,
 )
 
@@ -110,6 +111,24 @@ class MasterRow(Row):
     @property
     def parent(self) -> MasterRow | None:
         return self.books.master(self.seed.object, self.seed.parent) if self.seed.parent else None
+
+
+class ReferenceRow(Row):
+    """What a vendor calls an item."""
+
+    __slots__ = ("seed",)
+
+    def __init__(self, books: Books, seed: SeedReference) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+
+    @property
+    def item(self) -> MasterRow | None:
+        return self.books.master("ITEM", self.seed.item)
+
+    @property
+    def vendor(self) -> VendorRow | None:
+        return self.books.vendor(self.seed.vendor)
 
 
 class ContactRow(Row):

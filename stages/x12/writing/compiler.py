@@ -323,7 +323,8 @@ class _Compiler:
                 pass
         full = tuple(self._full(path) for path in paths)
         if not (isinstance(source, Path | Computed) and source.volatile):
-            self._fields.update(dict.fromkeys(path for path in full if path.split(".")[0] == self._mapping.subject))
+            known = (self._full(source.known_by),) if isinstance(source, Path) and source.known_by else full
+            self._fields.update(dict.fromkeys(path for path in known if path.split(".")[0] == self._mapping.subject))
         match source:
             case Path():
                 origin = full[0]

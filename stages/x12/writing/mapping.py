@@ -21,11 +21,13 @@ from pipeline import DataError
 class Path(msgspec.Struct, frozen=True):
     """A value by its path, ``bill.remit_to.address.city``. A None on the way makes it None.
 
-    A ``volatile`` value is sent but is no source field: a change of it alone makes no new version of the document.
+    A ``volatile`` value is sent but is no source field: a change of it alone makes no new version of the document. What is ``known_by``
+    another path is looked up by that one, which is then the source field in its place.
     """
 
     path: str
     volatile: bool = False
+    known_by: str = ""
 
 
 class Lookup(msgspec.Struct, frozen=True):
@@ -105,8 +107,8 @@ class Unusable(ValueError):
     """Raised by a computed source: this value cannot be sent, and why."""
 
 
-def path(path: str, *, volatile: bool = False) -> Path:
-    return Path(path, volatile)
+def path(path: str, *, volatile: bool = False, known_by: str = "") -> Path:
+    return Path(path, volatile, known_by)
 
 
 def lookup(

@@ -202,6 +202,20 @@ def test_another_quantity_makes_a_new_version() -> None:
     assert plan.fingerprint(subject(edited), plan.fields) != plan.fingerprint(subject(PURCHASED), plan.fields)
 
 
+def test_what_the_vendor_calls_an_item_goes_by_the_item() -> None:
+    """A cross reference that changes amends nothing; another item does, also for a partner that is told the vendor's number alone."""
+    plan = invoice_plan(msgspec.structs.replace(GUIDE, item_ids=("VN",)), "self_bill")
+
+    def print_of(**changes: str) -> str:
+        line = msgspec.structs.replace(PURCHASED.lines[0], **changes)
+        return plan.fingerprint(
+            subject(msgspec.structs.replace(PURCHASED, lines=(line, *PURCHASED.lines[1:]))), plan.fields
+        )
+
+    assert print_of(vendor_item="OTHER") == print_of()
+    assert print_of(item="B-10") != print_of()
+
+
 def _lines(*lines: dict[str, Any]) -> tuple[BillLine, ...]:
     return tuple(BillLine(number=i, **line) for i, line in enumerate(lines, start=1))
 

@@ -12,6 +12,7 @@ from stages.intacct.simulator.objects.bills import APBILL, APBILLITEM
 from stages.intacct.simulator.objects.masters import LOCATIONENTITY, MASTERS
 from stages.intacct.simulator.objects.payments import APPYMT, APPYMTDETAIL
 from stages.intacct.simulator.objects.purchasing import PODOCUMENT, PODOCUMENTENTRY, PODOCUMENTPARAMS
+from stages.intacct.simulator.objects.references import ITEMCROSSREF
 from stages.intacct.simulator.objects.vendors import APTERM, CONTACT, VENDOR
 from stages.intacct.simulator.rows import (
     AuditRow,
@@ -24,6 +25,7 @@ from stages.intacct.simulator.rows import (
     PaymentRow,
     PurchaseLineRow,
     PurchaseRow,
+    ReferenceRow,
     TermRow,
     VendorRow,
 )
@@ -40,6 +42,7 @@ OBJECTS: dict[str, ObjectType] = {
         PODOCUMENT,
         PODOCUMENTENTRY,
         PODOCUMENTPARAMS,
+        ITEMCROSSREF,
         LOCATIONENTITY,
         APTERM,
         AUDITHISTORY,
@@ -57,6 +60,7 @@ ROWS: dict[type, str] = {
     PurchaseRow: "PODOCUMENT",
     PurchaseLineRow: "PODOCUMENTENTRY",
     DefinitionRow: "PODOCUMENTPARAMS",
+    ReferenceRow: "ITEMCROSSREF",
     EntityRow: "LOCATIONENTITY",
     TermRow: "APTERM",
     AuditRow: "AUDITHISTORY",

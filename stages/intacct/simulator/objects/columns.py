@@ -53,6 +53,7 @@ _READ_ONLY = frozenset(
         "TRX_TOTALDUE",
         "TRX_ENTITYDUE",
         "SUPERVISORNAME",
+        "REFTYPECONTEXT",
         "CONTACTTAXGROUP",
         "SCHOPKEY",
         "DOCHDRKEY",

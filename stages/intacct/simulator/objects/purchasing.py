@@ -114,6 +114,7 @@ PODOCUMENTENTRY = ObjectType(
             field("DOCHDRNO", "INTEGER", lambda r: r.purchase.record),
             field("DOCHDRID", "TEXT", lambda r: r.purchase.seed.id),
             field("LINE_NO", "INTEGER", lambda r: r.line.number - 1),  # counts from zero, unlike bill lines
+            field("ITEMALIASID", "TEXT", lambda r: r.line.alias or None),
             field("ITEMDESC", "TEXT", lambda r: r.line.description or None),
             field("EXTENDED_DESCRIPTION", "TEXT", none),
             field("MEMO", "TEXT", none),

@@ -68,7 +68,11 @@ def at(body: Any, path: str) -> Any:
     return str(body) if isinstance(body, int) and not isinstance(body, bool) else body
 
 
-@pytest.mark.parametrize("path", [path for path in READ_FROM["APBILL"] if ".taxes." not in path])
+LATER = ("bill.taxes.", "bill.lines.vendor_item")
+"""What the bill's own rows do not hold."""
+
+
+@pytest.mark.parametrize("path", [path for path in READ_FROM["APBILL"] if not path.startswith(LATER)])
 def test_a_bill_holds_what_its_field_holds(bill: Bill, path: str) -> None:
     table, name = first_field(READ_FROM["APBILL"][path])
     expected = ROWS[table][name] if path != "bill.lines.item" else ROWS["APBILLITEM"]["ITEMID"]
