@@ -84,6 +84,38 @@ async def test_each_document_comes_to_what_its_partner_says_of_it(rigs: Any) -> 
         assert await rig.audit() is None
 
 
+@pytest.mark.parametrize(("behaviour", "by_997"), [("accept", "accepted"), ("errors", "accepted_with_errors")])
+async def test_orders_come_to_the_worse_of_what_their_997_and_their_855_say(
+    rigs: Any, behaviour: Any, by_997: str
+) -> None:
+    says = {
+        "accept": by_997,
+        "change": "accepted_with_errors",
+        "none": by_997,
+        "reject": "rejected",
+    }  # the worse of both
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        ordering = [code for code in sorted(partners.orders) if _orders(rig, code)]
+        partners.behaviour |= dict.fromkeys(partners.behaviour, behaviour)
+        partners.orders |= dict(zip(ordering, itertools.cycle(says), strict=False))
+        await rig.run()
+        await read_answers(rig)
+        sent = rig.rows("select partner, set_code, acknowledgement from documents where status = 'delivered'")
+        for partner, code, status in sent:
+            assert status == (says[partners.orders[partner]] if code == "850" else by_997)
+        assert {partners.orders[partner] for partner, code, _ in sent if code == "850"} >= {
+            "accept",
+            "change",
+            "reject",
+        }
+
+
+def _orders(rig: Any, partner: str) -> bool:
+    """Whether the partner is sent orders, by its file."""
+    file = rig.flows / "partners" / f"{partner.lower()}.yaml"
+    return file.exists() and '"850"' in file.read_text()
+
+
 async def test_running_again_reads_nothing_new_and_reading_all_again_changes_nothing(rigs: Any) -> None:
     async with rigs(BILLS) as rig, answering(rig):
         await rig.run()

@@ -10,7 +10,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pipeline import SimulatorOptions
-from stages.sterling.simulator.correspondence import Correspondents, correspondence, drawn, outbound
+from stages.sterling.simulator.correspondence import (
+    ORDER_SHARES,
+    SHARES,
+    TAKING_SHARES,
+    Correspondents,
+    correspondence,
+    drawn,
+    outbound,
+)
 from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.hub import Message
 from stages.sterling.simulator.seeding import open_mailbox
@@ -28,10 +36,15 @@ async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSi
     for partner in world.partners:
         open_mailbox(simulator.hub, outbound(partner.mailbox))
     simulator.hub.effects.clear()  # seeding is no effect
-    async with (
-        simulator.listen(),
-        correspondence(simulator, world.partners, drawn(world.partners, options.seed)),
-    ):
+    partners, seed = world.partners, options.seed
+    answering = correspondence(
+        simulator,
+        partners,
+        drawn(partners, seed, SHARES),
+        drawn(partners, seed + 1, TAKING_SHARES),
+        drawn(partners, seed + 2, ORDER_SHARES),
+    )
+    async with simulator.listen(), answering:
         yield simulator
 
 

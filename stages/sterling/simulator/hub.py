@@ -66,7 +66,9 @@ class StoredDocument:
 
 @dataclass(slots=True)
 class Message:
-    """A name for a document in a mailbox. Exactly one of ``always``, ``count``, ``until`` rules its extraction."""
+    """A name for a document in a mailbox. Exactly one of ``always``, ``count``, ``until`` rules its extraction; ``spent`` is when the
+    last extraction was used up.
+    """
 
     id: int
     mailbox: Mailbox
@@ -76,6 +78,7 @@ class Message:
     always: bool | None = None
     count: int | None = None
     until: datetime | None = None
+    spent: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -144,10 +147,16 @@ class Schedule:
 
 
 class Hub:
-    """All state. ``effects`` lists what took effect, in order; ``watchers`` are called with each message that arrives."""
+    """All state. ``effects`` lists what took effect, in order; ``watchers`` are called with each message that arrives.
 
-    def __init__(self, clock: Clock) -> None:
+    ``extractions`` is how often a new message may be extracted, 0 without a limit; what cannot be extracted any more is purged
+    ``purge_after`` seconds later, None never. Its document stays.
+    """
+
+    def __init__(self, clock: Clock, *, extractions: int = 0, purge_after: float | None = None) -> None:
         self.clock = clock
+        self._extraction: dict[str, Any] = {"count": extractions} if extractions else {"always": True}
+        self._purge_after = purge_after
         self.accounts: dict[str, Account] = {}
         self.groups: dict[str, set[str]] = {}  # group: its permissions
         self.permissions: dict[str, int] = {}  # permission: its type
@@ -250,12 +259,22 @@ class Hub:
 
     def tick(self) -> None:
         """Does what the schedules have asked for since the last time."""
+        self._purge()
         schedule = self.schedules.get(EVALUATION)
         if schedule is None or self.clock.now() < self._evaluated + timedelta(minutes=schedule.minutes):
             return
         self._evaluated = self.clock.now()
         if schedule.enabled:
             self.evaluate_automatic()
+
+    def _purge(self) -> None:
+        if self._purge_after is None:
+            return
+        limit = self.clock.now() - timedelta(seconds=self._purge_after)
+        for message in list(self.messages.values()):
+            ended = message.spent or message.until
+            if ended is not None and ended <= limit:
+                self.remove_message(message, "message.purged")
 
     def evaluate_automatic(self) -> int:
         """What the scheduled service does: each message that it has not considered yet is offered to every automatic rule, once."""
@@ -282,8 +301,13 @@ class Hub:
             "process.started", rule=rule.name, action=rule.action, message=message.id, mailbox=message.mailbox.path
         )
         if message.count:
-            message.count -= 1
+            self._use_up(message)
             self._log_message("message.extracted", message)
+
+    def _use_up(self, message: Message) -> None:
+        assert message.count
+        message.count -= 1
+        message.spent = None if message.count else self.clock.now()
 
     # --- documents and messages -------------------------------------------------------------------------------------
 
@@ -296,10 +320,10 @@ class Hub:
         return document
 
     def add_message(self, mailbox: Mailbox, name: str, document: StoredDocument, **extraction: Any) -> Message:
-        """Makes a message; extractable always unless ``extraction`` (always, count, until) says otherwise."""
+        """Makes a message; extractable as the server's messages are unless ``extraction`` (always, count, until) says otherwise."""
         self._last_message += 2 if self._last_message % 5 == 4 else 1  # ids ascend, with gaps
         message = Message(
-            self._last_message, mailbox, name, document, self.clock.now(), **(extraction or {"always": True})
+            self._last_message, mailbox, name, document, self.clock.now(), **(extraction or self._extraction)
         )
         self.messages[message.id] = message
         mailbox.messages[message.id] = None
@@ -327,7 +351,7 @@ class Hub:
         if spent or message.always is False:
             raise ApiError(400, f"The message {message.id} is not extractable")
         if message.count is not None:
-            message.count -= 1
+            self._use_up(message)
         self._log_message("message.extracted", message)
         return message.document.payload
 

@@ -165,7 +165,7 @@ class MailboxMessages(Messages):
         extraction = _extraction(read_fields(_EXTRACTION, call.fields(), creating=False))
         if not extraction:
             raise ApiError(400, "Nothing to update: an extractability is required")
-        item.always = item.count = item.until = None
+        item.always = item.count = item.until = item.spent = None
         for name, value in extraction.items():
             setattr(item, name, value)
         self.hub.log("message.updated", message=item.id, mailbox=item.mailbox.path, name=item.name)

@@ -78,7 +78,7 @@ class SterlingSimulator:
         self.switches = switches or Switches()
         self.faults = Faults()
         self.requests: deque[tuple[str, int]] = deque(maxlen=_LOGGED_REQUESTS)
-        self.hub = Hub(clock)
+        self.hub = Hub(clock, extractions=self.switches.extractions, purge_after=self.switches.purge_after)
         self.sign_in = SignIn(self.hub, self.switches, world.sterling_user)
         self._world = world
         self._clock = clock

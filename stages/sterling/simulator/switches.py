@@ -51,6 +51,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
 
     name_limit: int = 255  # of message names; 100 on one database
     duplicate_names: Literal["allow", "replace"] = "allow"  # replace: the older message of that name is dropped first
+    extractions: int = 0  # how often a new message may be extracted; 0: without a limit, as public samples show it
+    purge_after: float | None = (
+        None  # seconds after which one that cannot be extracted any more is gone; its document stays
+    )
     batches_status: Literal[0, 404, 405] = 0  # what `messagebatches` answers on levels that lack it; 0: it works
     document_name: str = "documentName"  # member names of a document's creation: not public, so a setting
     document_payload: str = "payload"
