@@ -149,7 +149,14 @@ class PermissionDenied(ConfigError):
 
 
 class Undetermined(Exception):
-    """`Sink.find` could not tell whether the delivery is on the far side. The reason is its text."""
+    """`Sink.find` could not tell whether the delivery is on the far side. The reason is its text.
+
+    ``gone``: it could tell that nothing of it is there now, and not whether something has been.
+    """
+
+    def __init__(self, why: str, *, gone: bool = False) -> None:
+        super().__init__(why)
+        self.gone = gone
 
 
 class Excluded(Exception):

@@ -132,7 +132,8 @@ class Sink(Protocol):
 class Finds(Protocol):
     """A sink that can say whether a delivery is on the far side.
 
-    ``find`` returns every match and raises `pipeline.errors.Undetermined` when it could not tell: an empty list means absent.
+    ``find`` returns every match and raises `pipeline.errors.Undetermined` when it could not tell: an empty list means absent
+    and has always been.
     ``settle_seconds`` is how long after an attempt a message may still appear.
     """
 

@@ -318,6 +318,8 @@ class Lanes:
         try:
             async with self._limiter:
                 matches = await self._sink.find(delivery)
+        except Undetermined as error:
+            return error.gone  # what has been taken away is there no more than once
         except Exception:  # noqa: BLE001
             return False  # it is delivered; only this look is missing
         if len(matches) > 1:

@@ -86,6 +86,8 @@ class MailboxSink:
             await self._client.ready()
             mailbox = addresses.mailbox_path(delivery.address, delivery.lane)
             found = await mailbox_view.ours(self._client, mailbox, delivery.name, delivery.marks.get(DOCUMENT, ""))
+            if not found:
+                await self._refuse_taken(delivery.name)
         except (StageError, ValueError) as error:
             raise Undetermined(f"Mailbox {delivery.address} could not be read to its end: {error}") from None
         # Where nothing tells a message's mailbox, its name does: no other delivery has it.
@@ -96,6 +98,21 @@ class MailboxSink:
                 f"{delivery.name} is not in {mailbox}, but in {places}: a routing rule may have moved it"
             )
         return [_evidence(one) for one in sorted(here, key=lambda one: (len(one.id), one.id))]
+
+    async def _refuse_taken(self, name: str) -> None:
+        """Raises `Undetermined` when there was a message of that name: the one call that makes it leaves a document that outlives it.
+
+        Of two calls the first leaves its document in any case, which tells nothing.
+        """
+        if self._client.config.upload != "messagebatches":
+            return
+        document = await mailbox_view.stored(self._client, name)
+        if document:
+            raise Undetermined(
+                f"no message is called {name}, but document {document} is: a partner or a rule may have taken the message away."
+                " An answer of the partner ends the doubt",
+                gone=True,
+            )
 
     async def _explained(self, error: ForeignError, mailbox: str) -> StageError:
         """A page in place of Sterling's own answer leaves the outcome unknown, unless a second look explains it for sure.

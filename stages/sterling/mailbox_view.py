@@ -48,6 +48,22 @@ async def ours(client: SterlingClient, mailbox: str, name: str, document: str = 
     return []
 
 
+async def stored(client: SterlingClient, name: str) -> str:
+    """The id of a document of exactly that name, or "". Presence only is proved: what the search heeds is documented nowhere.
+
+    A document outlives its message: whoever takes a message out of its mailbox and deletes it leaves the document to the next purge.
+    """
+    query = {"searchFor": name, "_range": f"0-{client.window - 1}"}
+    try:
+        rows = await client.read(addresses.collection("documents"), "search documents", query)
+    except StageError as error:
+        if isinstance(error, PermissionDenied) or lacks_collection(error):
+            return ""
+        raise
+    same = (row for row in page_rows(rows) if text_of(row.get("documentName")).casefold() == name.casefold())
+    return next((text_of(row.get("_id")) or text_of(row.get("documentId")) for row in same), "")
+
+
 async def forbidden(client: SterlingClient, mailbox: str) -> bool:
     """Whether Sterling lists the mailbox but refuses its contents.
 

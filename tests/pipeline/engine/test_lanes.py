@@ -493,6 +493,22 @@ async def test_a_second_look_is_taken_once(inline_rig: Any, make_bills: Any, lin
         assert (await inline_rig.run(ledger, flow)).status == "clean"
 
 
+async def test_a_second_look_at_what_has_been_taken_away_is_not_repeated(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
+    sink = Oracle(inline_rig, [[], [], [ours]], settle=1.0)
+    flow = inline_rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=sink)
+    async with inline_rig.ledger() as ledger:
+        await inline_rig.run(ledger, flow)
+        await inline_rig.clock.advance(2.0)
+        sink.answers = [Undetermined("cut off")]
+        await inline_rig.run(ledger, flow)
+        assert len(await ledger.deliveries.to_look_at(flow.name, "sink")) == 1
+        sink.answers = [Undetermined("taken away", gone=True)]
+        await inline_rig.run(ledger, flow)
+        assert await ledger.deliveries.to_look_at(flow.name, "sink") == []
+
+
 async def test_a_second_look_that_fails_changes_nothing(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:
     sink = Oracle(inline_rig, [[], [], Undetermined("cut off")], settle=1.0)
     report, found, _ = await deliver(inline_rig, make_bills([1]), sink, line_encoder())

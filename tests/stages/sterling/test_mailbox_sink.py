@@ -255,6 +255,60 @@ async def test_all_messages_of_the_name_are_found_oldest_first(far, wire, connec
         assert [seen.id for seen in await MailboxSink(client).find(delivery)] == ["99", "110"]
 
 
+def document(key: int, name: str) -> dict[str, object]:
+    return {"_id": f"d:{key}", "documentId": f"d:{key}", "documentName": name}
+
+
+@pytest.mark.parametrize("capitals", [False, True])
+async def test_a_message_that_left_its_document_is_not_absent(far, wire, connected, delivery, capitals):
+    name = delivery.name.upper() if capitals else delivery.name
+    far.on("GET", MESSAGES, wire.range([row(4)]))
+    far.on("GET", "/documents/", wire.range([document(1, "other.x12"), document(9, name)]))
+    async with connected() as client:
+        with pytest.raises(Undetermined, match="document d:9 is") as caught:
+            await MailboxSink(client).find(delivery)
+    assert caught.value.gone
+    assert far.calls("GET", "/documents/")[0]["query"]["searchFor"] == delivery.name
+
+
+@pytest.mark.parametrize("rows", [[], [document(1, "mlc_RIVERBEND_000000007_ab12.x12.old"), {"_id": "2"}]])
+async def test_documents_of_other_names_tell_nothing(far, wire, connected, delivery, rows):
+    far.on("GET", MESSAGES, wire.range([row(4)]))
+    far.on("GET", "/documents/", wire.range(rows))
+    async with connected() as client:
+        assert await MailboxSink(client).find(delivery) == []
+
+
+async def test_documents_are_not_asked_for_when_the_message_is_there_or_of_two_calls(far, wire, connected, delivery):
+    far.on("GET", MESSAGES, wire.range([row(4, delivery.name)]))
+    async with connected() as client:
+        assert len(await MailboxSink(client).find(delivery)) == 1
+    far.on("GET", MESSAGES, wire.range([row(4)]))
+    async with connected(upload="documents") as client:
+        assert await MailboxSink(client).find(delivery) == []
+    assert far.calls("GET", "/documents/") == []
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_documents_that_cannot_be_asked_for_now_leave_the_doubt(far, wire, connected, delivery, status):
+    far.on("GET", MESSAGES, wire.range([row(4)]))
+    far.on("GET", "/documents/", lambda _: wire.error(status, "busy"))
+    async with connected() as client:
+        with pytest.raises(Undetermined) as caught:
+            await MailboxSink(client).find(delivery)
+    assert not caught.value.gone
+
+
+@pytest.mark.parametrize("refusal", ["forbidden", "missing"])
+async def test_a_level_or_account_without_documents_takes_the_messages_at_their_word(
+    far, wire, connected, delivery, refusal
+):
+    far.on("GET", MESSAGES, wire.range([row(4)]))
+    far.on("GET", "/documents/", lambda _: wire.error(403, "no") if refusal == "forbidden" else wire.page(404))
+    async with connected() as client:
+        assert await MailboxSink(client).find(delivery) == []
+
+
 async def test_message_is_found_by_our_document_id(far, wire, connected, delivery):
     delivery.marks = {"document": "d:5"}
     far.on("GET", MESSAGES, wire.range([row(4), row(5, "renamed.x12")]))
