@@ -22,7 +22,7 @@ import anyio.to_thread
 from bench.measure import Ratio
 from pipeline import Context, Secret, SystemClock, Window
 from pipeline.cli.execute import settle_memory
-from stages.intacct.client import open_intacct
+from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.sources import BillsSettings, BillsSource
 

@@ -232,10 +232,15 @@ async def recall_each(company: str, object: str, names: Sequence[str]) -> list[K
     return [Known(name, name) for name in dict.fromkeys(names)]
 
 
+async def nothing_to_do() -> None:
+    """For those whose calls nobody counts."""
+
+
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
 
     ``note`` tells people something worth knowing that is no error; ``recall`` is what the ledger remembers of this flow's records; ``shared`` is what flows have in common, and the slots of what allows only so many calls.
+    ``spent`` is what a `Metered` client awaits when it has counted a call, before the call is made: so a kill loses the count of few.
     ``watch`` is for a connection's ``diagnose``: it counts the calls of the `Metered` clients that are opened there.
     """
 
@@ -251,6 +256,7 @@ class Context(msgspec.Struct):
     note: Callable[[str], None] = lambda text: None
     recall: Recall = recall_each
     watch: Callable[[Any], None] = lambda client: None
+    spent: Callable[[], Awaitable[None]] = nothing_to_do
 
 
 CheckState = Literal["ok", "warning", "failed", "skipped"]

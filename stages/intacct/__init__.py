@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from pipeline import Adapter, ConnectionSpec, Simulation, SimulatorOptions, SimulatorSpec, StageSpec
 from stages.intacct import rights
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.doctor import diagnose_connection
 from stages.intacct.masters import AccountsSettings, DimensionsSettings, accounts_source, dimensions_source

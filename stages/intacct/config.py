@@ -39,7 +39,7 @@ class IntacctConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     measured where it matters, see `stages.intacct.protocol.zones`): ``--since`` and ``--until`` by modification, and the hour repeated in autumn.
     What a save shows late is found by reading back (see `stages.intacct.protocol.paging`): ``overlap`` with each live read, ``look_back``
     once every ``look_back_every``, both behind a mark that stays ``lag`` behind what was read.
-    ``patience`` bounds how long a call that only reads is repeated after passing failures, from its first attempt on (0: never): what it costs is one call, and
+    ``patience`` bounds how long a call that only reads is repeated after passing failures, from its first attempt on (0: never), waiting for a turn not counted: what it costs is one call, and
     not the page that it belongs to. What lasts longer fails the page, which the flow's own retry reads again.
     ``currency`` (ISO 4217, empty: none) is assumed for bills whose books name none (companies with a single currency). ``concurrency`` is the most at once: it
     shrinks while the company's other integrations take the slots (see `stages.intacct.gate`). ``error_ids`` asks for the stable id of each error. ``max_bytes`` bounds one reply after decompression.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
 from pipeline import ConfigError, DataError, RefusedError, Tally, Window
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.protocol import objects, paging
 from stages.intacct.protocol.fields import Wish
 from stages.intacct.protocol.query import Compare, Filter, Query, after, all_of

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from pipeline import ConfigError, ConnectorError, Context, Diagnosis, Duration, StageError, Tell
-from stages.intacct.client import IntacctClient, NotReached, open_intacct
+from stages.intacct.client import NotReached
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.pages import CREATED, made
 from stages.intacct.protocol.faults import SAYS, HttpRefused

@@ -7,7 +7,7 @@ import msgspec
 from pipeline import Context, DataError, Estimate, Page, Record, Window
 from stages.ap.model import Order
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.pages import by, check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import fields, objects, paging

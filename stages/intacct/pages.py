@@ -11,7 +11,7 @@ import anyio.lowlevel
 import msgspec
 
 from pipeline import ConfigError, DataError, RefusedError, Window
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.protocol import paging, zones
 from stages.intacct.protocol.query import LARGEST_LIST, Filter, Query, all_of

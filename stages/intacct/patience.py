@@ -12,15 +12,30 @@ T = TypeVar("T")
 _READS = RetryPolicy(times=6, first=0.5, max=10.0)
 
 
-async def patiently(read: Callable[[], Awaitable[T]], patience: float, clock: Clock, rng: random.Random) -> T:
-    """The result, asked for again after passing failures until ``patience`` seconds from now. Raises the last failure."""
-    attempt, deadline = 0, clock.monotonic() + patience
+class Patience:
+    """Until when one call is repeated. Waiting for a turn is no failing: who waited gets the time back."""
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def extend(self, seconds: float) -> None:
+        self._end += seconds
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether there is time for a pause so long, and an attempt after it."""
+        return self._clock.monotonic() + seconds < self._end
+
+
+async def patiently(read: Callable[[Patience], Awaitable[T]], seconds: float, clock: Clock, rng: random.Random) -> T:
+    """The result, asked for again after passing failures for so long from now. Raises the last failure."""
+    attempt, patience = 0, Patience(seconds, clock)
     while True:
         attempt += 1
         try:
-            return await read()
+            return await read(patience)
         except TransientError as error:
             decision = decide(error, attempt, _READS, rng)
-            if decision == "stop" or clock.monotonic() + decision.seconds >= deadline:
+            if decision == "stop" or not patience.lasts(decision.seconds):
                 raise
         await clock.sleep(decision.seconds)

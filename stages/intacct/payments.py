@@ -9,7 +9,7 @@ import msgspec
 from pipeline import Context, DataError, Estimate, Known, Page, PermissionDenied, Record, Tally, Window
 from stages.ap.model import Payment
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.counting import Counting, money
 from stages.intacct.deletions import Deletions

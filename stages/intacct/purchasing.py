@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pipeline import Held, PermissionDenied, StageError
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.pages import by
 from stages.intacct.protocol import fields

@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline import Context, DataError, Estimate, Page, Record, Window
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.pages import check_page_size, gone, key_slice, next_page, rules, unhurried
 from stages.intacct.protocol import objects, paging
 from stages.intacct.protocol.fields import Wish

@@ -14,7 +14,8 @@ import anyio
 import msgspec
 
 from pipeline import ConfigError, RefusedError, StageError, TransientError
-from stages.intacct.client import IntacctClient, ReplyTooLarge
+from stages.intacct.client import ReplyTooLarge
+from stages.intacct.company import IntacctClient
 from stages.intacct.protocol.faults import PageSizeRefused, UnknownField, named_page_size
 from stages.intacct.protocol.fields import Selection, Wish, refused_fields, select
 from stages.intacct.protocol.objects import Columns, typed

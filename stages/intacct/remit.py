@@ -8,7 +8,7 @@ from math import ceil
 from pipeline import DataError, PermissionDenied
 from stages.ap.model import Contact, Vendor
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.protocol import fields, objects
 from stages.intacct.protocol.faults import UnknownObject
 from stages.intacct.protocol.query import LARGEST_LIST

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pipeline import ConfigError, Context, Destination, Diagnosis, PermissionDenied, StageError, Tell
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import IntacctConfig
 from stages.intacct.masters import AccountsSettings, DimensionsSettings
 from stages.intacct.orders import OrdersSettings

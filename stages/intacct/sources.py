@@ -13,7 +13,7 @@ import msgspec
 from pipeline import Context, DataError, Estimate, Known, Page, Record, Tally, Window
 from stages.ap.model import Vendor
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.contacts import ContactChanges
 from stages.intacct.counting import Counting, money

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import msgspec
 
 from pipeline import ConfigError, Context, Estimate, Page, Record, RefusedError, ThrottledError, TransientError, Window
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.estimating import counted
 from stages.intacct.pages import rules
 from stages.intacct.protocol import paging

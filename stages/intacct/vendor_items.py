@@ -11,7 +11,7 @@ import msgspec
 from pipeline import PermissionDenied
 from stages.ap.model import BillLine, OrderLine
 from stages.intacct import estimating
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
 from stages.intacct.pages import by
 from stages.intacct.protocol import fields

@@ -17,7 +17,7 @@ from lxml import etree
 
 from pipeline import Context, Duration, Secret, Shared
 from pipeline.testing.clock import ManualClock
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 
 SENDER_PASSWORD = "canary-sender-4f1"

@@ -28,7 +28,7 @@ from pipeline import (
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
 from stages.intacct import ADAPTER
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.protocol.query import Query
 from stages.intacct.simulator import Behaviour, Fault, FaultKind, IntacctSimulator

@@ -24,7 +24,8 @@ from pipeline import (
     TransientError,
 )
 from pipeline.testing.clock import ManualClock
-from stages.intacct.client import IntacctClient, ReplyTooLarge
+from stages.intacct.client import ReplyTooLarge
+from stages.intacct.company import IntacctClient
 from stages.intacct.protocol.faults import HttpRefused, UnknownField
 from stages.intacct.protocol.query import Query
 

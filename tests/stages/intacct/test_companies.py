@@ -13,7 +13,7 @@ import pytest
 from pipeline import ConfigError, Context, Duration, Secret, ThrottledError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct.client import IntacctClient, open_intacct, slots_of
+from stages.intacct.company import IntacctClient, open_intacct, slots_of
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import Gates
 from stages.intacct.protocol.query import Query

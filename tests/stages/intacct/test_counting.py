@@ -14,7 +14,7 @@ import pytest
 from pipeline import Context, Secret, Shared, Tally, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct.client import open_intacct
+from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.payments import PaymentsSettings, PaymentsSource
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator

@@ -21,7 +21,7 @@ from pipeline.clock import RandomIds
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
 from stages.intacct import ADAPTER, doctor
-from stages.intacct.client import open_intacct
+from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.doctor import diagnose_connection
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator

@@ -14,7 +14,8 @@ from lxml import etree
 from pipeline import ConfigError, Context, Duration, RefusedError, Secret, StageError, ThrottledError, TransientError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct.client import IntacctClient, NotReached, open_intacct
+from stages.intacct.client import NotReached
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.protocol.faults import OutcomeUnknown
 from stages.intacct.protocol.query import Query

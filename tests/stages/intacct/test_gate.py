@@ -8,11 +8,12 @@ from typing import Any
 
 import anyio
 import pytest
+from aiohttp import web
 
 from pipeline import Context, Duration, Secret, Shared, StageError, ThrottledError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import build_world
-from stages.intacct.client import IntacctClient, open_intacct, slots_of
+from stages.intacct.company import IntacctClient, open_intacct, slots_of
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import PATIENCE, Gate, Gates
 from stages.intacct.protocol.query import Query
@@ -146,3 +147,29 @@ async def test_a_failure_that_is_no_throttling_changes_nothing(waves: Any) -> No
         assert await wave.run(8) == [4, 4]
 
     await waves(work, concurrency=4)
+
+
+async def test_waiting_for_a_turn_uses_up_no_patience(
+    open_client: Any, gateway: Any, context: Context, clock: ManualClock
+) -> None:
+    """A call that waited a minute is still repeated after a passing failure, though our patience is five seconds."""
+    gateway.tables["VENDOR"] = []
+    async with open_client(patience=Duration(5), concurrency=1) as client:
+        await client.sign_in()
+        gateway.script = [web.Response(status=503)]
+        turns, done = context.shared.turns(slots_of(client.config), 1), anyio.Event()
+
+        async def ask() -> None:
+            await client.query(Query(object="VENDOR", fields=("RECORDNO",), page_size=1))
+            done.set()
+
+        async with anyio.create_task_group() as tasks:
+            async with turns.turn():
+                tasks.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                await clock.advance(60)
+            with anyio.fail_after(20):
+                while not done.is_set():
+                    await anyio.sleep(0.002)
+                    await clock.advance(1 if clock.sleepers else 0)
+    assert len(gateway.functions("query")) == 2

@@ -14,7 +14,8 @@ from aiohttp import web
 from pipeline import ConfigError, Context, Duration, Secret, StageError, TransientError, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct.client import IntacctClient, ReplyTooLarge, open_intacct
+from stages.intacct.client import ReplyTooLarge
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.protocol.query import Query
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator

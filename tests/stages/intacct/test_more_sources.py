@@ -15,7 +15,7 @@ from pipeline import ConfigError, Context, DataError, Record, Secret, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.model import Account, Dimension, Order
 from stages.ap.seed import SeedMaster, World, build_world
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.masters import AccountsSettings, DimensionsSettings, accounts_source, dimensions_source
 from stages.intacct.orders import OrdersSettings, OrdersSource

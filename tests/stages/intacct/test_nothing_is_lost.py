@@ -18,7 +18,7 @@ from pipeline import Context, Duration, Secret, Window
 from pipeline.testing import ManualClock, SequenceIds
 from stages.ap.seed import World, build_world
 from stages.ap.seed.world import SeedBill
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.simulator import Behaviour, IntacctSimulator
 from stages.intacct.sources import BillsSettings, BillsSource

@@ -14,7 +14,7 @@ from pipeline import Context, DataError, Record, Secret, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.model import Payment, PaymentDetail
 from stages.ap.seed import build_world
-from stages.intacct.client import IntacctClient, open_intacct
+from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.payments import PaymentsSettings, PaymentsSource
 from stages.intacct.simulator import IntacctSimulator

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import ConfigError, DataError, Held, PermissionDenied, Record, TransientError, Window
 from stages.ap.model import Bill, Vendor
-from stages.intacct.client import IntacctClient
+from stages.intacct.company import IntacctClient
 from stages.intacct.sources import BillsSettings, BillsSource, VendorsSettings, VendorsSource
 
 Open = Callable[..., AbstractAsyncContextManager[IntacctClient]]

@@ -12,7 +12,7 @@ import pytest
 from pipeline import ConfigError, Context, Secret, Shared, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
-from stages.intacct.client import open_intacct
+from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.simulator import Behaviour, IntacctSimulator
 from stages.intacct.sources import BillsSettings, BillsSource, VendorsSettings, VendorsSource

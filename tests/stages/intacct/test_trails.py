@@ -13,7 +13,7 @@ from pipeline import Context, DataError, Deleted, Duration, Known, Page, Record,
 from pipeline.testing.clock import ManualClock
 from stages.ap.model import Vendor
 from stages.ap.seed import SeedVendor, World, build_world
-from stages.intacct.client import open_intacct
+from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.contacts import ContactChanges
 from stages.intacct.payments import payments_source

@@ -14,7 +14,7 @@ from pipeline import Context, Record, Secret, Window
 from pipeline.testing import ManualClock
 from stages.ap.model import Bill, Order
 from stages.ap.seed import SeedReference, World, build_world
-from stages.intacct.client import open_intacct
+from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.orders import OrdersSettings, OrdersSource
 from stages.intacct.simulator import Behaviour, IntacctSimulator
