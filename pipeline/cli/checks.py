@@ -12,7 +12,7 @@ import typer
 from pipeline.cli.execute import services_here
 from pipeline.cli.output import counted, error_json, finding_json, print_error, print_findings, print_json, say, tell
 from pipeline.cli.shipped import find_flow, flows_here
-from pipeline.cli.usage import count
+from pipeline.cli.usage import counting
 from pipeline.engine.build import check_connections
 from pipeline.engine.meter import Meters
 from pipeline.engine.services import Services
@@ -54,10 +54,10 @@ async def check(
 ) -> int:
     """Report everything that is wrong with flow files, at once, with file, line and column."""
     registry = load_registry()
-    checked, meters, services = Checked(), Meters(), services_here()
-    for path in [find_flow(text) for text in flows] if flows else flows_here():
-        await _check(path, registry, checked, meters, services, live=live)
-    await count(meters)
+    checked, services = Checked(), services_here()
+    async with counting() as meters:
+        for path in [find_flow(text) for text in flows] if flows else flows_here():
+            await _check(path, registry, checked, meters, services, live=live)
     if json:
         print_json(_as_json(checked))
     else:

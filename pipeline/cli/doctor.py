@@ -19,10 +19,9 @@ from pipeline.cli import machine
 from pipeline.cli.execute import services_here, store_url
 from pipeline.cli.output import counted, error_json, joined, out, print_json, say
 from pipeline.cli.shipped import find_flow, flows_here
-from pipeline.cli.usage import count
+from pipeline.cli.usage import counting
 from pipeline.clock import SystemClock
 from pipeline.engine.doctor import Section, broken, diagnose_flows
-from pipeline.engine.meter import Meters
 from pipeline.errors import ConnectorError
 from pipeline.flow import codes
 from pipeline.flow.findings import Finding
@@ -79,9 +78,8 @@ async def doctor(
     await _ledger(report)
     registry = _registry(report)
     if registry is not None:
-        meters = Meters()
-        await diagnose_flows(_flows(report, paths, registry), registry, services, report.tell, meters)
-        await count(meters)
+        async with counting() as meters:
+            await diagnose_flows(_flows(report, paths, registry), registry, services, report.tell, meters)
     if json:
         print_json(_as_json(report))
     else:

@@ -13,8 +13,7 @@ import typer
 from pipeline.cli.execute import load_checked, services_here
 from pipeline.cli.output import counted, joined, print_json, say, suggest, table, tell
 from pipeline.cli.shipped import find_flow, flows_here
-from pipeline.cli.usage import count
-from pipeline.engine.meter import Meters
+from pipeline.cli.usage import counting
 from pipeline.engine.services import Stopping
 from pipeline.engine.survey import Survey, comparing, survey
 from pipeline.errors import UsageError
@@ -48,13 +47,11 @@ async def drift(
     """Compare what a flow would write now with what the far side has: missing there, extra there, different there."""
     registry = load_registry()
     compared: list[Compared] = []
-    meters, services = Meters(), services_here()
-    try:
+    services = services_here()
+    async with counting() as meters:
         for loaded in _flows(flow, registry):
             found = await survey(loaded, registry, services, Stopping(), meters)
             compared += [Compared(loaded.name, loaded.file, each) for each in found]
-    finally:
-        await count(meters)
     if json:
         print_json(drift_json(compared))
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
@@ -13,21 +14,35 @@ from pipeline.clock import SystemClock
 from pipeline.engine.estimate import FlowEstimate
 from pipeline.engine.meter import Gauge, Meters
 from pipeline.errors import ConnectorError
-from pipeline.store import is_current, open_ledger
+from pipeline.store import Ledger, is_current, open_ledger
 from pipeline.store.ledger import store_path
 
 
-async def count(meters: Meters) -> None:
-    """The calls of a command that only looks, into the ledger: when there is one, and as it is. What cannot be counted is said."""
-    if not meters.unsaved:
-        return
-    try:
-        if not await anyio.to_thread.run_sync(is_current, store_path(store_url())):
-            return
-        async with open_ledger(store_url(), SystemClock()) as ledger:
-            await meters.save_into(ledger)
-    except ConnectorError as error:
-        say(f"{counted(meters.unsaved, 'call')} could not be counted in the meter: {error.what}", "yellow")
+@asynccontextmanager
+async def counting() -> AsyncIterator[Meters]:
+    """Counts the calls of a command that only looks, into the ledger: when there is one, and as it is. What cannot be counted is said."""
+    async with AsyncExitStack() as stack:
+        problem: ConnectorError | None = None
+        try:
+            meters = Meters(0, await _ledger(stack))
+        except ConnectorError as error:
+            meters, problem = Meters(), error
+        try:
+            yield meters
+        finally:
+            try:
+                await meters.save()
+            except ConnectorError as error:
+                problem = error
+            if problem is not None and meters.unsaved:
+                say(f"{counted(meters.unsaved, 'call')} could not be counted in the meter: {problem.what}", "yellow")
+
+
+async def _ledger(stack: AsyncExitStack) -> Ledger | None:
+    """The ledger, when it is there and of this version."""
+    if not await anyio.to_thread.run_sync(is_current, store_path(store_url())):
+        return None
+    return await stack.enter_async_context(open_ledger(store_url(), SystemClock()))
 
 
 def print_gauges(gauges: Sequence[Gauge]) -> None:

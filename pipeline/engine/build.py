@@ -71,7 +71,10 @@ async def connect(
             spec = registry.connection(connection.type)
             assert spec is not None, "a checked flow names known connections"
             settings = connect_settings(connection, spec, services.environment, flow.file.parent)
-            client = await stack.enter_async_context(spec.open(settings, context_for(flow, connection.name, services)))
+            context = context_for(flow, connection.name, services)
+            if meters is not None:
+                context.spent = meters.spent
+            client = await stack.enter_async_context(spec.open(settings, context))
             if meters is not None:
                 meters.watch(client)
             if spec.check is not None:

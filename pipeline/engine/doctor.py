@@ -130,7 +130,7 @@ class _Doctor:
         """The connection, then over it what its stages need."""
         section = use.section
         context = context_for(use.flow, use.connection.name, self._services)
-        context.watch = self._meters.watch
+        context.watch, context.spent = self._meters.watch, self._meters.spent
 
         async def whole() -> bool:
             if use.spec.diagnose is not None:

@@ -16,10 +16,14 @@ PACE_DAYS = 7
 Level = Literal["ok", "near", "over"]
 
 
+MOST_UNSAVED = 10
+"""A kill loses the count of fewer calls than this; a commit for each call would cost more than the call is worth."""
+
+
 class Meters:
     """Saves what the clients of one run (0: of none) have used. Calls since the last `save` are lost by a kill, never counted twice.
 
-    What only looks may have no ledger while it does: then nothing is saved before `save_into`, which takes closed clients too.
+    Without a ledger nothing is saved.
     """
 
     def __init__(self, run: int = 0, ledger: Ledger | None = None) -> None:
@@ -38,18 +42,18 @@ class Meters:
         """How many calls would be lost by a kill now."""
         return sum(client.used - saved for client, saved in self._saved)
 
-    async def save_into(self, ledger: Ledger) -> None:
-        """Makes durable in this ledger what was used without one."""
-        self._ledger = ledger
-        await self.save()
+    async def spent(self) -> None:
+        """A client has counted a call and is about to make it: saves when enough have come together."""
+        if self.unsaved >= MOST_UNSAVED:
+            await self.save()
 
     async def save(self) -> None:
-        """Makes durable what was used since the last time."""
+        """Makes durable what was used since the last time, less what was taken back."""
         if self._ledger is None:
             return
         for place, (client, saved) in enumerate(self._saved):
             new, account = client.used - saved, client.allowance
-            if new <= 0:
+            if not new:
                 continue
             self._saved[place] = (client, client.used)
             self.used[account.account] = self.used.get(account.account, 0) + new

@@ -1,8 +1,10 @@
-"""What a run used of the contract is in the ledger as the gateway counted it; a kill loses the calls since the last page, and no more."""
+"""What a run used of the contract is in the ledger as the gateway counted it; a kill loses the count of a few calls, and no more."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import pytest
 
 BILLS = 60
 
@@ -40,6 +42,27 @@ async def test_a_killed_run_has_counted_the_pages_it_finished_and_the_next_one_c
         assert kept <= before, "what was not committed is lost, and nothing is counted twice"
         assert (await rig.run()).code in (0, 5)
         assert counted(rig) - kept == rig.intacct.counts.billable - before
+
+
+@pytest.mark.parametrize("command", [("run", "bills.yaml"), ("drift", "vendors.yaml")])
+async def test_a_kill_in_the_middle_of_a_long_page_loses_the_count_of_few_calls(
+    rigs: Any, every_gateway_call: Any, command: tuple[str, str]
+) -> None:
+    async with rigs(BILLS) as rig:
+        assert (await rig.command("runs")).code == 0  # makes the ledger
+        rig.set_connection("books", "page_size: 2")
+        rig.edit(("  books:\n    type:", "  books:\n    page_size: 2\n    type:"), name="vendors.yaml")
+        asked: list[Any] = []
+
+        def late(call: Any) -> None:
+            asked.extend(each for each in call.functions if each[0] == "query")
+            if len(asked) == 37:
+                rig.kill()
+
+        every_gateway_call(rig.intacct, late)
+        verb, flow = command
+        assert (await rig.command(verb, str(rig.flows / flow))).code == -9
+        assert rig.intacct.counts.billable - 10 < counted(rig) <= 37
 
 
 async def test_commands_that_only_look_are_counted_too_where_a_ledger_is_there(rigs: Any) -> None:

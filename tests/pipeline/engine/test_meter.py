@@ -149,6 +149,23 @@ async def test_a_client_that_counts_nothing_is_not_watched(inline_rig: Any) -> N
         assert await gauges(ledger, inline_rig.clock.now()) == []
 
 
+async def test_every_tenth_call_is_saved_before_it_is_made_and_one_that_was_refused_is_taken_back(
+    inline_rig: Any,
+) -> None:
+    client, kept = Client(), list[int]()
+    async with inline_rig.ledger() as ledger:
+        meters = Meters(0, ledger)
+        meters.watch(client)
+        for _ in range(25):
+            client.used += 1
+            await meters.spent()
+            kept.append(sum(gauge.used for gauge in await gauges(ledger, inline_rig.clock.now())))
+        assert kept == [0] * 9 + [10] * 10 + [20] * 6
+        client.used -= 6
+        await meters.save()
+        assert [gauge.used for gauge in await gauges(ledger, inline_rig.clock.now())] == [19]
+
+
 async def test_clients_of_one_account_add_up_and_the_newest_contract_counts(inline_rig: Any) -> None:
     first, second = Client(), Client(Allowance(account="Books ACME", calls=500))
     async with inline_rig.ledger() as ledger:
