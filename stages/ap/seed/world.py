@@ -69,7 +69,7 @@ class SeedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeedPurchase(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchasing document (vendor invoice) from which a bill was made."""
+    """A purchasing document (vendor invoice) from which a bill was made. ``state`` "" follows the bill."""
 
     record: int
     id: str  # DOCID, e.g. "Vendor Invoice-VI-00042"
@@ -81,6 +81,7 @@ class SeedPurchase(msgspec.Struct, frozen=True, kw_only=True):
     order_number: str = ""
     currency: str = "USD"
     lines: tuple[SeedLine, ...] = ()
+    state: str = ""  # Draft | Pending | Approved | Converted ...
     created: dt.datetime
     modified: dt.datetime
 

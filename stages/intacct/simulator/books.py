@@ -19,6 +19,7 @@ from stages.ap.seed.world import (
     SeedVendor,
     World,
 )
+from stages.intacct.simulator.attachments import Attachments
 from stages.intacct.simulator.model import Field, Getter, ObjectType, Value
 from stages.intacct.simulator.objects import OBJECTS, ROWS
 from stages.intacct.simulator.rows import (
@@ -83,10 +84,12 @@ class Books:
         self._bill_of_purchase: dict[str, int] = {}
         self._bills_of_vendor: dict[str, dict[int, BillRow]] = {}
         self._lines = _FIRST_LINE
+        self._last_contact = 0
         self._last_bill = 0  # a record number is never given twice
         self._set: dict[tuple[str, int], dict[str, Value]] = {}
         self._settable: dict[str, set[str]] = {}
         self._uncommitted: list[tuple[datetime, Callable[[], object]]] = []
+        self.attachments = Attachments()
         self.unreadable: set[tuple[str, int]] = set()  # rows that fail whatever page they are on
         self._load()
 
@@ -147,8 +150,20 @@ class Books:
         return self._contacts.get(contact.name) if contact else None
 
     def contact_named(self, name: str) -> SeedContact:
-        """KeyError when no vendor has a contact of that name."""
+        """KeyError when there is no contact of that name."""
         return self._contacts[name].contact
+
+    def contact_row(self, name: str) -> ContactRow:
+        """KeyError when there is none."""
+        return self._contacts[name]
+
+    def has_contact(self, name: str) -> bool:
+        return name in self._contacts
+
+    def user_of_contact(self, name: str) -> str:
+        """A vendor that has the contact, "" when none has."""
+        seeds = (row.seed for row in self.vendors.values())
+        return next((seed.id for seed in seeds if name in (_named(seed.contact), _named(seed.pay_to))), "")
 
     def bill_of_purchase(self, id: str) -> BillRow | None:
         record = self._bill_of_purchase.get(id)
@@ -240,15 +255,39 @@ class Books:
         assert isinstance(row, PaymentRow)
         self._drop_all(row, row.details)
 
-    def put_contact(self, contact: SeedContact, modified: datetime) -> None:
-        """Saves a contact wherever vendors have it; their own time of change stays. KeyError when no vendor has it."""
+    def add_contact(self, contact: SeedContact, now: datetime) -> None:
+        """A contact that no vendor has."""
+        self._keep_contact(ContactRow(self, self._last_contact + 1, contact, "", now, now))
+
+    def drop_contact(self, name: str) -> None:
+        """Takes the contact away; who has it keeps it. KeyError when there is none."""
+        self.tables["CONTACT"].remove(self._contacts.pop(name).record)
+
+    def contacts(self) -> dict[str, ContactRow]:
+        """Those there are now, for `keep_contacts`."""
+        return dict(self._contacts)
+
+    def keep_contacts(self, rows: dict[str, ContactRow]) -> None:
+        """The contacts are these again."""
+        for name, row in list(self._contacts.items()):
+            if rows.get(name) is not row:
+                self.drop_contact(name)
+        for name, row in rows.items():
+            if name not in self._contacts:
+                self._keep_contact(row)
+
+    def restore_contact(self, row: ContactRow) -> None:
+        """Takes back that the contact was taken away."""
+        self._keep_contact(row)
+
+    def put_contact(self, contact: SeedContact, modified: datetime | None) -> None:
+        """Saves a contact, and what vendors that have it show; their own time of change stays. KeyError when there is none."""
         for vendor in [each.seed for each in self.vendors.values()]:
             held = {name: contact for name in ("contact", "pay_to") if _named(getattr(vendor, name)) == contact.name}
             if held:
                 self.put_vendor(msgspec.structs.replace(vendor, **held))
-        row = self._contacts[contact.name]
-        row.modified = modified
-        self.tables["CONTACT"].changed()
+        known = self._contacts[contact.name]
+        self._keep_contact(ContactRow(self, known.record, contact, known.vendor, known.created, modified))
 
     def purchase(self, id: str) -> SeedPurchase:
         """The purchasing document. KeyError when there is none."""
@@ -379,9 +418,13 @@ class Books:
         known = self._contacts.get(contact.name)
         if known is not None and known.contact == contact:
             return  # a vendor saved with the same contact does not save the contact
-        number = known.record if known else len(self._contacts) + 1
-        self._contacts[contact.name] = ContactRow(self, number, contact, vendor, vendor.modified)
-        self._put(self._contacts[contact.name])
+        number = known.record if known else self._last_contact + 1
+        self._keep_contact(ContactRow(self, number, contact, vendor.id, vendor.created, vendor.modified))
+
+    def _keep_contact(self, row: ContactRow) -> None:
+        self._last_contact = max(self._last_contact, row.record)
+        self._contacts[row.contact.name] = row
+        self._put(row)
 
 
 def _named(contact: SeedContact | None) -> str:

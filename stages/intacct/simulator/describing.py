@@ -1,4 +1,4 @@
-"""The functions that tell what the company has: lookup, inspect, getDimensions, getUserPermissions and the lists of attachments."""
+"""The functions that tell what the company has: lookup, inspect, getDimensions and getUserPermissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stages.intacct.simulator.answer import Answer
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, text
 from stages.intacct.simulator.envelope import add
-from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused, schema_violation
+from stages.intacct.simulator.errors import BUSINESS, NO_OBJECT, FunctionRefused
 from stages.intacct.simulator.model import Field, ObjectType, show
 from stages.intacct.simulator.query import check_definition
 from stages.intacct.simulator.sessions import Session
@@ -19,7 +19,6 @@ from stages.intacct.simulator.statement import failed
 
 # The dimensions this company has, with the words its people use for them.
 _DIMENSIONS = ("DEPARTMENT", "LOCATION", "CLASS", "PROJECT", "ITEM", "VENDOR")
-_ATTACHMENTS = ("supdoc", "supdocfolder")
 
 
 class Describing:
@@ -35,8 +34,6 @@ class Describing:
             "inspect": self._inspect,
             "getDimensions": self._dimensions,
             "getUserPermissions": self._permissions,
-            "get_list": self._list,
-            "get": self._get,
         }
 
     def _lookup(self, element: etree._Element, session: Session, now: datetime) -> Answer:
@@ -101,19 +98,6 @@ class Describing:
             add(policy, "rights", "" if name in self._denied else "List|View")
         return Answer(data=data)
 
-    def _list(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        """Attachments, of which this company has none; for other objects there is `query`."""
-        object = element.get("object", "")
-        return Answer(data=etree.Element("data"), listtype=object, facts={"object": object})
-
-    def _get(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        raise FunctionRefused("BL01001973", f"There is no {element.get('object', 'object')} {element.get('key', '')}")
-
-
-def _listed(element: etree._Element) -> None:
-    if element.get("object", "") not in _ATTACHMENTS:
-        raise schema_violation(f"Element 'get_list': '{element.get('object', '')}' is not listed here")
-
 
 SHAPES: dict[str, Callable[[etree._Element], object]] = {
     "getAPISession": lambda element: children(element, ("locationid",)),
@@ -121,8 +105,6 @@ SHAPES: dict[str, Callable[[etree._Element], object]] = {
     "inspect": lambda element: children(element, ("object", "name")),
     "getDimensions": lambda element: children(element, ()),
     "getUserPermissions": lambda element: children(element, ("userId",)),
-    "get_list": _listed,
-    "get": lambda element: children(element, ("fields",)),
 }
 """What the schema lets through, by function."""
 

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 import msgspec
 from lxml import etree
 
+from stages.intacct.simulator.answer import Listed
 from stages.intacct.simulator.elements import elements, text
 from stages.intacct.simulator.errors import IDENTITY, SCHEMA, GatewayError, RequestRefused, cause
 
@@ -62,7 +63,7 @@ class Result(msgspec.Struct, kw_only=True):
     function: str
     controlid: str
     key: str = ""
-    listtype: str = ""
+    listed: Listed | None = None
     data: etree._Element | None = None
     errors: tuple[GatewayError, ...] = ()
 
@@ -281,10 +282,10 @@ def add_result(operation: etree._Element, result: Result, *, detailed: bool) -> 
     add(element, "controlid", result.controlid)
     if result.key:
         add(element, "key", result.key)
-    if result.listtype:
-        counted = 0 if result.data is None else len(result.data)
-        listed = add(element, "listtype", result.listtype)
-        for name, value in (("start", 0), ("end", max(0, counted - 1)), ("total", counted)):
+    if result.listed is not None:
+        start, last = result.listed.start, result.listed.start + max(0, result.listed.count - 1)
+        listed = add(element, "listtype", result.listed.name)
+        for name, value in (("start", start), ("end", last), ("total", result.listed.total)):
             listed.set(name, str(value))
     if result.data is not None:
         element.append(result.data)

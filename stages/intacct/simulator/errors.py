@@ -99,3 +99,25 @@ class RequestRefused(Exception):
 
 def schema_violation(text: str) -> FunctionRefused:
     return FunctionRefused(SCHEMA, text, description="The request does not match the schema")
+
+
+def missing(what: str, name: str) -> FunctionRefused:
+    return FunctionRefused(REQUIRED, f"Required field {name} is missing", more=(_could_not(what),))
+
+
+def duplicate(what: str, key: str) -> FunctionRefused:
+    text = f"Another {what.title()} with the given value(s) {key}  already exists"
+    return FunctionRefused(DUPLICATE, text, correction="Use a unique value instead.", more=(_could_not(what),))
+
+
+def unknown(what: str, key: object) -> FunctionRefused:
+    """A record that is named, and not there."""
+    return FunctionRefused(BUSINESS, f"Invalid {what} '{key}' specified.")
+
+
+def wrong_state(text: str) -> FunctionRefused:
+    return FunctionRefused(WRONG_STATE, text)
+
+
+def _could_not(what: str) -> GatewayError:
+    return GatewayError(BUSINESS, f"Could not create {what} record!")

@@ -14,6 +14,8 @@ import msgspec
 from lxml import etree
 
 from stages.intacct.simulator.answer import Answer
+from stages.intacct.simulator.attachments import SHAPES as ATTACHING_SHAPES
+from stages.intacct.simulator.attachments import Attaching
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.describing import SHAPES as DESCRIBING_SHAPES
 from stages.intacct.simulator.describing import Describing
@@ -21,6 +23,8 @@ from stages.intacct.simulator.elements import children, number, text
 from stages.intacct.simulator.envelope import add, records
 from stages.intacct.simulator.errors import DATA, NO_OBJECT, SCHEMA, FunctionRefused, RequestRefused, schema_violation
 from stages.intacct.simulator.filters import compiled, spans
+from stages.intacct.simulator.listing import SHAPES as LISTING_SHAPES
+from stages.intacct.simulator.listing import Listing
 from stages.intacct.simulator.model import Field, ObjectType, show
 from stages.intacct.simulator.query import (
     DEFAULT_PAGE,
@@ -71,7 +75,9 @@ class Functions:
             "read": self._read,
             "readByName": self._read_by_name,
             **Describing(books, denied=denied).functions(),
+            **Listing(books, rng).functions(),
             **Writing(books).functions(),
+            **Attaching(books.attachments).functions(),
         }
         self._shapes: dict[str, Callable[[etree._Element], object]] = {
             "query": lambda element: read_query(element, books),
@@ -80,7 +86,9 @@ class Functions:
             "read": _keys_parts,
             "readByName": _keys_parts,
             **DESCRIBING_SHAPES,
+            **LISTING_SHAPES,
             **WRITING_SHAPES,
+            **ATTACHING_SHAPES,
         }
 
     def check(self, name: str, element: etree._Element) -> None:

@@ -375,7 +375,7 @@ def _success(function: Function, answer: Answer) -> Result:
         function=function.name,
         controlid=function.controlid,
         key=answer.key,
-        listtype=answer.listtype,
+        listed=answer.listed,
         data=answer.data,
     )
 

@@ -132,17 +132,17 @@ class ReferenceRow(Row):
 
 
 class ContactRow(Row):
-    """A contact, by its name. ``vendor`` is the first one it was seen on; ``modified`` is its own time of change."""
+    """A contact, by its name. ``vendor`` is the first one it was seen on ("": none); ``modified`` is its own time of change."""
 
     __slots__ = ("contact", "created", "modified", "vendor")
 
     def __init__(
-        self, books: Books, record: int, contact: SeedContact, vendor: SeedVendor, modified: datetime | None
+        self, books: Books, record: int, contact: SeedContact, vendor: str, created: datetime, modified: datetime | None
     ) -> None:
         super().__init__(books, record)
         self.contact = contact
-        self.vendor = vendor.id
-        self.created = vendor.created
+        self.vendor = vendor
+        self.created = created
         self.modified = modified
 
     @property

@@ -8,19 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
+import msgspec
 from lxml import etree
 
+from stages.intacct.simulator import legacy
 from stages.intacct.simulator.answer import Answer
 from stages.intacct.simulator.books import Books
 from stages.intacct.simulator.elements import children, elements, text
 from stages.intacct.simulator.envelope import add
 from stages.intacct.simulator.errors import FunctionRefused, schema_violation
-from stages.intacct.simulator.legacy import Given, legacy_bill
+from stages.intacct.simulator.legacy import Given, Shape
 from stages.intacct.simulator.records import Records, Saved
+from stages.intacct.simulator.rows import BillRow, PaymentRow, PurchaseRow
+from stages.intacct.simulator.saving.kind import typed
 from stages.intacct.simulator.sessions import Session
 
 _MOST_RECORDS = 100
+_LINES = frozenset({"APBILLITEMS", "PODOCUMENTENTRIES", "APPYMTDETAILS"})
+
+
+class Legacy(msgspec.Struct, frozen=True, kw_only=True):
+    """A legacy function that writes one record, which its attribute ``key`` names by ``name``."""
+
+    object: str
+    shape: Shape = Shape(fields=())
+    key: str = "key"
+    name: str = "RECORDNO"
+
+
+LEGACY: dict[str, Legacy] = {
+    "create_bill": Legacy(object="APBILL", shape=legacy.BILL),
+    "update_bill": Legacy(object="APBILL", shape=legacy.BILL_UPDATE),
+    "delete_bill": Legacy(object="APBILL"),
+    "reverse_bill": Legacy(object="APBILL", shape=legacy.REVERSAL),
+    "delete_vendor": Legacy(object="VENDOR", key="vendorid", name="VENDORID"),
+    "create_contact": Legacy(object="CONTACT", shape=legacy.CONTACT),
+    "update_contact": Legacy(object="CONTACT", shape=legacy.CONTACT, key="contactname", name="CONTACTNAME"),
+    "delete_contact": Legacy(object="CONTACT", key="contactname", name="CONTACTNAME"),
+    "create_potransaction": Legacy(object="PODOCUMENT", shape=legacy.PURCHASE),
+    "update_potransaction": Legacy(object="PODOCUMENT", shape=legacy.PURCHASE_UPDATE, name="DOCID"),
+    "delete_potransaction": Legacy(object="PODOCUMENT", name="DOCID"),
+    "reverse_appayment": Legacy(object="APPYMT", shape=legacy.REVERSAL),
+}
+STEPS = {f"{step}_appaymentrequest": step for step in ("approve", "decline", "send", "confirm", "void")}
+DECISIONS = {"approve": "Approved", "decline": "Declined"}
 
 
 class Writing:
@@ -30,20 +63,27 @@ class Writing:
         self._records = Records(books)
 
     def functions(self) -> dict[str, Callable[[etree._Element, Session, datetime], Answer]]:
+        verbs = {
+            "create": self._legacy_create,
+            "update": self._legacy_update,
+            "delete": self._legacy_delete,
+            "reverse": self._legacy_reverse,
+        }
         return {
             "create": self._created,
             "update": self._updated,
             "delete": self._deleted,
-            "create_bill": self._legacy_bill,
-            "update_bill": self._legacy_update,
-            "delete_bill": self._legacy_delete("APBILL", "key", "RECORDNO"),
-            "delete_vendor": self._legacy_delete("VENDOR", "vendorid", "VENDORID"),
+            **{name: partial(verbs[name.partition("_")[0]], each) for name, each in LEGACY.items()},
+            **{name: partial(self._step, step) for name, step in STEPS.items()},
+            **{name: partial(self._decide, state) for name, state in DECISIONS.items()},
         }
 
     # The generic functions
 
     def _created(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        return self._each(element, lambda record: self._records.create(str(record.tag).upper(), *_given(record)))
+        return self._each(
+            element, lambda record: self._records.create(str(record.tag).upper(), *_given(record), session)
+        )
 
     def _updated(self, element: etree._Element, session: Session, now: datetime) -> Answer:
         return self._each(
@@ -81,24 +121,54 @@ class Writing:
 
     # The legacy functions
 
-    def _legacy_bill(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        saved = self._records.create("APBILL", *legacy_bill(element))
-        return Answer(key=str(saved.record), facts={"object": "APBILL", "record": saved.record}, undo=saved.undo)
+    def _legacy_create(self, each: Legacy, element: etree._Element, session: Session, now: datetime) -> Answer:
+        return _one(self._records.create(each.object, *legacy.read(element, each.shape), session))
 
-    def _legacy_update(self, element: etree._Element, session: Session, now: datetime) -> Answer:
-        given, lines = legacy_bill(element)
-        saved = self._records.update("APBILL", given | {"RECORDNO": element.get("key", "")}, lines, session)
-        return Answer(key=str(saved.record), facts={"object": "APBILL", "record": saved.record}, undo=saved.undo)
+    def _legacy_update(self, each: Legacy, element: etree._Element, session: Session, now: datetime) -> Answer:
+        given, lines = legacy.read(element, each.shape)
+        named = {each.name: element.get(each.key, "")}
+        return _one(self._records.update(each.object, given | named, lines, session))
 
-    def _legacy_delete(
-        self, object: str, attribute: str, name: str
-    ) -> Callable[[etree._Element, Session, datetime], Answer]:
-        def delete(element: etree._Element, session: Session, now: datetime) -> Answer:
-            answer = self._delete(object, [element.get(attribute, "")], session, name)
-            answer.key = element.get(attribute, "")
-            return answer
+    def _legacy_delete(self, each: Legacy, element: etree._Element, session: Session, now: datetime) -> Answer:
+        key = element.get(each.key, "")
+        answer = self._delete(each.object, [key], session, each.name)
+        answer.key = key
+        return answer
 
-        return delete
+    def _legacy_reverse(self, each: Legacy, element: etree._Element, session: Session, now: datetime) -> Answer:
+        row = self._records.row(each.object, each.name, element.get(each.key, ""), session)
+        given, _ = legacy.read(element, each.shape)
+        if isinstance(row, PaymentRow):
+            return _one(self._records.act(each.object, self._records.payments.step(row, "void")))
+        assert isinstance(row, BillRow)
+        values = typed(self._records.bills.type, given)
+        return _one(self._records.act(each.object, self._records.bills.reverse(row, values)))
+
+    def _step(self, step: str, element: etree._Element, session: Session, now: datetime) -> Answer:
+        """Payments go a step on, one by one."""
+        done: list[Saved] = []
+        try:
+            for key in _payment_keys(element):
+                row = self._records.row("APPYMT", "RECORDNO", key, session)
+                assert isinstance(row, PaymentRow)
+                done.append(self._records.act("APPYMT", self._records.payments.step(row, step)))
+        except FunctionRefused as refused:
+            refused.undo, refused.writes = _undone(done), len(done)
+            raise
+        facts = {"object": "APPYMT", "records": [saved.record for saved in done]}
+        return Answer(facts=facts, undo=_undone(done), writes=len(done))
+
+    def _decide(self, state: str, element: etree._Element, session: Session, now: datetime) -> Answer:
+        parts = children(_document(element), ("DOCID", "COMMENT"))
+        row = self._records.row("PODOCUMENT", "DOCID", text(parts["DOCID"]) if "DOCID" in parts else "", session)
+        assert isinstance(row, PurchaseRow)
+        saved = self._records.act("PODOCUMENT", self._records.purchases.decide(row, state))
+        return Answer(data=_written([saved]), facts={"object": "PODOCUMENT", "record": saved.record}, undo=saved.undo)
+
+
+def _one(saved: Saved) -> Answer:
+    """A legacy function answers with the key alone."""
+    return Answer(key=saved.key, facts={"object": saved.object, "record": saved.record}, undo=saved.undo)
 
 
 def _given(record: etree._Element) -> tuple[Given, list[Given]]:
@@ -109,20 +179,32 @@ def _given(record: etree._Element) -> tuple[Given, list[Given]]:
     def walk(element: etree._Element, prefix: str) -> None:
         for child in elements(element):
             name = prefix + str(child.tag).upper()
-            if name == "APBILLITEMS":
+            if name in _LINES:
                 lines.extend(_given(item)[0] for item in elements(child))
             elif len(child):
                 walk(child, f"{name}.")
-            elif not _is_group(name):
+            else:
                 given[name] = text(child)
 
     walk(record, "")
     return given, lines
 
 
-def _is_group(name: str) -> bool:
-    """An empty contact group sets nothing."""
-    return name in {"DISPLAYCONTACT", "CONTACTINFO", "PAYTO", "RETURNTO", "DISPLAYCONTACT.MAILADDRESS"}
+def _payment_keys(element: etree._Element) -> list[str]:
+    """The payments of a step."""
+    parts = children(element, ("appaymentkeys",))
+    keys = [text(key) for key in elements(parts["appaymentkeys"])] if "appaymentkeys" in parts else []
+    if not keys or any(key.tag != "appaymentkey" for key in elements(parts["appaymentkeys"])):
+        raise schema_violation(f"Element '{element.tag}': appaymentkeys with an appaymentkey is needed")
+    return keys
+
+
+def _document(element: etree._Element) -> etree._Element:
+    """The purchasing document that is approved or declined."""
+    parts = children(element, ("PODOCUMENT",))
+    if not parts:
+        raise schema_violation(f"Element '{element.tag}': a PODOCUMENT is needed")
+    return parts["PODOCUMENT"]
 
 
 def _some(element: etree._Element) -> list[etree._Element]:
@@ -145,10 +227,9 @@ SHAPES: dict[str, Callable[[etree._Element], object]] = {
     "create": _some,
     "update": _some,
     "delete": _named,
-    "create_bill": legacy_bill,
-    "update_bill": legacy_bill,
-    "delete_bill": lambda element: children(element, ()),
-    "delete_vendor": lambda element: children(element, ()),
+    **{name: partial(legacy.read, shape=each.shape) for name, each in LEGACY.items()},
+    **dict.fromkeys(STEPS, _payment_keys),
+    **{name: lambda element: children(_document(element), ("DOCID", "COMMENT")) for name in DECISIONS},
 }
 """What the schema lets through, by function."""
 

@@ -54,6 +54,8 @@ _READ_ONLY = frozenset(
         "TRX_ENTITYDUE",
         "SUPERVISORNAME",
         "REFTYPECONTEXT",
+        "PRRECORDKEY",
+        "DOCPARCLASS",
         "CONTACTTAXGROUP",
         "SCHOPKEY",
         "DOCHDRKEY",
@@ -99,7 +101,8 @@ def contact_group(prefix: str, get: Getter) -> list[Field]:
     """The fields of a contact group. ``get`` gives the `SeedContact` of a row, or None."""
 
     def text(name: str, attribute: str) -> Field:
-        return field(prefix + name, "TEXT", lambda r: getattr(get(r), attribute, "") or None)
+        behind = "" if prefix or name == "CONTACTNAME" else attribute  # of a contact itself
+        return field(prefix + name, "TEXT", lambda r: getattr(get(r), attribute, "") or None, writable=behind)
 
     def blank(name: str) -> Field:
         return field(prefix + name, "TEXT", none)
@@ -123,6 +126,7 @@ def contact_group(prefix: str, get: Getter) -> list[Field]:
         text("EMAIL1", "email"),
         *(blank(name) for name in ("EMAIL2", "URL1", "URL2")),
         flag("VISIBLE", True),
+        blank("TAXID"),
         text("MAILADDRESS.ADDRESS1", "line1"),
         text("MAILADDRESS.ADDRESS2", "line2"),
         blank("MAILADDRESS.ADDRESS3"),

@@ -10,6 +10,7 @@ from stages.intacct.simulator.objects.columns import (
     STATUS,
     ZERO,
     Pairs,
+    blanks,
     constant,
     field,
     fields,
@@ -59,6 +60,8 @@ APPYMT = ObjectType(
             field("TRX_TOTALENTERED", "CURRENCY", lambda r: r.seed.total),
             field("TRX_TOTALPAID", "CURRENCY", lambda r: r.seed.total),
             field("TRX_TOTALDUE", "CURRENCY", constant(ZERO)),
+            *blanks("TEXT", "GROUPPAYMENTS PAYMENTCONTACT EXCH_RATE_TYPE_ID"),
+            *blanks("CURRENCY", "AMOUNTTOPAY"),
             field("CLEARED", "ENUM", constant("F"), FLAGS),
             field("STATUS", "ENUM", constant("active"), STATUS),
             field("SYSTEMGENERATED", "ENUM", constant("F"), FLAGS),
@@ -70,8 +73,14 @@ APPYMT = ObjectType(
     owned=(Owned(name="APPYMTDETAILS", element="appymtdetail", object="APPYMTDETAIL", rows=lambda r: r.details),),
 )
 
-_NO_CREDIT = ("POSADJKEY", "ADJUSTMENTKEY", "ADVANCEKEY", "POSTEDADVANCEKEY", "INLINEKEY", "ENTRYKEY")
-_NO_CREDIT_AMOUNT = ("TRX_ADJUSTMENTAMOUNT", "TRX_POSTEDADVANCEAMOUNT", "TRX_INLINEAMOUNT")
+_NO_CREDIT = ("POSADJENTRYKEY", "POSADJKEY", "ADJUSTMENTKEY", "ADVANCEKEY", "POSTEDADVANCEKEY", "INLINEKEY", "ENTRYKEY")
+_NO_CREDIT_AMOUNT = (
+    "DISCOUNTTOAPPLY",
+    "CREDITTOAPPLY",
+    "TRX_ADJUSTMENTAMOUNT",
+    "TRX_POSTEDADVANCEAMOUNT",
+    "TRX_INLINEAMOUNT",
+)
 
 APPYMTDETAIL = ObjectType(
     name="APPYMTDETAIL",

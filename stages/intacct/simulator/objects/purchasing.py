@@ -42,6 +42,8 @@ _PURCHASE_STATE = {
 
 
 def _purchase_state(row: PurchaseRow) -> str:
+    if row.seed.state:
+        return row.seed.state
     if row.seed.definition == "Purchase Order":
         return "Converted"  # into the vendor invoice its bill was made from
     return _PURCHASE_STATE.get(row.bill.seed.state, "Pending") if row.bill else "Pending"
@@ -69,6 +71,7 @@ PODOCUMENT = ObjectType(
             field("WHENCREATED", "DATE", lambda r: r.seed.date),
             field("WHENDUE", "DATE", lambda r: r.bill.seed.due if r.bill else None),
             field("PRRECORDKEY", "INTEGER", lambda r: r.bill.record if r.bill else None),
+            field("SUPDOCID", "TEXT", none),
             field("MESSAGE", "TEXT", none),
             field("NOTE", "TEXT", none),
             field("TERM.NAME", "TEXT", lambda r: r.bill.seed.terms or None if r.bill else None),

@@ -55,6 +55,24 @@ VENDOR = ObjectType(
                 "TEXT", "APACCOUNT APACCOUNTTITLE ACCOUNTLABEL OFFSETGLACCOUNTNO GLGROUP PARENTID PARENTNAME COMMENTS"
             ),
             *blanks("INTEGER", "PARENTKEY"),
+            *blanks(
+                "TEXT",
+                "FORM1099TYPE FORM1099BOX SUPDOCID OFFSETGLACCOUNT PAYMETHODKEY BILLINGTYPE ACHBANKROUTINGNUMBER ACHACCOUNTNUMBER "
+                "ACHACCOUNTTYPE ACHREMITTANCETYPE RESTRICTEDLOCATIONS RESTRICTEDDEPARTMENTS",
+            ),
+            *(
+                field(name, "BOOLEAN", constant(False))
+                for name in (
+                    *("HIDEDISPLAYCONTACT", "MERGEPAYMENTREQ", "PAYMENTNOTIFY", "DISPLAYTERMDISCOUNT"),
+                    *("ACHENABLED", "DISPLAYACCTNOCHECK"),
+                )
+            ),
+            field(
+                "OBJECTRESTRICTION",
+                "ENUM",
+                constant("Unrestricted"),
+                (("Unrestricted", "U"), ("RootOnly", "R"), ("Restricted", "E")),
+            ),
             # Saving a contact moves the contact's own WHENMODIFIED, not that of the vendors it belongs to.
             field("DISPLAYCONTACTKEY", "INTEGER", lambda r: getattr(r.books.contact(r.seed.contact), "record", None)),
             field("PAYTOKEY", "INTEGER", lambda r: getattr(r.books.contact(r.seed.pay_to), "record", None)),

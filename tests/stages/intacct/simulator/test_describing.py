@@ -1,4 +1,4 @@
-"""What the simulated company tells of itself: dimensions, permissions, attachments; and its types beside recorded ones."""
+"""What the simulated company tells of itself: dimensions and permissions; and its types beside recorded ones."""
 
 from __future__ import annotations
 
@@ -43,17 +43,6 @@ async def test_a_denied_object_is_refused_in_so_many_words(wired, function):
         result = await wire.call(function)
 
     assert "You do not have permission for API operation" in result.findtext("errormessage/error/description2")
-
-
-async def test_attachments_are_listed_and_there_are_none(wired):
-    async with wired() as wire:
-        result = await wire.call('<get_list object="supdoc"/>')
-        one = await wire.call('<get object="supdoc" key="1"/>')
-        other = await wire.call('<get_list object="vendor"/>')
-
-    assert (result.findtext("listtype"), dict(result.find("listtype").attrib)["total"]) == ("supdoc", "0")
-    assert one.findtext("status") == "failure"
-    assert other.findtext("errormessage/error/errorno") == "XL03000003"
 
 
 @pytest.mark.parametrize("object", RECORDED)

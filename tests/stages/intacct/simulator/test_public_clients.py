@@ -162,7 +162,7 @@ OTHERS = {
     "every type": ('<inspect detail="0"><object>*</object></inspect>', "success"),
     "a type in detail": ('<inspect detail="1"><object>VENDOR</object></inspect>', "success"),
     "attachments": (
-        '<get_list object="supdoc"><filter><expression><field>supdocid</field></expression></filter></get_list>',
+        '<get_list object="supdoc"><filter><expression><field>supdocid</field><operator>=</operator><value>7</value></expression></filter></get_list>',
         "success",
     ),
     "an attachment that is not there": ('<get object="supdoc" key="7"></get>', "failure"),
