@@ -14,6 +14,7 @@ import msgspec
 from lxml import etree
 
 from stages.intacct.protocol.flat import flat_rows
+from stages.intacct.protocol.roots import documents
 
 Level = Literal["control", "authentication", "function"]
 Kind = Literal["empty", "html", "malformed", "doctype", "foreign"]
@@ -129,8 +130,36 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_reply(body: bytes) -> Reply:
-    """Parses one body. Raises `Unreadable` when it is not a gateway reply at all."""
-    root = _parse(body)
+    """Parses one body. Raises `Unreadable` when it is not a gateway reply at all.
+
+    Of several documents it is the one that is a reply; of several replies any, when all of them say the same.
+    """
+    try:
+        return _read(_parse(body))
+    except Unreadable as error:
+        if error.kind != "malformed":
+            raise
+        replies = _replies(body)
+        if not replies or any(_meaning(reply) != _meaning(replies[0]) for reply in replies):
+            raise
+    return replies[0]
+
+
+def _replies(body: bytes) -> list[Reply]:
+    """The replies among the documents of the body; none when one of these is broken, or is a reply only by its name."""
+    try:
+        roots = [_element(document) for document in documents(body)]
+        return [_read(root) for root in roots if root.tag == "response"]
+    except Unreadable:
+        return []
+
+
+def _meaning(reply: Reply) -> Reply:
+    """What a reply says was done: copies may be a second apart."""
+    return msgspec.structs.replace(reply, session_timestamp="", session_timeout="")
+
+
+def _read(root: etree._Element) -> Reply:
     if root.tag != "response":
         raise Unreadable("foreign", f"its outermost element is <{str(root.tag)[:_HEAD]}>")
     if root.find("control") is None:
@@ -278,6 +307,10 @@ def _parse(body: bytes) -> etree._Element:
         raise Unreadable("html", _title(head))
     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
         raise Unreadable("doctype")
+    return _element(body)
+
+
+def _element(body: bytes) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

@@ -276,3 +276,54 @@ async def test_a_change_is_made_once_whatever_happens_on_the_way(
         else:
             raise AssertionError("it was never done")
         assert len(updates(simulator)) == 1
+
+
+MARK = "<data count='1'><vendor><RECORDNO>7</RECORDNO></vendor></data>"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        lambda answers: answers.reply(MARK),
+        lambda answers: "<trailer/>",
+    ],
+    ids=["the reply again", "something that is no reply"],
+)
+async def test_a_reply_with_a_copy_of_itself_behind_it_says_what_was_done(
+    gateway: Any, open_client: Any, answers: Any, tail: Callable[[Any], str]
+) -> None:
+    async with open_client() as client:
+        await client.sign_in()
+        gateway.script = [_undeclared(answers.reply(MARK)) + _undeclared(tail(answers))]
+        done = await client.execute(marking(7), "mark-1")
+    assert (done.repeated, [row["RECORDNO"] for row in done.data.rows]) == (False, ["7"])
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        lambda answers: answers.failure("BL01001973", "it cannot be changed"),
+        lambda answers: answers.reply(MARK.replace("7", "8")),
+        lambda answers: answers.reply(MARK).replace("<controlid>c<", "<controlid>another<"),
+        lambda answers: answers.refused_session(),
+        lambda answers: "<response/>",
+    ],
+    ids=["a refusal", "another record", "another function", "a refused session", "an empty reply"],
+)
+@pytest.mark.parametrize("first", [True, False])
+async def test_replies_that_contradict_each_other_do_not_say_what_was_done(
+    gateway: Any, open_client: Any, answers: Any, tail: Callable[[Any], str], first: bool
+) -> None:
+    """Neither done nor refused: only the next attempt, under the same control id, can tell."""
+    async with open_client() as client:
+        await client.sign_in()
+        parts = [_undeclared(answers.reply(MARK)), _undeclared(tail(answers))]
+        gateway.script = ["".join(parts if first else reversed(parts))]
+        with pytest.raises(OutcomeUnknown):
+            await client.execute(marking(7), "mark-1")
+        assert len(gateway.requests) == 2, "it was asked once, and not again by itself"
+
+
+def _undeclared(text: str) -> str:
+    """Without the XML declaration, so that a test says where it stands."""
+    return text.partition("?>")[2] or text

@@ -79,7 +79,12 @@ HOSTILE = {
     "a web page": (Fault(kind="html"), TransientError, "MLC-INTACCT-0205", "HTML page"),
     "elements too deep": (Fault(kind="deep", size=10_000), TransientError, "MLC-INTACCT-0205", "resource limit"),
     "half of the body": (Fault(kind="truncated"), TransientError, "MLC-INTACCT-0205", "broke off"),
-    "the body twice over": (Fault(kind="two roots"), TransientError, "MLC-INTACCT-0205", "document end"),
+    "a second reply that says something else": (
+        Fault(kind="two roots"),
+        TransientError,
+        "MLC-INTACCT-0205",
+        "document end",
+    ),
     "nothing": (Fault(kind="empty"), TransientError, "MLC-INTACCT-0205", "with nothing"),
     "another service's document": (Fault(kind="foreign"), TransientError, "MLC-INTACCT-0205", "not the gateway's"),
 }

@@ -158,7 +158,7 @@ EXTERNAL = b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]><response><
         (EXTERNAL, "doctype"),
         (b"<!DOCTYPE response SYSTEM 'http://127.0.0.1:1/x.dtd'>" + body("<operation/>")[38:], "doctype"),
         (b"<response><control><status>success</sta", "malformed"),
-        (body("<operation/>") + body("<operation/>")[38:], "malformed"),
+        (body("<operation/>") + b"<response/>", "malformed"),
         (b"OK", "malformed"),
         (b"<response>\xff\xfe</response>", "malformed"),
         (b"<response><control>&undefined;</control></response>", "malformed"),
