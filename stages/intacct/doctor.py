@@ -15,12 +15,12 @@ from pipeline import ConfigError, ConnectorError, Context, Diagnosis, Duration, 
 from stages.intacct.client import NotReached
 from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
-from stages.intacct.pages import CREATED, made
 from stages.intacct.protocol.faults import SAYS, HttpRefused
 from stages.intacct.protocol.paging import STAMP
 from stages.intacct.protocol.query import Compare, Query
 from stages.intacct.protocol.times import read_wall, to_wall
-from stages.intacct.protocol.zones import Pair, spoken, window_zone
+from stages.intacct.protocol.zones import spoken
+from stages.intacct.zoning import CREATED, zone_of
 
 REFUSED = ("MLC-INTACCT-0103", "MLC-INTACCT-0106")
 """The sign-in was refused without a reason of its own: user, password, company or entity."""
@@ -206,12 +206,14 @@ async def _clock(client: IntacctClient, context: Context, tell: Tell) -> None:
 async def _time_zone(client: IntacctClient, tell: Tell) -> None:
     """What the records tell of the zone, as a run with --since would find it; and that none was changed in its future."""
     zone, where = client.config.zone, f"company {client.config.company}"
-    found = [pair for name in CREATED for pair in await _made(client, name)]
     try:
-        told = window_zone(zone, found, where)
+        told = await zone_of(client, where)
     except ConfigError as error:
         # Without a zone only windows of times are refused, and nobody may ever ask for one.
         tell(Diagnosis.failed("time zone", error) if zone else Diagnosis.warning("time zone", error))
+        return
+    except StageError as error:
+        tell(Diagnosis.failed("time zone", error))
         return
     if zone is None:
         tell(Diagnosis.ok("time zone", f"{told}, measured from the newest records"))
@@ -235,13 +237,6 @@ def _in_the_future(config: IntacctConfig, newest: datetime, here: datetime) -> C
         mend="set the connection's `timezone` (INTACCT_TIMEZONE) to the zone of the API user's profile; it decides what --since and --until mean",
         code="MLC-INTACCT-0152",
     )  # fmt: skip
-
-
-async def _made(client: IntacctClient, name: str) -> list[Pair]:
-    try:
-        return await made(client, name)
-    except StageError:  # what fails has its line where a stage needs it
-        return []
 
 
 async def _newest(client: IntacctClient) -> datetime | None:

@@ -10,17 +10,16 @@ from typing import TypeVar
 import anyio.lowlevel
 import msgspec
 
-from pipeline import ConfigError, DataError, RefusedError, Window
+from pipeline import DataError, Window
 from stages.intacct.company import IntacctClient
 from stages.intacct.config import LARGEST_PAGE
-from stages.intacct.protocol import paging, zones
-from stages.intacct.protocol.query import LARGEST_LIST, Filter, Query, all_of
+from stages.intacct.protocol import paging
+from stages.intacct.protocol.query import LARGEST_LIST, Filter, all_of
 from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader, Rows
+from stages.intacct.zoning import zone_of
 
 T = TypeVar("T")
-CREATED = {"VENDOR": "WHENCREATED", "APBILL": "AUWHENCREATED"}
-"""The objects that are looked at for the time zone, and where each says when a record was made."""
 _AT_ONCE = 200  # rows; some milliseconds of work
 
 
@@ -73,26 +72,11 @@ async def zoned(reader: Reader, rules: paging.Rules, window: Window) -> paging.R
 
 
 async def _zone(reader: Reader, rules: paging.Rules) -> tzinfo:
-    """Found out once for each reader. The zone is the user's: where the object's own records do not tell, others may."""
+    """Found out once for each reader."""
     if reader.zone is None:
-        newest = await reader.page(None, (rules.key,), newest_first=True, most=zones.ASKED)
-        found = zones.pairs(newest.rows, rules.created, rules.stamp) if rules.created else []
-        for name in CREATED if zones.measured(found) is None else ():
-            found += await made(reader.client, name) if name != rules.object else []
-        reader.zone = zones.window_zone(rules.zone, found, f"{rules.object} of {reader.client.config.company}")
+        own = {rules.object: rules.created} if rules.created else {}
+        reader.zone = await zone_of(reader.client, f"{rules.object} of {reader.client.config.company}", own)
     return reader.zone
-
-
-async def made(client: IntacctClient, name: str) -> list[zones.Pair]:
-    """When the newest records of an object of `CREATED` were made and changed; none where the user may not see them."""
-    created = CREATED[name]
-    question = Query(
-        object=name, fields=("RECORDNO", created, paging.STAMP), newest_first=True, page_size=zones.ASKED, private=not client.config.location_id
-    )  # fmt: skip
-    try:
-        return zones.pairs((await client.query(question)).rows, created, paging.STAMP)
-    except (ConfigError, RefusedError):
-        return []
 
 
 def key_slice(window: Window, cursor: dict[str, str] | None) -> tuple[tuple[str, ...], dict[str, str], bool]:

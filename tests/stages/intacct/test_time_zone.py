@@ -22,12 +22,14 @@ TEMPLATE = next(bill for bill in SEED.bills if bill.purchase is None and not bil
 AUTUMN = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
 
 
-def books(*, edited: timedelta = timedelta()) -> World:
-    """A bill every half hour from midnight in New York on the night when its clocks are put back, each saved once."""
+def books(*, edited: timedelta = timedelta(), untouched: int = 0) -> World:
+    """A bill every half hour from midnight in New York on the night when its clocks are put back, each saved once, or edited so long
+    afterwards but for the first few.
+    """
     bills = tuple(
         msgspec.structs.replace(
             TEMPLATE, record=1000 + number, number=f"N-{number}", created=AUTUMN + timedelta(minutes=30 * number),
-            modified=AUTUMN + timedelta(minutes=30 * number) + edited,
+            modified=AUTUMN + timedelta(minutes=30 * number) + (edited if number >= untouched else timedelta()),
         )
         for number in range(12)
     )  # fmt: skip
@@ -102,6 +104,22 @@ async def test_a_zone_that_the_records_contradict_is_refused(reads: Reads) -> No
         await reads(half_hours(0, 12), zone="America/Los_Angeles", timezone="UTC")
 
 
+@pytest.mark.parametrize(("untouched", "refused"), [(1, False), (0, True)])
+async def test_newest_records_that_were_all_edited_as_long_after_they_were_made_refuse_no_zone_that_the_oldest_confirm(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch, untouched: int, refused: bool
+) -> None:
+    """A job went over them an hour after each was entered, as if the profile's zone lay an hour further east."""
+    monkeypatch.setattr("stages.intacct.zoning.zones.ASKED", 5)
+    window = reads(
+        half_hours(0, 20), zone="UTC", timezone="UTC", world=books(edited=timedelta(hours=1), untouched=untouched)
+    )
+    if refused:
+        with pytest.raises(ConfigError, match="are not those of UTC"):
+            await window
+    else:
+        assert await window == list(range(12))
+
+
 async def test_a_zone_too_far_west_is_refused_before_it_leaves_records_out(reads: Reads) -> None:
     with pytest.raises(ConfigError, match="are not those of Asia/Dubai") as caught:
         await reads(half_hours(3, 7), zone="Asia/Kolkata", timezone="Asia/Dubai")
@@ -116,7 +134,7 @@ async def test_live_reads_and_windows_by_date_need_no_zone(reads: Reads, window:
 
 async def test_the_records_are_asked_once_for_all_pages(reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr("stages.intacct.pages.zones.pairs", lambda *_: asked.append(True) or [])
+    monkeypatch.setattr("stages.intacct.zoning.zones.pairs", lambda *_: asked.append(True) or [])
     await reads(half_hours(0, 12), zone="UTC", timezone="UTC")
     assert len(asked) == 2, "bills, and vendors since the bills do not tell"
 
