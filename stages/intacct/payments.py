@@ -74,6 +74,8 @@ class PaymentsSource:
         return await self.present([each.key for each in known])
 
     async def _own(self, window: Window, cursor: dict[str, str] | None) -> Page:
+        if cursor is None or cursor.get("done"):
+            self._credits_readable = True  # a new run: the right may have been granted
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._payments, self._rules, window, cursor)

@@ -37,7 +37,11 @@ class RemitTo:
         return ceil(vendors / LARGEST_LIST) + (found.pages if found.records else 0)
 
     def forget(self) -> None:
-        """A new run: addresses may have changed."""
+        """A new run: addresses may have changed, and the right to read contacts been granted."""
+        self._empty()
+        self._readable = True
+
+    def _empty(self) -> None:
         self._vendors.clear()
         self._contacts.clear()
 
@@ -45,7 +49,7 @@ class RemitTo:
         """Reads what these bills need and is not known yet."""
         rows = list(bills)
         if len(self._vendors) > _LARGEST_CACHE or len(self._contacts) > _LARGEST_CACHE:
-            self.forget()
+            self._empty()
         wanted = {row.get("VENDORID") or "" for row in rows} - self._vendors.keys() - {""}
         for row in await self._vendor_reader.matching("VENDORID", sorted(wanted)):
             self._keep_vendor(row)

@@ -50,13 +50,20 @@ def gateway(gateway: Any) -> Any:
 
 
 async def read(client: IntacctClient, window: Window = LIVE) -> list[Record]:
-    source, records, cursor = PaymentsSource(client, PaymentsSettings()), list[Record](), None
+    records, _ = await run(PaymentsSource(client, PaymentsSettings()), window)
+    return records
+
+
+async def run(
+    source: PaymentsSource, window: Window = LIVE, cursor: dict[str, str] | None = None
+) -> tuple[list[Record], dict[str, str] | None]:
+    records: list[Record] = []
     for _ in range(100):
         page = await source.read(window, cursor)
         records += page.records
         cursor = page.cursor
         if not page.more:
-            return records
+            return records, cursor
     raise AssertionError("never ended")
 
 
@@ -130,6 +137,16 @@ async def test_what_details_say_of_the_bills(case: str, gateway: Any, open_clien
 async def test_a_user_who_may_not_read_credits_gets_the_rest(gateway: Any, open_client: Open) -> None:
     gateway.tables["APPYMTDETAIL"] = [detail(11, "7", "80", **ADJUSTED)]
     assert amounts((await paid(open_client)).details) == [("INV-7", 100, 100, 0), ("", -20, None, 0)]
+
+
+async def test_a_right_to_credits_granted_meanwhile_is_used_by_the_next_run(gateway: Any, open_client: Open) -> None:
+    gateway.tables["APPYMTDETAIL"] = [detail(11, "7", "80", **ADJUSTED)]
+    async with open_client() as client:
+        source = PaymentsSource(client, PaymentsSettings())
+        _, cursor = await run(source)
+        gateway.tables["APADJUSTMENT"] = [bill(9, "20", RECORDID="CM-9")]
+        (record,), _ = await run(source, cursor=cursor)
+    assert amounts(record.body.details) == [("INV-7", 100, 100, 0), ("CM-9", -20, -20, 0)]
 
 
 async def test_a_bill_in_another_currency_says_nothing_of_the_gross_amount(gateway: Any, open_client: Open) -> None:

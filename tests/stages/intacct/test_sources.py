@@ -628,6 +628,17 @@ async def test_without_a_right_to_contacts_only_the_name_is_known(gateway: Any, 
     assert (records[0].body.remit_to.name, records[0].body.remit_to.address.city) == ("Factoring bank", "")
 
 
+async def test_a_right_to_contacts_granted_meanwhile_is_used_by_the_next_run(gateway: Any, open_client: Open) -> None:
+    del gateway.tables["CONTACT"]
+    gateway.tables["APBILL"] = [bill(1, BILLTOPAYTOCONTACTNAME="Factoring bank")]
+    async with open_client() as client:
+        source = BillsSource(client, BillsSettings())
+        _, cursor = await read_all(source)
+        gateway.tables["CONTACT"] = [{"RECORDNO": "8", "CONTACTNAME": "Factoring bank", "MAILADDRESS.CITY": "Leeds"}]
+        records, _ = await read_all(source, cursor=cursor)
+    assert records[0].body.remit_to.address.city == "Leeds"
+
+
 async def test_a_vendor_is_read_once_for_all_its_bills(gateway: Any, open_client: Open) -> None:
     with_bills(gateway, *(bill(number) for number in range(1, 10)))
     async with open_client(page_size=2) as client:
