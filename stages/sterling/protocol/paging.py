@@ -5,6 +5,9 @@ nothing unseen in front of it. One that holds none was reached over rows that we
 steps back, further each time, until a window holds a known row or is the first. So other readers may take rows all the while, and no
 window is read in vain. The list has ended when a window holds fewer rows than one before it, all of which were in that one: so many
 could have come. A short page alone proves nothing, since a server or gateway may cap pages below what was asked.
+
+A list to which rows are added as fast as it is read has no such end. A reader that comes again needs none: a window from a little further
+on that is empty is a fence, and in front of it is all that was there by then.
 """
 
 from __future__ import annotations
@@ -23,6 +26,12 @@ LEAST_OVERLAP = 8
 
 SMALLEST_STEP_BACK = 16
 """Rows: more than go away between two requests to most hubs, and few enough that the window is nearly all new."""
+
+FENCE = 16
+"""Rows beyond what was read at which an empty window is looked for first, and soon read; twice as far each time that there are rows."""
+
+MANY_WINDOWS = 8
+"""After so many windows a fence is looked for in any case."""
 
 FAR = 1_000_000_000
 """A window no list reaches: a server that answers it with rows heeds no windows and gives the whole list each time."""
@@ -62,16 +71,22 @@ class Listing:
     """The state of one listing. Ask `window`, pass the rows to `take`, until `done`; then `rows` holds each row once.
 
     ``key`` gives a row's identity, ``size`` is the rows of a window (at least 2; it may be changed between two windows), ``pages`` bounds the requests in all. A row
-    that went away while the list was read stays in `rows`: it was there.
+    that went away while the list was read stays in `rows`: it was there. ``fenced`` ends at a fence: for those who read again, since a row in
+    front of which others are put meanwhile may be left to that.
     """
 
-    def __init__(self, key: Callable[[Row], str], *, size: int, pages: int) -> None:
-        self._key, self.size, self._pages_left = key, size, pages
+    def __init__(self, key: Callable[[Row], str], *, size: int, pages: int, fenced: bool = False) -> None:
+        self._key, self.size, self._pages_left, self._fenced = key, size, pages, fenced
         self._rows: dict[str, Row] = {}
         self._known: set[str] = set()  # rows in front of which nothing is unseen; of a window that was given up, none
         self._page: dict[str, None] = {}  # the last one that was taken, in its order
         self._overlap = self._least_overlap
-        self._start, self._back, self._probing = 0, 0, False
+        self._start, self._back = 0, 0
+        self._probe: int | None = None  # a place beyond the list, perhaps: the next window
+        self._fence: int | None = None  # the list was no longer than this
+        self._read_to, self._ahead = 0, FENCE  # rows in front of here are read; how far ahead a fence is looked for
+        self._windows = 0
+        self._front = ""  # its first row at first
         self._emptied: tuple[int, int] | None = None
         self.done = False
 
@@ -86,7 +101,7 @@ class Listing:
     @property
     def window(self) -> str:
         """The next ``_range``, zero-based and inclusive: ``0-999``, then ``999-1998``."""
-        first = FAR if self._probing else self._start
+        first = self._start if self._probe is None else self._probe
         return f"{first}-{first + self.size - 1}"
 
     def take(self, rows: Sequence[Row]) -> None:
@@ -97,14 +112,15 @@ class Listing:
         self._same_order(keys)
         known = not self._known.isdisjoint(keys)
         self._rows.update(page)
-        if self._probing:
-            self._probing, self.done = False, bool(keys)
+        if self._probe is not None:
+            self._probed(self._probe, keys)
         elif self._start and not known:
             self._step_back(keys)
         elif not keys or self._is_end(page):
             self.done = True
         else:
             self._advance(keys)
+            self.done = self._fence is not None and self._read_to >= self._fence
         if not self.done and self._pages_left <= 0:
             raise Incomplete(
                 "the list is longer than the connection's page_cap allows, or rows kept moving while it was read"
@@ -121,12 +137,35 @@ class Listing:
         fewer = len(page) < min(len(self._page), self.size) or len(page) == 1
         return fewer and page.keys() <= self._page.keys()
 
+    def _probed(self, place: int, keys: list[str]) -> None:
+        """A window beyond the list, perhaps. From a server that heeds no windows it is the list."""
+        self._probe = None
+        if place == FAR:
+            self.done = bool(keys)
+        elif keys:
+            self._ahead *= 2
+            self._probe = min(self._read_to + self._ahead, FAR)
+        else:
+            self._fence = place
+
     def _advance(self, keys: list[str]) -> None:
-        # The same page for another window: does the server heed windows at all?
-        self._probing = not self._back and list(self._page) == keys
+        # The same page for another window, or all of it once more: does the server heed windows at all?
+        again = not self._back and (list(self._page) == keys or self._begins_anew(keys))
+        new = sum(key not in self._known for key in keys)
+        self._windows += 1
+        slow = self._start > 0 and (2 * new < len(keys) or self._windows >= MANY_WINDOWS)
+        self._read_to = max(self._read_to, self._start + len(keys))
+        self._front = self._front or keys[0]
         self._page, self._back = dict.fromkeys(keys), 0
         self._known.update(keys)
         self._start += max(1, len(keys) - self._overlap)
+        if again:
+            self._probe = FAR
+        elif self._fenced and self._fence is None and slow:
+            self._probe = self._read_to + self._ahead
+
+    def _begins_anew(self, keys: list[str]) -> bool:
+        return self._start > 0 and keys[0] == self._front and self._page.keys() <= set(keys)
 
     def _step_back(self, keys: list[str]) -> None:
         """Ask again from further in front, unless the server only ever answers its first window.

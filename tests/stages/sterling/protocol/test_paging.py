@@ -182,3 +182,61 @@ def test_two_rows_that_change_places_between_windows_are_noticed() -> None:
 
     with pytest.raises(Incomplete, match="changed their places"):
         read(listing(20), rows, change)
+
+
+@pytest.mark.parametrize("births", [1, 5, 25])
+@pytest.mark.parametrize(
+    ("count", "size", "cap"),
+    [(0, 100, 100), (3, 100, 100), (50, 100, 100), (250, 100, 100), (250, 100, 30), (60, 10, 10)],
+)
+def test_a_fenced_list_that_grows_at_every_request_ends_with_all_that_was_there(
+    births: int, count: int, size: int, cap: int
+) -> None:
+    rows = [{"_id": str(key)} for key in range(count)]
+    there = {row["_id"] for row in rows}
+    asked = 0
+
+    def change(number: int) -> None:
+        nonlocal asked
+        asked = number + 1
+        rows.extend({"_id": f"new {number} {n}"} for n in range(births))
+
+    fenced = Listing(lambda row: row["_id"], size=size, pages=1000, fenced=True)
+    assert there <= set(read(fenced, rows, change, cap))
+    assert asked <= 150
+
+
+def test_a_list_that_grows_at_every_request_is_read_whole_where_no_window_is_heeded() -> None:
+    rows = [{"_id": str(key)} for key in range(12)]
+    reading = Listing(lambda row: row["_id"], size=5, pages=20)
+    while not reading.done:
+        rows.append({"_id": f"new {len(rows)}"})
+        reading.take(rows)
+    assert {str(key) for key in range(12)} <= {row["_id"] for row in reading.rows}
+
+
+@given(count=st.integers(0, 60), size=st.integers(2, 12), cap=st.integers(2, 12))
+def test_a_still_fenced_list_is_read_whole_and_once_whatever_the_windows(count: int, size: int, cap: int) -> None:
+    rows = [{"_id": str(key)} for key in range(count)]
+    fenced = Listing(lambda row: row["_id"], size=size, pages=1000, fenced=True)
+    assert set(read(fenced, rows, cap=cap)) == {row["_id"] for row in rows}
+
+
+@given(
+    count=st.integers(1, 60), size=st.integers(2, 12),
+    deaths=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 59)), max_size=12),
+    births=st.lists(st.integers(0, 20), max_size=40),
+)  # fmt: skip
+def test_a_fenced_list_misses_no_row_that_stays_while_others_go_and_come_behind_it(
+    count: int, size: int, deaths: list[tuple[int, int]], births: list[int]
+) -> None:
+    rows = [{"_id": f"old{key}"} for key in range(count)]
+    survivors = {row["_id"] for row in rows} - {f"old{key}" for _, key in deaths}
+
+    def change(asked: int) -> None:
+        gone = {f"old{key}" for when, key in deaths if when == asked}
+        rows[:] = [row for row in rows if row["_id"] not in gone]
+        rows.extend({"_id": f"new{number}"} for number, when in enumerate(births) if when == asked)
+
+    fenced = Listing(lambda row: row["_id"], size=size, pages=1000, fenced=True)
+    assert survivors <= set(read(fenced, rows, change))
