@@ -58,12 +58,13 @@ class Deleted(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """An object that the flow has read before: the name it was asked for by, and what it was called when it was read last."""
+    """An object that the flow has read before: the name it was asked for by, and what it was called, and was, when it was read last."""
 
     name: str
     key: str
     alias: str = ""
     label: str = ""
+    digest: str = ""  # of its record
 
 
 class Tally(msgspec.Struct, frozen=True):

@@ -80,6 +80,17 @@ class Counts(Protocol):
 
 
 @runtime_checkable
+class Partial(Protocol):
+    """A source of several places that reads what it can: ``left`` says at its end which it could not read, one error for each.
+
+    They are told as the run's, which is then not clean (exit code 5); the next run takes them up. One that can read nothing raises instead.
+    """
+
+    @property
+    def left(self) -> Sequence[ConnectorError]: ...
+
+
+@runtime_checkable
 class Settles(Protocol):
     """A source that must know when a page's outcomes are durable (a mailbox extracts only then).
 

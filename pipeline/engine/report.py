@@ -29,7 +29,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     seconds: float
     problem: ConnectorError | None = None
     began: bool = True  # False when it ended before anything was read: a connection or stage could not be made
-    stopped: list[ConnectorError] = []  # why lanes were stopped
+    stopped: list[ConnectorError] = []  # why lanes were stopped, and places of a source not read
     exceptions: int = 0  # of deliveries: also those of earlier runs' documents, which no term of this run counts
     earlier: list[int] = []  # deliveries that earlier runs sealed and this one went on with
     signal: int = 0

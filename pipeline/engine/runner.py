@@ -72,7 +72,7 @@ async def run_flow(
             seconds=services.clock.monotonic() - began,
             began=bool(graph.nodes),
             problem=problem or next((reader.problem for reader in graph.readers if reader.problem), None),
-            stopped=[error for lanes in graph.lanes for error in lanes.stopped],
+            stopped=[*_left(graph), *(error for lanes in graph.lanes for error in lanes.stopped)],
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),
             signal=stopping.signal,
@@ -105,6 +105,11 @@ async def _refuse_stranding(flow: Flow, ledger: Ledger) -> None:
             mend="give the stage its old name back and run; once nothing is on its way it may be renamed or removed",
             code="MLC-RUN-0008",
         )
+
+
+def _left(graph: Graph) -> list[ConnectorError]:
+    """What sources could not read, while the rest was."""
+    return [error for reader in graph.readers for error in reader.left]
 
 
 def _read_here(graph: Graph) -> Totals:

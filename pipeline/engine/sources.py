@@ -21,7 +21,7 @@ from pipeline.errors import ConnectorError, DataError, EngineFault, Excluded, He
 from pipeline.flow.model import Stage
 from pipeline.record import Deleted, Page, Record, Window
 from pipeline.retry import RetryPolicy, decide
-from pipeline.stage import Scoped, Settles
+from pipeline.stage import Partial, Scoped, Settles
 from pipeline.store.ledger import Ledger
 from pipeline.store.pages import subject_of
 from pipeline.store.reports import Totals
@@ -65,6 +65,11 @@ class SourceReader:
         self._open: deque[Receipt] = deque()
         self._changed = anyio.Event()
         self._reading = True
+
+    @property
+    def left(self) -> Sequence[ConnectorError]:
+        """What the source could not read, while the rest was."""
+        return self._source.left if isinstance(self._source, Partial) else ()
 
     async def run(self) -> None:
         async with anyio.create_task_group() as tasks:

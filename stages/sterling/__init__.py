@@ -56,7 +56,7 @@ def _mailbox(settings: None, context: Context) -> MailboxSink:
 
 def _mailbox_source(settings: MailboxSettings | None, context: Context) -> MailboxSource:
     settings = settings or MailboxSettings()
-    return MailboxSource(context.connection, settings, _boxes(settings, context))
+    return MailboxSource(context.connection, settings, _boxes(settings, context), context.recall)
 
 
 async def _diagnose_mailbox_source(

@@ -65,13 +65,19 @@ class SterlingClient:
         return await self._absence.read(path, doing, query, proven=proven)
 
     async def rows(
-        self, path: str, doing: str, query: Mapping[str, str] | None = None, *, proven: bool = False
+        self,
+        path: str,
+        doing: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        proven: bool = False,
+        fenced: bool = False,
     ) -> list[Mapping[str, Any]]:
         """All rows of a list, read to its proven end, each once. Raises `TransientError` when the end cannot be proved.
 
-        A server that refuses the window is asked for smaller ones, and gets those from then on. ``proven`` as with `read`.
+        A server that refuses the window is asked for smaller ones, and gets those from then on. ``proven`` as with `read`, ``fenced`` as with `Listing`.
         """
-        listing = Listing(row_key, size=self.window, pages=self.config.page_cap)
+        listing = Listing(row_key, size=self.window, pages=self.config.page_cap, fenced=fenced)
         while not listing.done:
             try:
                 page = await self.read(path, doing, {**(query or {}), "_range": listing.window}, proven=proven)

@@ -188,8 +188,7 @@ class PartnerSettings(_Settings, frozen=True, kw_only=True):
 class MailboxSettings(_Settings, frozen=True, kw_only=True):
     """``with`` of the source ``sterling.mailbox``: ``mailboxes`` by path, or those in which the partners of a folder answer, or both.
 
-    ``after`` is what becomes of a message whose outcome is in the ledger. ``content`` is how the server is asked for it. ``overlap``
-    is how long after a message one with a lower id may still become visible.
+    ``after`` is what becomes of a message whose outcome is in the ledger. ``content`` is how the server is asked for it.
     """
 
     mailboxes: tuple[str, ...] = ()
@@ -197,7 +196,6 @@ class MailboxSettings(_Settings, frozen=True, kw_only=True):
     after: Literal["leave", "extract", "delete"] = "leave"
     content: Literal["base64", "text"] = "base64"
     largest: Annotated[int, msgspec.Meta(ge=1, le=536_870_912)] = 16_777_216  # bytes of a message
-    overlap: Duration = Duration(3600.0)
 
 
 class ResourceSettings(_Settings, frozen=True, kw_only=True):

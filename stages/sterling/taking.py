@@ -14,6 +14,7 @@ from pipeline import DataError, Excluded, PermissionDenied, Record, RefusedError
 from stages.sterling.apis import SterlingClient
 from stages.sterling.config import MailboxSettings
 from stages.sterling.contents import Unusable, payload, too_large
+from stages.sterling.memory import Found, mark, without_content
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.content import Format, format_of
 from stages.sterling.protocol.errors import lacks_collection
@@ -54,61 +55,59 @@ class Box(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A listed message and what came of it. One that is not ``read`` is read again as long as it is listed."""
+    """A listed message as it was asked for, and its record. One without a digest is read again as long as it is listed; ``first`` is
+    whether its content gets into the ledger for the first time.
+    """
 
-    path: str
     seen: Message
     record: Record
-    read: bool = True
+    first: bool = False
 
 
 class Taker:
-    """Takes messages for one run. ``path`` is whatever the caller knows the mailbox by."""
+    """Takes messages for one run."""
 
     def __init__(self, client: SterlingClient, settings: MailboxSettings) -> None:
         self._client, self._settings = client, settings
         self._absent: set[str] = set()  # messages that are there and whose content was not found once
 
-    async def take(self, path: str, box: Box, seen: Message) -> Taken | TransientError:
+    async def take(self, found: Found, box: Box) -> Taken | TransientError:
         """What came of it, or why that cannot be said now."""
         try:
-            return await self._take(path, box, seen)
+            return await self._take(found, box)
         except TransientError as error:
             return error
 
-    async def _take(self, path: str, box: Box, listed: Message) -> Taken:
+    async def _take(self, found: Found, box: Box) -> Taken:
         """The message with its content, or what is wrong with it."""
-        largest = self._settings.largest
-        record = Record(
-            key=listed.id, kind="message", company=self._client.config.server, object="message", label=listed.name or listed.id, body=None
-        )  # fmt: skip
-
-        def dead(error: StageError, seen: Message = listed) -> Taken:
-            return Taken(path, seen, record.replace(body=error))
-
+        listed, largest = found.seen, self._settings.largest
         if listed.size is not None and listed.size > largest:
-            return dead(_unusable(listed, box, too_large(largest, listed.size)))
+            return self._dead(found, _unusable(listed, box, too_large(largest, listed.size)))
         try:
             seen, content = await self._content(listed)
         except Unusable as reason:
-            return dead(_unusable(listed, box, str(reason)))
+            return self._dead(found, _unusable(listed, box, str(reason)))
         except RefusedError as error:  # the document is broken or gone in a way of its own
-            return dead(error)
+            return self._dead(found, error)
         if seen is None:
-            return Taken(path, listed, record.replace(body=Excluded(GONE)), read=False)
+            return Taken(listed, self._record(found, _other(found), Excluded(GONE)))
         if content is None:
-            return Taken(path, seen, record.replace(body=self._not_found(seen, box)), read=False)
-        body = MailboxMessage(
-            id=seen.id,
-            mailbox=box.path,
-            name=seen.name,
-            partner=box.partner,
-            partners=box.partners,
-            received=seen.created,
-            format=format_of(content),
-            payload=content,
-        )
-        return Taken(path, seen, record.replace(body=body, raw=content, digest=hashlib.sha256(content).hexdigest()))
+            return Taken(seen, self._record(found, _other(found), self._not_found(seen, box)))
+        digest = hashlib.sha256(content).hexdigest()
+        key = found.key if digest == found.before else _other(found)
+        record = self._record(found, key, _body(seen, box, content)).replace(raw=content, digest=digest)
+        return Taken(seen, record, first=found.standing != "taken" and digest != found.before)
+
+    def _dead(self, found: Found, error: StageError) -> Taken:
+        key = _other(found)
+        return Taken(found.seen, self._record(found, key, error).replace(digest=without_content(key)))
+
+    def _record(self, found: Found, key: str, body: object) -> Record:
+        listed = found.seen
+        return Record(
+            key=key, kind="message", company=self._client.config.server, object="message", label=listed.name or listed.id, body=body,
+            alias=mark(listed),
+        )  # fmt: skip
 
     async def _content(self, listed: Message) -> tuple[Message | None, bytes | None]:
         """The message as far as it is known now, None when it has gone; and its content, None when that is not found."""
@@ -153,6 +152,24 @@ class Taker:
             )
         mend = "Each run asks again while it is listed. If it stays so, let the partner send it again and delete it in Sterling."
         return DataError(what, where=where, why=why, mend=mend, owner="EDI desk", code="MLC-STL-0335")
+
+
+def _other(found: Found) -> str:
+    """The key of a message whose content is not that which the ledger has."""
+    return found.other_key if found.standing == "doubtful" else found.key
+
+
+def _body(seen: Message, box: Box, content: bytes) -> MailboxMessage:
+    return MailboxMessage(
+        id=seen.id,
+        mailbox=box.path,
+        name=seen.name,
+        partner=box.partner,
+        partners=box.partners,
+        received=seen.created,
+        format=format_of(content),
+        payload=content,
+    )
 
 
 def _unusable(seen: Message, box: Box, why: str) -> DataError:

@@ -261,3 +261,53 @@ async def test_a_stage_of_ones_own_gets_one_kind_of_message_and_the_files_keep_t
         assert list(files.values()) == [b'{"sku":"4711","partner":"AA"}\n']
         letters = (await rig.command("dead", "--json")).json["items"]
         assert [(letter["key"], letter["stage"]) for letter in letters] == [(str(broken), "items")]
+
+
+async def test_a_mailbox_that_fails_is_told_and_left_to_the_next_run_while_the_others_are_read(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        post.leave("/AA/Outbound", "a.csv", b"1")
+        post.leave("/BB/Outbound", "b.csv", b"2")
+        rig.sterling.hub.groups["AP_CONNECTOR"].discard("/BB/Outbound Mailbox")
+        told = await rig.command("run", str(rig.flows / "mailbox.yaml"), "--json")
+        assert (told.code, told.json["status"], told.json["read"]) == (5, "exceptions", 1)
+        assert "MLC-STL-0331" in told.err
+        assert "/BB/Outbound" in told.err
+        rig.sterling.hub.groups["AP_CONNECTOR"].add("/BB/Outbound Mailbox")
+        told = await rig.command("run", str(rig.flows / "mailbox.yaml"), "--json")
+        assert (told.code, told.json["read"]) == (0, 1)
+        assert sorted(post.files().values()) == [b"1", b"2"]
+
+
+async def test_messages_of_a_restored_server_that_gives_ids_again_are_read_and_no_other_is_read_twice(
+    rigs: Any,
+) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        numbers = [post.leave("/AA/Outbound", f"{n}.csv", b"old %d" % n) for n in range(4)]
+        await post.run()
+        again = rig.sterling.hub.messages[numbers[3]]
+        again.document.payload, again.created = b"new 3", again.created.replace(year=again.created.year + 1)
+        report = await post.run()
+        assert (report["read"], report["delivered"]) == (1, 1)
+        assert sorted(post.files().values()) == [b"new 3", *(b"old %d" % n for n in range(4))]
+        assert (await post.run())["read"] == 0
+
+
+async def test_a_message_that_only_its_replay_could_take_is_extracted_then(rigs: Any) -> None:
+    async with rigs(0) as rig:
+        post = Post(rig)
+        source = "with: { partners: partners/ }"
+        rig.edit((source, source.replace(" }", ", after: extract }")), name="mailbox.yaml")
+        number = post.leave("/AA/Outbound", "a.csv", b"1")
+        rig.sterling.faults.add(Fault(kind="null_pointer", match="POST documents/*getpayload*", times=None))
+        assert (await post.run())["dead"] == 1
+        rig.sterling.faults.clear()
+        assert (await post.run())["read"] == 0
+        (letter,) = (await rig.command("dead", "--json")).json["items"]
+        told = await rig.command(
+            "replay", "--error", letter["code"], "--flow", str(rig.flows / "mailbox.yaml"), "--json"
+        )
+        assert told.code == 0, told.err
+        extracted = [effect["message"] for effect in rig.sterling.effects() if effect["effect"] == "message.extracted"]
+        assert (extracted, list(post.files().values())) == ([number], [b"1"])

@@ -27,13 +27,14 @@ where d.status in ('stored', 'sealed', 'delivered') and not exists (
 group by d.company, d.object, d.key;
 
 -- name: known_records
+-- (cross join: the names first, or every record of the object with an alias is compared with every name)
 with found as (
     select k.value as name, r.key, max(r.id) as id from json_each(?1) as k
-    join records r on r.object = ?2 and r.key = k.value and r.company = ?3 and r.flow = ?4 group by k.value, r.key
+    cross join records r on r.object = ?2 and r.key = k.value and r.company = ?3 and r.flow = ?4 group by k.value, r.key
     union
     select k.value, r.key, (select max(n.id) from records n where n.object = r.object and n.key = r.key and n.company = r.company and n.flow = r.flow)
-    from json_each(?1) as k join records r on r.object = ?2 and r.alias = k.value and r.alias <> '' and r.company = ?3 and r.flow = ?4)
-select distinct found.name, r.key, r.alias, r.label from found join records r on r.id = found.id;
+    from json_each(?1) as k cross join records r on r.object = ?2 and r.alias = k.value and r.alias <> '' and r.company = ?3 and r.flow = ?4)
+select distinct found.name, r.key, r.alias, r.label, r.digest from found join records r on r.id = found.id;
 
 -- name: last_reads
 select r.company, r.object, r.key, r.currency, r.amount from json_each(?1) as k

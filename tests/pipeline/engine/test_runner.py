@@ -573,3 +573,20 @@ async def test_a_stage_that_documents_on_their_way_need_may_not_vanish(
         assert report.problem.code == "MLC-RUN-0008"
         await inline_rig.run(ledger, named(inline_rig, source, line_encoder(), sink, "encode", "sink"))
     assert len(sink.effects) == 3
+
+
+class HalfSource(ListSource):
+    """Reads one of its two places."""
+
+    left = (TransientError("A place could not be read", where="place B", code="T-9"),)
+
+
+async def test_what_a_source_had_to_leave_is_told_and_the_run_is_not_clean(
+    rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    sink = CollectingSink()
+    flow = rig.chain(HalfSource([make_bill("1")]), encoder=line_encoder(), sink=sink)
+    async with rig.ledger() as ledger:
+        report = await rig.run(ledger, flow)
+    assert (report.status, report.exit_code, report.problem, len(sink.effects)) == ("exceptions", 5, None, 1)
+    assert [error.where for error in report.stopped] == ["place B"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +17,12 @@ from yarl import URL
 
 from pipeline import (
     ConfigError,
+    ConnectorError,
     Context,
     DataError,
     Excluded,
     FlowError,
+    Known,
     Page,
     PermissionDenied,
     RefusedError,
@@ -33,13 +35,20 @@ from stages.ap.seed.world import SeedPartner, World
 from stages.sterling import ADAPTER, mailbox_source
 from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
+from stages.sterling.due import cursor_of, due_in
 from stages.sterling.mailbox_source import MailboxSource
-from stages.sterling.position import Position
-from stages.sterling.protocol.representations import Message
 from stages.sterling.simulator import Fault, SterlingSimulator, Switches, open_mailbox
 from stages.sterling.taking import GONE, Box
 
 BOX, OTHER = "/RIVERBEND/Outbound", "/SUNFIELD/Outbound"
+START = datetime(2024, 1, 31, tzinfo=UTC)
+
+
+async def nothing(company: str, object: str, names: Sequence[str]) -> list[Known]:
+    """The memory of a ledger that is new."""
+    return []
+
+
 LISTS = ["mailboxmessages", "mailboxcontents"]
 
 
@@ -48,19 +57,35 @@ class Rig:
 
     def __init__(self, simulator: SterlingSimulator, client: SterlingClient, clock: ManualClock) -> None:
         self.simulator, self.client, self.clock = simulator, client, clock
+        self.ledger: dict[str, Known] = {}  # as the engine's remembers records that were read
+
+    async def recall(self, company: str, object: str, names: Sequence[str]) -> list[Known]:
+        assert (company, object) == (self.client.config.server, "message")
+        return [self.ledger[name] for name in names if name in self.ledger]
+
+    def keep(self, page: Page) -> None:
+        """The page is settled: its records are in the ledger."""
+        for each in page.records:
+            self.ledger[each.key] = Known(each.key, each.key, each.alias, each.label, each.digest)
 
     def source(self, *boxes: str, **settings: Any) -> MailboxSource:
-        return MailboxSource(self.client, MailboxSettings(**settings), [Box(path) for path in boxes or (BOX, OTHER)])
+        paths = boxes or (BOX, OTHER)
+        return MailboxSource(self.client, MailboxSettings(**settings), [Box(path) for path in paths], self.recall)
 
     async def poll(
         self, cursor: dict[str, str] | None = None, *boxes: str, window: Window | None = None, **settings: Any
     ) -> tuple[list[str], dict[str, str]]:
         """Reads once through, as the engine does: the keys, and the cursor left."""
-        source = self.source(*boxes, **settings)
+        return await self.read_through(self.source(*boxes, **settings), cursor, window)
+
+    async def read_through(
+        self, source: MailboxSource, cursor: dict[str, str] | None = None, window: Window | None = None
+    ) -> tuple[list[str], dict[str, str]]:
         keys: list[str] = []
         while True:
             page = await source.read(window or Window(), cursor)
             assert page is not None
+            self.keep(page)
             keys += [record.key for record in page.records]
             cursor = page.cursor
             assert cursor is not None
@@ -107,7 +132,7 @@ async def test_every_message_is_read_once_in_order_of_arrival_with_its_bytes(
         keys, cursor = await rig.poll()
         assert keys == ids
         assert (await rig.poll(cursor))[0] == []
-        page = await rig.source(BOX).read(Window(), None)
+        page = await rig.source(BOX).read(Window(keys=(ids[1],)), None)
         body = page.records[0].body
         assert (body.payload, page.records[0].raw, body.mailbox) == (b"ISA 0 \x1c\xff", body.payload, BOX)
 
@@ -145,35 +170,83 @@ async def test_a_message_that_becomes_visible_after_a_later_one_is_still_read(ri
         assert (first, (await rig.poll(cursor))[0]) == ([late], [early])
 
 
-@pytest.mark.parametrize(("newer_after", "overlap"), [(None, 3600), (3000, 3600), (7200, 10_000)])
-async def test_a_message_that_becomes_visible_hours_later_is_read_unless_a_message_newer_than_the_overlap_came_first(
-    rigs: Any, newer_after: int | None, overlap: int
+@pytest.mark.parametrize("newer_after", [0, 7200, 90 * 86_400])
+async def test_a_message_that_becomes_visible_much_later_is_read_whatever_came_first(
+    rigs: Any, newer_after: int
 ) -> None:
-    """The floor goes by the messages' own times, so it stands still as long as nothing comes."""
     async with rigs() as rig:
         early = rig.drop(2)[0]
         hub = rig.simulator.hub
         hidden, place = hub.messages.pop(int(early)), hub.paths[BOX].messages.pop(int(early))
-        _, cursor = await rig.poll(None, BOX, overlap=overlap)
-        if newer_after is not None:
-            await rig.clock.advance(newer_after)
-            rig.drop(1)
-            _, cursor = await rig.poll(cursor, BOX, overlap=overlap)
-        await rig.clock.advance(6 * 3600)
-        _, cursor = await rig.poll(cursor, BOX, overlap=overlap)
+        _, cursor = await rig.poll(None, BOX)
+        await rig.clock.advance(newer_after)
+        rig.drop(3)
+        _, cursor = await rig.poll(cursor, BOX)
         hub.messages[int(early)], hub.paths[BOX].messages[int(early)] = hidden, place
-        assert (await rig.poll(cursor, BOX, overlap=overlap))[0] == [early]
+        assert (await rig.poll(cursor, BOX))[0] == [early]
 
 
-async def test_the_cursor_stays_small_once_messages_are_old(rigs: Any) -> None:
+async def test_a_message_that_is_moved_here_with_a_low_id_is_read_and_one_that_was_read_elsewhere_is_not(
+    rigs: Any,
+) -> None:
     async with rigs() as rig:
-        old = rig.drop(50)
+        (moved,) = rig.drop(1, OTHER)
+        rig.drop(5, BOX)
         await rig.clock.advance(7200)
-        (new,) = rig.drop(1)
-        keys, cursor = await rig.poll()
-        assert keys == [*old, new]
-        assert cursor[BOX.casefold()] == f"{old[-1]};{new}"
-        assert (await rig.poll(cursor))[0] == []
+        rig.drop(1, BOX)
+        _, cursor = await rig.poll(None, BOX)
+        hub = rig.simulator.hub
+        hub.move_message(hub.messages[int(moved)], hub.paths[BOX])
+        keys, cursor = await rig.poll(cursor, BOX)
+        assert keys == [moved]
+        hub.move_message(hub.messages[int(moved)], hub.paths[OTHER])
+        assert (await rig.poll(cursor, OTHER))[0] == []
+
+
+async def test_the_cursor_does_not_grow_with_what_was_read(rigs: Any) -> None:
+    async with rigs() as rig:
+        rig.drop(50)
+        assert (await rig.poll())[1] == {"due": ""}
+
+
+# --- a server that gives ids again -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+async def test_a_message_that_a_restored_server_gives_the_id_of_another_is_read_under_a_key_of_its_own(
+    rigs: Any, renamed: bool
+) -> None:
+    async with rigs() as rig:
+        (first,) = rig.drop()
+        _, cursor = await rig.poll(None, BOX)
+        hub = rig.simulator.hub
+        message = hub.messages[int(first)]
+        message.document.payload = b"another"
+        message.name = "b.edi" if renamed else message.name
+        message.created += timedelta(days=1)
+        page = await rig.source(BOX).read(Window(), cursor)
+        (record,) = page.records
+        assert (record.key, record.body.id) == (f"{first}@{message.created.isoformat()}", first)
+        rig.keep(page)
+        assert (await rig.poll(page.cursor, BOX))[0] == []
+        assert (await rig.poll(None, BOX, window=Window(keys=(record.key,))))[0] == [record.key]
+
+
+async def test_a_message_that_is_shown_with_another_time_is_repeated_under_its_key_and_extracted_no_second_time(
+    rigs: Any,
+) -> None:
+    """The engine counts a repeat of equal content as unchanged, and remembers the time."""
+    async with rigs() as rig:
+        keys = rig.drop(2)
+        _, cursor = await rig.poll(None, BOX)
+        for key in keys:
+            rig.simulator.hub.messages[int(key)].created += timedelta(hours=1)
+        source = rig.source(BOX, after="extract")
+        page = await source.read(Window(), cursor)
+        rig.keep(page)
+        await source.settled(page)
+        assert ([record.key for record in page.records], rig.effects("message.extracted")) == (keys, [])
+        assert (await rig.poll(page.cursor, BOX))[0] == []
 
 
 async def test_a_mailbox_that_is_added_later_is_read_from_its_beginning(rigs: Any) -> None:
@@ -197,29 +270,138 @@ async def test_an_explicit_window_reads_again_by_key_or_time(rigs: Any) -> None:
         assert (await rig.poll(cursor, window=Window(until=since)))[0] == [first, second]
 
 
+# --- mailboxes that cannot be read ---
+
+
 @pytest.mark.parametrize("list_by", LISTS)
-async def test_a_mailbox_that_may_not_be_read_is_told_after_all_others_were(rigs: Any, list_by: str) -> None:
+async def test_a_mailbox_that_may_not_be_read_is_told_and_all_others_are_read(rigs: Any, list_by: str) -> None:
     async with rigs(list_by=list_by) as rig:
         (key,) = rig.drop(1, OTHER)
         rig.drop(1, BOX)
         rig.simulator.hub.groups["AP_CONNECTOR"].discard(f"{BOX} Mailbox")
         source = rig.source()
         page = await source.read(Window(), None)
-        assert [record.key for record in page.records] == [key]
-        with pytest.raises(PermissionDenied) as caught:
-            await source.read(Window(), page.cursor)
-        assert (caught.value.code, BOX in caught.value.where) == ("MLC-STL-0331", True)
+        assert ([record.key for record in page.records], page.more) == ([key], False)
+        (error,) = source.left
+        assert (type(error), error.code, error.where) == (PermissionDenied, "MLC-STL-0331", f"mailbox {BOX}")
+
+
+def two_mailboxes(far: Any, first: Any) -> None:
+    """A hub with one message in each of two mailboxes; the first one is answered by ``first``, a function of the request."""
+    far.on("GET", "/mailboxes/", [{"_id": 5, "path": BOX}, {"_id": 6, "path": OTHER}])
+    other = [{"id": 8, "type": "message", "name": "o.edi", "documentId": "d:8"}]
+    rows = {"5": first, "6": lambda request: [] if request.query["_range"] != "0-999" else other}
+    far.on("GET", "/mailboxcontents/", lambda request: rows[request.query["parentMailboxId"]](request))
+    for id_ in "78":
+        far.on("POST", f"/documents/d:{id_}/actions/getpayload", {"response": base64.b64encode(b"ISA").decode()})
+
+
+def readable(request: web.Request) -> Any:
+    return (
+        []
+        if request.query["_range"] != "0-999"
+        else [{"id": 7, "type": "message", "name": "a.edi", "documentId": "d:7"}]
+    )
+
+
+BROKEN = {
+    "503": lambda request: web.Response(status=503, text="<html>down</html>", content_type="text/html"),
+    "404": lambda request: web.Response(status=404, text="<html>no such page</html>", content_type="text/html"),
+    "half an answer": lambda request: web.Response(body=b'[{"id": 7, "na', content_type="application/json"),
+    "refused": lambda request: web.json_response({"errorCode": 400, "errorDescription": "no"}, status=400),
+}
+
+
+async def keys_of(source: MailboxSource) -> list[str]:
+    keys: list[str] = []
+    while True:
+        page = await source.read(Window(), None)
+        assert page is not None
+        keys += [record.key for record in page.records]
+        if not page.more:
+            return keys
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+async def test_a_mailbox_that_cannot_be_listed_for_now_is_told_with_its_line_and_read_by_the_next_run(
+    far: Any, connected: Any, answer: Any
+) -> None:
+    two_mailboxes(far, answer)
+    boxes = [Box(BOX), Box(OTHER)]
+    async with connected(list_by="mailboxcontents") as client:
+        source = MailboxSource(client, MailboxSettings(), boxes, nothing)
+        keys = await keys_of(source)
+        (error,) = source.left
+        assert (keys, error.where, error.code) == (["8"], f"mailbox {BOX}", "MLC-STL-0336")
+        assert isinstance(error, ConnectorError)
+        two_mailboxes(far, readable)
+        assert await keys_of(MailboxSource(client, MailboxSettings(), boxes, nothing)) == ["7", "8"]
+
+
+async def test_a_mailbox_that_fails_for_a_moment_only_is_read_in_the_same_run(far: Any, connected: Any) -> None:
+    answers = [BROKEN["503"]]
+    two_mailboxes(far, lambda request: (answers.pop() if answers else readable)(request))
+    async with connected(list_by="mailboxcontents") as client:
+        source = MailboxSource(client, MailboxSettings(), [Box(BOX), Box(OTHER)], nothing)
+        assert (await keys_of(source), list(source.left)) == (["8", "7"], [])
+
+
+async def test_a_mailbox_that_cannot_be_looked_into_is_told_and_the_listing_of_all_messages_is_read(
+    far: Any, connected: Any
+) -> None:
+    two_mailboxes(far, BROKEN["503"])
+    rows = [{"id": 8, "mailboxPath": OTHER, "name": "o.edi", "documentId": "d:8"}]
+    far.on("GET", "/mailboxmessages/", lambda request: [] if request.query["_range"] != "0-999" else rows)
+    async with connected() as client:
+        source = MailboxSource(client, MailboxSettings(), [Box(BOX), Box(OTHER)], nothing)
+        assert (await keys_of(source), [each.where for each in source.left]) == (["8"], [f"mailbox {BOX}"])
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_when_no_mailbox_can_be_listed_it_is_the_system_that_fails(rigs: Any, list_by: str) -> None:
+    async with rigs(list_by=list_by) as rig:
+        rig.drop(1)
+        rig.simulator.faults.add(Fault(kind="unavailable", match=f"GET {list_by}*", times=None))
+        source = rig.source()
+        with pytest.raises(TransientError):
+            await source.read(Window(), None)
+        rig.simulator.faults.clear()
+        keys, _ = await rig.read_through(source)
+        assert (len(keys), list(source.left)) == (1, [])
 
 
 async def test_a_missing_mailbox_is_told_only_when_somebody_named_it(rigs: Any) -> None:
     async with rigs() as rig:
-        source = MailboxSource(rig.client, MailboxSettings(), [Box("/NOWHERE", must=False), Box(BOX)])
+        boxes = [Box("/NOWHERE", must=False), Box(BOX)]
+        source = MailboxSource(rig.client, MailboxSettings(), boxes, nothing)
         page = await source.read(Window(), None)
-        assert (page.records, page.more) == ([], False)
+        assert (page.records, page.more, list(source.left)) == ([], False, [])
         source = rig.source("/NOWHERE", BOX)
-        with pytest.raises(ConfigError) as caught:
-            await source.read(Window(), {})
-        assert caught.value.code == "MLC-STL-0330"
+        await source.read(Window(), {})
+        (error,) = source.left
+        assert (type(error), error.code, error.where) == (ConfigError, "MLC-STL-0330", "mailbox /NOWHERE")
+
+
+async def test_when_every_mailbox_is_missing_the_run_fails(rigs: Any) -> None:
+    async with rigs() as rig:
+        with pytest.raises(ConfigError, match="not there") as caught:
+            await rig.source("/NOWHERE", "/NEITHER").read(Window(), {})
+        assert caught.value.where == "mailbox /NEITHER, mailbox /NOWHERE"
+
+
+@pytest.mark.parametrize("list_by", LISTS)
+async def test_a_poll_ends_while_a_message_arrives_at_every_request_and_nothing_is_lost(
+    rigs: Any, list_by: str
+) -> None:
+    async with rigs(list_by=list_by, window=5, page_cap=200) as rig:
+        there = rig.drop(12)
+        rig.simulator.faults.add(Fault(kind="effect", match=f"GET {list_by}*", times=None, on_effect=rig.drop))
+        first, cursor = await rig.poll(None, BOX)
+        rig.simulator.faults.clear()
+        second, _ = await rig.poll(cursor, BOX)
+        assert set(there) <= set(first)
+        ever = [str(effect["message"]) for effect in rig.effects("message.created")]
+        assert sorted([*first, *second], key=int) == ever
 
 
 @pytest.mark.parametrize(("after", "extractions"), [("leave", 0), ("extract", 3)])
@@ -251,20 +433,6 @@ async def test_what_a_run_kept_and_could_not_delete_is_deleted_by_the_next(rigs:
         (new,) = rig.drop(1)
         keys, _ = await rig.poll(cursor, after="delete")
         assert (keys, [str(effect["message"]) for effect in rig.effects("message.deleted")]) == ([new], kept)
-
-
-async def test_a_message_that_only_the_floor_takes_for_read_is_never_deleted(rigs: Any) -> None:
-    """One with a low id was moved here from another mailbox: nobody has read it."""
-    async with rigs() as rig:
-        (moved,) = rig.drop(1, OTHER)
-        rig.drop(5, BOX)
-        await rig.clock.advance(7200)
-        rig.drop(1, BOX)
-        _, cursor = await rig.poll(None, BOX)
-        hub = rig.simulator.hub
-        hub.move_message(hub.messages[int(moved)], hub.paths[BOX])
-        await rig.poll(cursor, BOX, after="delete")
-        assert moved in {str(one.id) for one in rig.simulator.messages(BOX)}
 
 
 @pytest.mark.parametrize("after", ["extract", "delete"])
@@ -336,6 +504,7 @@ async def test_whatever_happens_between_pages_each_message_is_handed_on_once(
                 assert page is not None
                 if draw.random() < 0.2:
                     break  # dies here: neither records nor cursor were kept
+                rig.keep(page)
                 handed_on += [record.key for record in page.records]
                 cursor = reading = page.cursor
                 if not page.more:
@@ -402,14 +571,16 @@ async def test_a_message_that_is_there_without_its_content_is_told_and_read_once
         ((id_, kept),) = documents.items()
         del documents[id_]
         await rig.clock.advance(7200)
-        rig.drop(1)  # so that the floor passes it
+        rig.drop(1)
         cursor: dict[str, str] | None = None
         for _ in range(2):
             source = rig.source(BOX)
             page = await until_read(source, cursor)
             while page.more:
+                rig.keep(page)
                 cursor = page.cursor
                 page = await until_read(source, cursor)
+            rig.keep(page)
             (record,) = page.records
             assert (record.key, record.body.code) == (first, "MLC-STL-0335")
             assert isinstance(record.body, DataError)
@@ -459,10 +630,10 @@ async def test_only_a_message_that_the_server_does_not_know_by_its_id_has_gone(
     absent = {"errorCode": 400, "errorDescription": "The document d:1 does not exist"}
     far.on("POST", "/documents/d:1/actions/getpayload", lambda _: web.json_response(absent, status=400))
     async with connected() as client:
-        page = await until_read(MailboxSource(client, MailboxSettings(), [Box(BOX)]))
+        page = await until_read(MailboxSource(client, MailboxSettings(), [Box(BOX)], nothing))
     (record,) = page.records
     assert isinstance(record.body, {"dead": DataError, "gone": Excluded}[outcome])
-    assert Position.parse((page.cursor or {})[BOX.casefold()]).missed == {"7"}
+    assert record.digest == ""  # so that it is read again
 
 
 async def test_messages_and_cursors_belong_to_their_server(rigs: Any) -> None:
@@ -504,7 +675,7 @@ async def test_an_extraction_whose_answer_is_lost_is_looked_for_before_it_is_rep
         cursor = await source.settled(page)
         assert [message.count for message in messages] == [2] * 4
         assert len(rig.effects("message.extracted")) == 4
-        assert Position.parse(cursor[BOX.casefold()]).due == {}
+        assert due_in(cursor) == {}
 
 
 @pytest.mark.parametrize("extracted", [0, 1, 3])
@@ -518,17 +689,19 @@ async def test_what_a_run_that_died_kept_is_extracted_by_the_next_and_what_it_ha
         for message in messages[:extracted]:  # and nobody came to say so
             rig.simulator.hub.extract(message)
         cursor = page.cursor
+        rig.keep(page)
         (new,) = rig.drop(1)
         for _ in range(2):
             source = rig.source(BOX, after="extract")
             while True:
                 page = await source.read(Window(), cursor)
+                rig.keep(page)
                 cursor = await source.settled(page) or page.cursor
                 if not page.more:
                     break
         assert [message.count for message in messages] == [0] * 3
         assert sorted(effect["message"] for effect in rig.effects("message.extracted")) == [*map(int, [*keys, new])]
-        assert cursor == {BOX.casefold(): f"0;{','.join([*keys, new])}"}
+        assert cursor == {"due": ""}
 
 
 async def test_what_cannot_be_extracted_for_now_holds_up_no_reading_and_is_told_at_the_end(rigs: Any) -> None:
@@ -536,6 +709,7 @@ async def test_what_cannot_be_extracted_for_now_holds_up_no_reading_and_is_told_
         first, second = rig.drop(2)
         counted(rig, [first, second])
         page = await rig.source(BOX, after="extract").read(Window(), None)
+        rig.keep(page)
         (new,) = rig.drop(1)
         rig.simulator.faults.add(Fault(kind="unavailable", match=f"GET mailboxmessages/{first}", times=None))
         source = rig.source(BOX, after="extract")
@@ -545,18 +719,40 @@ async def test_what_cannot_be_extracted_for_now_holds_up_no_reading_and_is_told_
         assert (page.records, page.more) == ([], True)
         with pytest.raises(TransientError):
             await source.read(Window(), page.cursor)
-        assert Position.parse(page.cursor[BOX.casefold()]).due.keys() == {first, new}
+        assert due_in(page.cursor).keys() == {first, new}
 
 
-async def test_reading_again_by_key_or_time_extracts_nothing(rigs: Any) -> None:
+@pytest.mark.parametrize("window", [Window(keys=("1001",)), Window(since=START)])
+@pytest.mark.parametrize("again", [True, False])
+async def test_reading_by_key_or_time_extracts_what_is_read_for_the_first_time(
+    rigs: Any, window: Window, again: bool
+) -> None:
     async with rigs() as rig:
         (key,) = rig.drop()
-        for window in (Window(keys=(key,)), Window(since=START)):
+        window = Window(keys=(key,)) if window.keys else window
+        if again:
+            await rig.poll(None, BOX)
+        source = rig.source(BOX, after="extract")
+        page = await source.read(window, None)
+        assert len(page.records) == 1
+        await source.settled(page)
+        assert len(rig.effects("message.extracted")) == (0 if again else 1)
+
+
+async def test_a_message_that_could_be_taken_at_its_replay_only_is_extracted_then_and_once(rigs: Any) -> None:
+    async with rigs() as rig:
+        (key,) = rig.drop()
+        document = rig.simulator.hub.messages[int(key)].document
+        rig.simulator.faults.add(Fault(kind="null_pointer", match=f"POST documents/{document.id}/*", times=None))
+        keys, cursor = await rig.poll(None, BOX, after="extract")
+        assert (keys, (await rig.poll(cursor, BOX, after="extract"))[0]) == ([key], [])
+        rig.simulator.faults.clear()
+        for _ in range(2):
             source = rig.source(BOX, after="extract")
-            page = await source.read(window, None)
-            assert len(page.records) == 1
+            page = await source.read(Window(keys=(key,)), None)
+            rig.keep(page)
             await source.settled(page)
-        assert rig.effects("message.extracted") == []
+        assert [str(effect["message"]) for effect in rig.effects("message.extracted")] == [key]
 
 
 async def test_a_message_that_could_not_be_taken_is_not_deleted_by_a_later_run_either(rigs: Any) -> None:
@@ -581,7 +777,7 @@ async def scripted(far: Any, connected: Any, row: dict[str, Any], content: Any, 
     far.on("GET", "/mailboxmessages/7", {"id": 7, "documentId": "d:1"})
     far.on("POST", "/documents/d:1/actions/getpayload", content)
     async with connected() as client:
-        page = await MailboxSource(client, MailboxSettings(**settings), [Box(BOX)]).read(Window(), None)
+        page = await MailboxSource(client, MailboxSettings(**settings), [Box(BOX)], nothing).read(Window(), None)
         assert page is not None
         return page
 
@@ -620,14 +816,16 @@ async def test_a_message_that_fails_for_now_holds_up_no_other_and_is_read_once_i
         source, cursor, read = rig.source(BOX), None, list[str]()
         while len(read) < 4:
             page = await source.read(Window(), cursor)
+            rig.keep(page)
             read += [record.key for record in page.records]
             cursor = page.cursor
         with pytest.raises(TransientError):
             await source.read(Window(), cursor)
         assert read == keys[1:]
         rig.simulator.faults.clear()
-        assert (await source.read(Window(), cursor)).records[0].key == keys[0]
-        assert (await rig.poll(cursor, BOX))[0] == [keys[0]]
+        page = await source.read(Window(), cursor)
+        assert (page.records[0].key, page.more) == (keys[0], False)
+        assert (await rig.poll(cursor, BOX))[0] == [keys[0]]  # it was not kept
 
 
 @pytest.mark.parametrize(("bytes_there", "dead"), [(100, False), (101, True), (5000, True)])
@@ -655,25 +853,17 @@ async def test_an_answer_without_content_is_asked_for_again_later(far: Any, conn
 
 # --- the cursor ------------------------------------------------------------------------------------------------------
 
-START = datetime(2024, 1, 31, tzinfo=UTC)
+
+@given(st.dictionaries(st.integers(1, 10**9).map(str), st.none() | st.integers(0, 99), max_size=20))
+def test_the_cursor_keeps_what_is_due(due: dict[str, int | None]) -> None:
+    assert due_in(cursor_of(due)) == due
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 300)), max_size=30, unique_by=lambda pair: pair[0]),
-    st.sets(st.integers(1, 40)),
-)
-def test_moving_forgets_nothing_that_was_read_and_knows_nothing_that_was_not(
-    listed: list[tuple[int, int]], open_: set[int]
-) -> None:
-    messages = [Message(str(id_), "n", BOX, "", "d", 1, START + timedelta(minutes=at)) for id_, at in listed]
-    waiting = {str(id_) for id_, _ in listed if id_ in open_}
-    read = {one.id for one in messages} - waiting
-    position = Position(0, set(read), due=dict.fromkeys(sorted(read)[:2], 3) | dict.fromkeys(sorted(read)[2:4]))
-    position.move(messages, waiting, timedelta(hours=1))
-    again = Position.parse(str(position))
-    assert again == position
-    assert all(again.knows(key) for key in read)
-    assert not any(again.knows(key) for key in waiting)
+@pytest.mark.parametrize(
+    ("text", "due"), [("0", {}), ("12;13,14", {}), ("12;13;9", {}), ("12;13;9;7=3,8=", {"7": 3, "8": None}), ("12;;;8=", {"8": None})]
+)  # fmt: skip
+def test_what_was_due_in_a_cursor_of_an_earlier_version_is_due(text: str, due: dict[str, int | None]) -> None:
+    assert due_in({"/acme/outbound": text}) == due
 
 
 # --- what is built ---------------------------------------------------------------------------------------------------
