@@ -23,7 +23,7 @@ from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.hub import Message
 from stages.sterling.simulator.seeding import open_mailbox
 from stages.sterling.simulator.server import SterlingSimulator
-from stages.sterling.simulator.switches import OAuth, Switches
+from stages.sterling.simulator.switches import HeaderKey, OAuth, Switches
 
 
 @asynccontextmanager
@@ -52,6 +52,7 @@ __all__ = [
     "Correspondents",
     "Fault",
     "Faults",
+    "HeaderKey",
     "Message",
     "OAuth",
     "SterlingSimulator",

@@ -108,7 +108,8 @@ class UserAccounts(Collection):
             check_password(password, self.switches)
         for attribute, value in self._lists(fields).items():
             setattr(item, attribute, value)
-        item.password = password or item.password
+        if password:
+            self.hub.set_password(item, password)
         item.fields.update(fields)
         self.hub.log("user.updated", user=item.user)
 

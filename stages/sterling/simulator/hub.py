@@ -25,7 +25,7 @@ EVALUATION = "MailboxEvaluateAllAutomaticRules"
 
 @dataclass(slots=True)
 class Account:
-    """A user. ``root`` is the mailbox the user sees as ``/``."""
+    """A user. ``root`` is the mailbox the user sees as ``/``. ``failures`` are wrong passwords in a row."""
 
     user: str
     password: str
@@ -34,6 +34,9 @@ class Account:
     permissions: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     root: str = ""
+    failures: int = 0
+    locked_until: datetime | None = None
+    password_ends: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -198,6 +201,11 @@ class Hub:
             if user in mailbox.users:
                 mailbox.users.remove(user)
         self.log("user.deleted", user=user)
+
+    def set_password(self, account: Account, password: str) -> None:
+        """A new password ends a lock and begins a new life."""
+        account.password = password
+        account.failures, account.locked_until, account.password_ends = 0, None, None
 
     def rights(self, account: Account) -> set[str]:
         """The permissions of the user and of its groups."""

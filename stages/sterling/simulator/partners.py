@@ -64,7 +64,7 @@ class TradingPartners(Collection):
         if password:
             check_password(password, self.switches)
             if item["username"] in self.hub.accounts:
-                self.hub.accounts[item["username"]].password = password
+                self.hub.set_password(self.hub.accounts[item["username"]], password)
         changed = sorted(name for name, value in fields.items() if item.get(name) != value)
         if self.switches.put_replaces:  # what is not named is emptied, but for what a partner cannot be without
             kept = {name: item[name] for name, field in PARTNER.items() if field.required and name in item}

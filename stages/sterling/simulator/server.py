@@ -243,8 +243,9 @@ class SterlingSimulator:
             below = self._below(target)
             if below is None:
                 raise ContainerError(404, "no such application")
-            account = self.sign_in.account(header)
+            account = self.sign_in.account(request.headers, target.method)
             collection, rest = self._route(below)
+            self.sign_in.permit(account, target.method, collection.name)
             accept = target.query.get("_accept")
             xml = wants_xml([accept] if accept else request.headers.getall("Accept", []))
             call = Call(target.method, rest, target.query, account, body, content_type)
@@ -263,9 +264,11 @@ class SterlingSimulator:
         return collection, below[1:]
 
     def _bend(self, call: Call, faults: list[Fault]) -> None:
-        """What a fault plan wishes of a list."""
+        """What the server's lag and a fault plan wish of a list."""
+        if self.switches.lag:
+            call.created_by = self._clock.now() - timedelta(seconds=self.switches.lag)
         for fault in faults:
-            if fault.kind == "hidden":
+            if fault.kind == "hidden" and fault.seconds > self.switches.lag:
                 call.created_by = self._clock.now() - timedelta(seconds=fault.seconds)
             elif fault.kind == "shifted":
                 call.shift = fault.rows

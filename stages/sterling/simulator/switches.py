@@ -5,6 +5,7 @@ The defaults are the awkward choice wherever a correct client must survive it an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -16,17 +17,27 @@ Absent = Literal["json", "html", "empty", "refused"]
 class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway in front that hands out bearer tokens (client credentials). ``expires_in`` is seconds on the simulator's clock.
 
-    ``style`` is how the client must identify itself; ``basic_too`` keeps Basic working beside the tokens.
+    ``style`` is how the client must identify itself; ``basic_too`` keeps Basic working beside the tokens. ``scope`` must be among the
+    scopes that a token is asked for, ``write_scope`` among those of a token that is to do more than read.
     """
 
     client_id: str
     client_secret: str
     path: str = "/oauth2/token"  # outside the prefix of the APIs, as with every gateway
     expires_in: int = 3600
-    scope: str = ""  # demanded in the token request when not empty
+    scope: str = ""
+    write_scope: str = ""
     audience: str = ""
     style: Literal["header", "body", "either"] = "either"
     basic_too: bool = True
+
+
+class HeaderKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway in front that lets in who sends its key, and calls the APIs as the connector's account. ``basic_too`` as in `OAuth`."""
+
+    name: str
+    value: str
+    basic_too: bool = False
 
 
 class Switches(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +69,17 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     batches_status: Literal[0, 404, 405] = 0  # what `messagebatches` answers on levels that lack it; 0: it works
     document_name: str = "documentName"  # member names of a document's creation: not public, so a setting
     document_payload: str = "payload"
+    lag: float = 0.0  # seconds until a new message shows in lists
     clock_skew: float = 0.0  # seconds added to every timestamp shown
 
     put_replaces: bool = False  # a PUT of a partner empties the optional members that it does not name
     password_minimum: int = 6
     dot_in_user_id: bool = True  # old levels refuse it
+    lock_after: int = 0  # wrong passwords in a row that lock an account; 0: none does
+    lock_seconds: float = 900.0
+
+    guarded: Mapping[str, str] = {}
+    """Permissions beyond APIUser that collections want: by ``"useraccounts"``, or by ``"POST useraccounts"`` for one method."""
 
     oauth: OAuth | None = None
+    header_key: HeaderKey | None = None
