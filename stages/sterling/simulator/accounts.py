@@ -125,8 +125,9 @@ class UserAccounts(Collection):
         for permission in lists.get("permissions", []):
             if permission not in self.hub.permissions:
                 raise ApiError(400, f"{_SAVE}The permission {permission} does not exist")
-        if lists.get("keys"):
-            raise ApiError(400, f"{_SAVE}API000451: Invalid authorized user key {lists['keys'][0]}")
+        for key in lists.get("keys", []):
+            if key not in self.hub.records.get("sshauthorizeduserkeys", {}):
+                raise ApiError(400, f"{_SAVE}API000451: Invalid authorized user key {key}")
         return lists
 
 
@@ -147,7 +148,10 @@ class UserGroups(Collection):
 
     def view(self, item: str, call: Call) -> dict[str, Any]:
         permissions = [{"name": name} for name in sorted(self.hub.groups[item])]
-        return {"groupName": item, "groupID": item, "permissions": permissions, "subgroups": []}
+        details = self.hub.group_details.get(item, {})
+        subgroups = [{"name": name} for name in details.get("subgroups") or []]
+        plain = {name: details[name] for name in ("owner", "entityId") if details.get(name)}
+        return {"groupName": item, "groupID": item, **plain, "permissions": permissions, "subgroups": subgroups}
 
     def create(self, call: Call) -> str:
         fields = read_fields(GROUP, call.fields(creating=True), creating=True)
@@ -155,6 +159,7 @@ class UserGroups(Collection):
         if name in self.hub.groups:
             raise ApiError(400, f"A group with the name {name} already exists")
         self.hub.groups[name] = self._permissions(fields)
+        self._keep_details(name, fields)
         self.hub.log("group.created", group=name)
         return name
 
@@ -164,6 +169,7 @@ class UserGroups(Collection):
             raise ApiError(400, "The field 'groupName' cannot be changed")
         if "permissions" in fields:
             self.hub.groups[item] = self._permissions(fields)
+        self._keep_details(item, fields)
         self.hub.log("group.updated", group=item)
 
     def remove(self, call: Call, item: str) -> None:
@@ -171,6 +177,12 @@ class UserGroups(Collection):
             raise ApiError(400, f"The group {item} still has users")
         del self.hub.groups[item]
         self.hub.log("group.deleted", group=item)
+
+    def _keep_details(self, name: str, fields: dict[str, Any]) -> None:
+        for subgroup in fields.get("subgroups") or []:
+            if subgroup not in self.hub.groups:
+                raise ApiError(400, f"The group {subgroup} does not exist")
+        self.hub.group_details.setdefault(name, {}).update(fields)
 
     def _permissions(self, fields: dict[str, Any]) -> set[str]:
         named = set(fields.get("permissions") or [])
@@ -202,7 +214,6 @@ class Permissions(Collection):
 
     name: ClassVar[str] = "permissions"
     kind: ClassVar[str] = "Permission"
-    verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "delete"})
 
     def candidates(self, call: Call) -> Iterable[str]:
         return list(self.hub.permissions)
@@ -219,14 +230,25 @@ class Permissions(Collection):
 
     def create(self, call: Call) -> str:
         fields = read_fields(PERMISSION, call.fields(creating=True), creating=True)
-        name, kind = str(fields["permissionName"]), fields.get("permissionType", 99)
-        if kind not in _PERMISSION_TYPES:
-            raise ApiError(400, f"The permission type {kind} is not known")
+        name, kind = str(fields["permissionName"]), self._kind(fields, 99)
         if name in self.hub.permissions:
             raise ApiError(400, f"A permission with the name {name} already exists")
         self.hub.permissions[name] = kind
         self.hub.log("permission.created", permission=name)
         return name
+
+    def update(self, call: Call, item: str) -> None:
+        fields = read_fields(PERMISSION, call.fields(), creating=False)
+        if fields.get("permissionName", item) != item:
+            raise ApiError(400, "The field 'permissionName' cannot be changed")
+        self.hub.permissions[item] = self._kind(fields, self.hub.permissions[item])
+        self.hub.log("permission.updated", permission=item)
+
+    def _kind(self, fields: dict[str, Any], otherwise: int) -> int:
+        kind = fields.get("permissionType")
+        if kind is not None and kind not in _PERMISSION_TYPES:
+            raise ApiError(400, f"The permission type {kind} is not known")
+        return otherwise if kind is None else int(kind)
 
     def remove(self, call: Call, item: str) -> None:
         del self.hub.permissions[item]

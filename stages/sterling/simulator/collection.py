@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ class Call:
     account: Account
     raw: bytes = b""
     content_type: str = ""
+    accept: frozenset[str] = frozenset()  # media types of all Accept lines
     created_by: datetime | None = None  # lists omit what is younger
     shift: int = 0
     repeat: int = 0
@@ -56,6 +58,8 @@ class Collection:
     name: ClassVar[str]
     kind: ClassVar[str]
     verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "update", "delete"})
+    media: ClassVar[frozenset[str]] = frozenset()  # what Accept may name besides JSON and XML; it is answered in JSON
+    windowed: ClassVar[bool] = True  # whether lists heed `_range`
 
     hub: Hub
     switches: Switches
@@ -153,6 +157,8 @@ class Collection:
     def _rows(self, call: Call) -> list[dict[str, Any]]:
         switches, query = self.switches, call.query
         first, last = window(query.get("_range"), default=switches.default_rows, limit=switches.max_rows)
+        if not self.windowed:
+            first, last = 0, sys.maxsize
         items = self._searched(self.candidates(call), query.get("searchFor"))
         if query.get("_sort"):
             rows = sort([self._represent(item, call) for item in items], query["_sort"])

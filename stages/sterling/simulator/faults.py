@@ -27,7 +27,8 @@ Kind = Literal[
     "hidden",  # message lists omit what is younger than ``seconds``
     "shifted",  # the window starts ``rows`` earlier (rows repeat); negative: later (rows are missed)
     "repeated",  # the first ``rows`` rows of a list appear twice
-    "partial",  # a new partner is made without its parts in ``lacking`` (user, mailbox, root), and the answer is 500
+    "partial",  # a new partner is made without its parts in ``lacking`` (user, mailbox, root), and the answer is 500; a routing
+    # channel is deleted, and the answer is API000102
     "effect",  # nothing goes wrong; only ``on_effect`` is called
 ]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from stages.sterling.simulator.wire import ApiError
 
-Kind = Literal["text", "boolean", "integer", "enum", "object", "names", "texts"]
+Kind = Literal["text", "boolean", "integer", "enum", "object", "names", "texts", "any"]
 _TRUTH = {True: True, False: False, "true": True, "false": False}
 
 
@@ -106,6 +106,10 @@ def _texts(name: str, field: Field, value: Any) -> list[str]:
     return value
 
 
+def _any(name: str, field: Field, value: Any) -> Any:
+    return value
+
+
 _READERS = {
     "text": _text,
     "boolean": _boolean,
@@ -114,6 +118,7 @@ _READERS = {
     "object": _object,
     "names": _names,
     "texts": _texts,
+    "any": _any,
 }
 
 

@@ -131,7 +131,7 @@ class Workflow:
     created: datetime
     enabled: bool = True
     default: bool = False
-    persistence: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -147,6 +147,33 @@ class Schedule:
     minutes: int
     enabled: bool = False
     at_start: bool = False
+    plan: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of a started process. ``state`` is what people see of it, ``basic_status`` 0 when all went well."""
+
+    id: int
+    number: int
+    service: str
+    began: datetime
+    ended: datetime
+    state: str = "Success"
+    basic_status: int = 0
+    report: str = ""
+    document: str = ""
+
+
+@dataclass(slots=True)
+class Instance:
+    """A process that was started, and why: ``rule`` may be empty."""
+
+    id: int
+    workflow: str
+    rule: str
+    message: int
+    steps: list[Step] = field(default_factory=list)
 
 
 class Hub:
@@ -162,6 +189,7 @@ class Hub:
         self._purge_after = purge_after
         self.accounts: dict[str, Account] = {}
         self.groups: dict[str, set[str]] = {}  # group: its permissions
+        self.group_details: dict[str, dict[str, Any]] = {}
         self.permissions: dict[str, int] = {}  # permission: its type
         self.communities: dict[str, dict[str, Any]] = {}
         self.partners: dict[str, dict[str, Any]] = {}
@@ -172,6 +200,9 @@ class Hub:
         self._evaluated = clock.now()  # when the scheduled service evaluated the rules last
         self.rules: dict[str, Rule] = {}
         self.considered: set[int] = set()  # messages that automatic evaluation has looked at: it never does so twice
+        self.groups_of_partners: dict[str, list[str]] = {}
+        self.records: dict[str, dict[str, dict[str, Any]]] = {}  # what is only kept, by collection and key
+        self.instances: dict[int, Instance] = {}
         self.mailboxes: dict[int, Mailbox] = {}
         self.paths: dict[str, Mailbox] = {}
         self.documents: dict[str, StoredDocument] = {}
@@ -181,6 +212,7 @@ class Hub:
         self._last_mailbox = 100
         self._last_message = 0
         self._last_document = 0
+        self._last_step = 0
         self.add_mailbox("/", "root")
 
     def log(self, effect: str, **details: Any) -> None:
@@ -208,8 +240,15 @@ class Hub:
         account.failures, account.locked_until, account.password_ends = 0, None, None
 
     def rights(self, account: Account) -> set[str]:
-        """The permissions of the user and of its groups."""
-        return set(account.permissions).union(*(self.groups.get(group, set()) for group in account.groups))
+        """The permissions of the user, of its groups and of the groups in those."""
+        found: dict[str, None] = {}
+        waiting = list(account.groups)
+        while waiting:
+            group = waiting.pop()
+            if group not in found:
+                found[group] = None
+                waiting += self.group_details.get(group, {}).get("subgroups") or []
+        return set(account.permissions).union(*(self.groups.get(group, set()) for group in found))
 
     def is_administrator(self, account: Account) -> bool:
         return ADMINISTRATORS in account.groups
@@ -303,14 +342,46 @@ class Hub:
         return len(targets)
 
     def _start(self, rule: Rule, message: Message) -> None:
-        """A process extracts the message it was started for: a counted one is used up by that."""
+        """A process extracts the message it was started for: a counted one is used up by that. One that cannot run extracts nothing."""
         rule.taken.add(message.id)
         self.log(
             "process.started", rule=rule.name, action=rule.action, message=message.id, mailbox=message.mailbox.path
         )
-        if message.count:
+        runs = self._run(Instance(len(self.instances) + 4711, rule.action, rule.name, message.id), message.document.id)
+        if message.count and (runs or rule.kind == "contract"):
             self._use_up(message)
             self._log_message("message.extracted", message)
+
+    def _run(self, instance: Instance, document: str) -> bool:
+        """The steps of a process: all of them, or an error at the first when there is no such process or it is disabled."""
+        self.instances[instance.id] = instance
+        known = [each for each in self.workflows.values() if each.name == instance.workflow and each.default]
+        if not known or not known[0].enabled:
+            why = f"{instance.workflow} is {'disabled' if known else 'not defined'}"
+            self.add_step(instance, instance.workflow, state="Error", basic_status=1, report=why, document=document)
+            return False
+        for service in ("MailboxExtractBeginService", instance.workflow, "MailboxExtractCommitService"):
+            self.add_step(instance, service, document=document)
+        return True
+
+    def add_step(self, instance: Instance, service: str, **members: Any) -> Step:
+        self._last_step += 1
+        now = self.clock.now()
+        step = Step(self._last_step, len(instance.steps), service, now, now, **members)
+        instance.steps.append(step)
+        return step
+
+    def terminate(self, instance: Instance) -> Instance:
+        self.add_step(instance, instance.workflow, state="terminated", basic_status=1)
+        self.log("process.terminated", process=instance.id, action=instance.workflow)
+        return instance
+
+    def restart(self, instance: Instance) -> Instance:
+        """The same process once more, from its beginning."""
+        again = Instance(len(self.instances) + 4711, instance.workflow, instance.rule, instance.message)
+        self._run(again, instance.steps[0].document)
+        self.log("process.restarted", process=again.id, of=instance.id, action=again.workflow)
+        return again
 
     def _use_up(self, message: Message) -> None:
         assert message.count

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from stages.sterling.simulator.accounts import check_password, check_user_id
 from stages.sterling.simulator.collection import Call, Collection
-from stages.sterling.simulator.conventions import coded
-from stages.sterling.simulator.fields import read_fields
+from stages.sterling.simulator.conventions import coded, like
+from stages.sterling.simulator.fields import Field, comma_list, read_fields
 from stages.sterling.simulator.hub import Account
 from stages.sterling.simulator.partner_fields import CHANNEL, COMMUNITY, EMPTY_TEXTS, NEVER_READ, PARTNER
 from stages.sterling.simulator.wire import ApiError, ContainerError
@@ -79,6 +80,8 @@ class TradingPartners(Collection):
             raise ApiError(400, f"The trading partner {name} still has routing channels")
         del self.hub.partners[name]
         self.hub.remove_account(item["username"])
+        for members in self.hub.groups_of_partners.values():
+            members[:] = [member for member in members if member != name]
         self.hub.log("partner.deleted", partner=name, code=item.get("code") or "")
 
     def _check_fields(self, fields: Mapping[str, Any]) -> None:
@@ -119,7 +122,8 @@ class Communities(Collection):
     kind: ClassVar[str] = "Community"
 
     def candidates(self, call: Call) -> Iterable[dict[str, Any]]:
-        return self.hub.communities.values()
+        matches = like(call.query.get("commName", ""), ignore_case=self.switches.search_ignores_case)
+        return [each for each in self.hub.communities.values() if matches(str(each["name"]))]
 
     def find(self, key: str) -> dict[str, Any] | None:
         return self.hub.communities.get(key)
@@ -151,6 +155,64 @@ class Communities(Collection):
             raise ApiError(400, f"The community {item['name']} still has trading partners")
         del self.hub.communities[item["name"]]
         self.hub.log("community.deleted", community=item["name"])
+
+
+GROUP = {"groupName": Field(required=True, limit=255), "groupMembers": Field()}
+_DELTA = {
+    "addOrRemove": Field("enum", required=True, codes=frozenset({"add", "remove"})),
+    "partners": Field(required=True),
+}
+_MEMBERS = re.compile(r"[A-Za-z0-9_, ]*")
+
+
+class PartnerGroups(Collection):
+    """Groups of partners by name. Their members are one text with commas; an update adds to them or takes from them."""
+
+    name: ClassVar[str] = "partnergroups"
+    kind: ClassVar[str] = "PartnerGroup"
+
+    def candidates(self, call: Call) -> Iterable[str]:
+        return list(self.hub.groups_of_partners)
+
+    def find(self, key: str) -> str | None:
+        return key if key in self.hub.groups_of_partners else None
+
+    def key(self, item: str) -> str:
+        return item
+
+    def view(self, item: str, call: Call) -> dict[str, Any]:
+        return {"groupName": item, "groupMembers": ",".join(self.hub.groups_of_partners[item])}
+
+    def create(self, call: Call) -> str:
+        fields = read_fields(GROUP, call.fields(creating=True), creating=True)
+        name = str(fields["groupName"])
+        if name in self.hub.groups_of_partners:
+            raise ApiError(400, f"A partner group with the name {name} already exists")
+        self.hub.groups_of_partners[name] = self._partners(fields.get("groupMembers"))
+        self.hub.log("partnergroup.created", group=name)
+        return name
+
+    def update(self, call: Call, item: str) -> None:
+        fields = read_fields(_DELTA, call.fields(), creating=True)
+        named, members = self._partners(fields["partners"]), self.hub.groups_of_partners[item]
+        if fields["addOrRemove"] == "add":
+            members += [name for name in named if name not in members]
+        else:
+            members[:] = [name for name in members if name not in named]
+        self.hub.log("partnergroup.updated", group=item, members=list(members))
+
+    def remove(self, call: Call, item: str) -> None:
+        del self.hub.groups_of_partners[item]
+        self.hub.log("partnergroup.deleted", group=item)
+
+    def _partners(self, text: str | None) -> list[str]:
+        if not self.switches.dash_in_group_members and not _MEMBERS.fullmatch(text or ""):
+            raise ApiError(400, "Group Members can only contain alphanumeric, underscore, comma and space")
+        names = comma_list(text)
+        for name in names:
+            if name not in self.hub.partners:
+                raise ApiError(400, f"The trading partner {name} does not exist")
+        return list(dict.fromkeys(names))
 
 
 _CHANNEL_FILTERS = {"searchByTemplate": "templateName", "searchByProducer": "producer", "searchByConsumer": "consumer"}
@@ -191,6 +253,8 @@ class RoutingChannels(Collection):
     def remove(self, call: Call, item: dict[str, Any]) -> None:
         del self.hub.channels[item["routingChannelKey"]]
         self.hub.log("channel.deleted", channel=item["routingChannelKey"])
+        if call.lacking:
+            raise ApiError(400, "API000102: Error deleting a part of the Routing Channel")
 
 
 def _facts(value: Any) -> list[dict[str, str]]:

@@ -14,15 +14,26 @@ from aiohttp import web
 
 from pipeline import Clock
 from stages.ap.seed.world import World
-from stages.sterling.simulator import seeding
+from stages.sterling.simulator import records, seeding
 from stages.sterling.simulator.accounts import Permissions, UserAccounts, UserGroups, UserVirtualRoots
 from stages.sterling.simulator.code_lists import CodeListCodes, CodeLists
 from stages.sterling.simulator.collection import Call, Collection
 from stages.sterling.simulator.faults import Fault, Faults
+from stages.sterling.simulator.file_gateway import (
+    ArrivedFiles,
+    ChannelDuplicateChecks,
+    Deliveries,
+    DeliveryTests,
+    FileGateway,
+    GeneratedPasswords,
+    PartnerTests,
+    Routes,
+)
 from stages.sterling.simulator.hub import Hub, Message
 from stages.sterling.simulator.mailboxes import MailboxContents, Mailboxes
 from stages.sterling.simulator.messages import Documents, MailboxMessages, MessageBatches
-from stages.sterling.simulator.partners import Communities, RoutingChannels, TradingPartners
+from stages.sterling.simulator.monitors import WorkflowMonitors
+from stages.sterling.simulator.partners import Communities, PartnerGroups, RoutingChannels, TradingPartners
 from stages.sterling.simulator.routing import RoutingRules
 from stages.sterling.simulator.signin import SignIn, unauthorized
 from stages.sterling.simulator.switches import Switches
@@ -33,6 +44,7 @@ from stages.sterling.simulator.wire import (
     Raw,
     Target,
     html_page,
+    media_types,
     read_target,
     render,
     render_error,
@@ -58,6 +70,16 @@ COLLECTIONS: tuple[type[Collection], ...] = (
     UserGroups,
     Permissions,
     UserVirtualRoots,
+    PartnerGroups,
+    WorkflowMonitors,
+    ArrivedFiles,
+    Routes,
+    Deliveries,
+    DeliveryTests,
+    PartnerTests,
+    GeneratedPasswords,
+    ChannelDuplicateChecks,
+    *records.collections(),
 )
 _LOGGED_REQUESTS = 10_000
 SETTLE = "200ms"  # nothing here appears late, so a doubt may be looked up at once
@@ -86,6 +108,7 @@ class SterlingSimulator:
         self._collections: dict[str, Collection] = {}
         self._late: set[asyncio.Task[None]] = set()
         seeding.seed(self.hub, world)
+        self.watch(FileGateway(self.hub).arrived)
         self._describe()
 
     # --- what tests and the command see -----------------------------------------------------------------------------
@@ -246,9 +269,10 @@ class SterlingSimulator:
             account = self.sign_in.account(request.headers, target.method)
             collection, rest = self._route(below)
             self.sign_in.permit(account, target.method, collection.name)
-            accept = target.query.get("_accept")
-            xml = wants_xml([accept] if accept else request.headers.getall("Accept", []))
-            call = Call(target.method, rest, target.query, account, body, content_type)
+            asked = target.query.get("_accept")
+            accept = media_types([asked] if asked else request.headers.getall("Accept", []))
+            xml = wants_xml(accept, collection.media)
+            call = Call(target.method, rest, target.query, account, body, content_type, accept)
             self._bend(call, faults)
             return render(collection.answer(call), xml=xml)
         except ApiError as error:

@@ -75,6 +75,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     put_replaces: bool = False  # a PUT of a partner empties the optional members that it does not name
     password_minimum: int = 6
     dot_in_user_id: bool = True  # old levels refuse it
+    dash_in_group_members: bool = (
+        True  # old levels refuse it (and all but letters, digits, underscore) in partner groups
+    )
     lock_after: int = 0  # wrong passwords in a row that lock an account; 0: none does
     lock_seconds: float = 900.0
 

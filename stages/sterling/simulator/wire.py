@@ -95,12 +95,16 @@ def media_type(header: str) -> str:
     return header.partition(";")[0].strip().lower()
 
 
-def wants_xml(accept: list[str]) -> bool:
-    """Evaluates all Accept lines together. JSON wins where both are welcome; ContainerError 406 where neither is."""
-    ranges = {media_type(item) for line in accept for item in line.split(",") if item.strip()}
-    if not ranges or ranges & {"application/json", "*/*", "application/*"}:
+def media_types(lines: list[str]) -> frozenset[str]:
+    """What all Accept lines together name."""
+    return frozenset(media_type(item) for line in lines for item in line.split(",") if item.strip())
+
+
+def wants_xml(accept: frozenset[str], further: frozenset[str] = frozenset()) -> bool:
+    """JSON wins where both are welcome, and stands for ``further`` types; ContainerError 406 where none is."""
+    if not accept or accept & {"application/json", "*/*", "application/*"} | further:
         return False
-    if XML_TYPE in ranges:
+    if XML_TYPE in accept:
         return True
     raise ContainerError(406, "none of the accepted media types can be produced")
 

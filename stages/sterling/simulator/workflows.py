@@ -18,21 +18,56 @@ WORKFLOW = {
     "businessProcess": Field(required=True, limit=10_000_000),
     "enableBusinessProcess": Field("boolean"),
     "setThisVersionAsDefault": Field("boolean"),
-    "persistenceLevel": Field("integer"),
-    "recoveryLevel": Field("integer"),
-    "queue": Field("integer"),
+    **{
+        name: Field("integer")
+        for name in (
+            "persistenceLevel",
+            "recoveryLevel",
+            "softstopRecoveryLevel",
+            "queue",
+            "removalMethod",
+            "eventReportingLevel",
+            "documentStorage",
+            "lifespanDays",
+            "lifespanHours",
+        )
+    },
+    **{
+        name: Field("boolean")
+        for name in ("onfaultProcessing", "useBPQueuing", "documentTracking", "enableTransaction")
+    },
+    **{name: Field() for name in ("nodePreference", "node", "category")},
 }
+_OWN = frozenset({"name", "description", "businessProcess", "enableBusinessProcess", "setThisVersionAsDefault"})
 CHANGEABLE = {
     name: WORKFLOW[name] for name in ("description", "enableBusinessProcess")
 }  # the process itself needs a new version
+_PLAN = (
+    "dailySchedule",
+    "weeklySchedule",
+    "monthlySchedule",
+    "bpNameValuePairs",
+    "dateExclusions",
+    "scheduleExclusions",
+)
+"""What a schedule holds besides its timer. Only the timer starts anything here."""
 SCHEDULE = {
     "scheduleName": Field(required=True, limit=255),
     "runAsUser": Field(required=True),
     "runAtStartUp": Field("boolean"),
     "scheduleStatusEnabled": Field("boolean"),
     "timerSchedule": Field("object", members=frozenset({"hours", "minutes"})),
+    **{name: Field("any") for name in _PLAN},
 }
-_LEVELS = {0: "System Default", 1: "Full"}
+_SETTINGS = {
+    "persistenceLevel": {0: "System Default", 1: "Full"},
+    "recoveryLevel": {1: "Resume", 2: "Restart", 3: "Manual", 4: "Terminate", 5: "Resume with error"},
+    "softstopRecoveryLevel": {1: "Resume", 2: "Restart", 3: "Manual", 4: "Terminate", 5: "Resume with error"},
+    "removalMethod": {0: "Archive", 1: "Purge"},
+    "eventReportingLevel": {0: "Full", 1: "Minimal", 2: "None"},
+    "documentStorage": {0: "Database", 1: "File System", 3: "Inherited", 4: "System Default"},
+}
+"""Coded members of a definition, with the texts of their codes."""
 
 
 class Workflows(Collection):
@@ -74,7 +109,14 @@ class Workflows(Collection):
         }
         if detail == "full":
             shown |= {"businessProcess": item.process, "modifiedBy": item.user}
-            shown |= {"persistenceLevel": coded(item.persistence, _LEVELS.get(item.persistence, ""))}
+            shown |= {
+                name: coded(item.settings.get(name, min(texts)), texts.get(item.settings.get(name, min(texts)), ""))
+                for name, texts in _SETTINGS.items()
+            }
+            plain = {
+                name: value for name, value in item.settings.items() if name not in _SETTINGS and value is not None
+            }
+            shown |= {name: coded(value) if isinstance(value, bool) else value for name, value in plain.items()}
         return shown
 
     def _shown_version(self, item: Workflow, call: Call) -> int:
@@ -93,7 +135,7 @@ class Workflows(Collection):
             user=call.account.user,
             created=self.hub.clock.now(),
             enabled=fields.get("enableBusinessProcess") is not False,
-            persistence=fields.get("persistenceLevel") or 0,
+            settings={name: fields[name] for name in fields if name not in _OWN and fields[name] is not None},
         )
         self.hub.workflows[made.key] = made
         if not versions or fields.get("setThisVersionAsDefault"):
@@ -154,6 +196,7 @@ class Schedules(Collection):
             "runAtStartUp": coded(item.at_start),
             "scheduleStatusEnabled": coded(item.enabled),
             "timerSchedule": {"hours": item.minutes // 60, "minutes": item.minutes % 60},
+            **{name: value for name, value in item.plan.items() if value is not None},
         }
 
     def create(self, call: Call) -> str:
@@ -186,6 +229,7 @@ class Schedules(Collection):
             item.enabled = fields["scheduleStatusEnabled"]
         if fields.get("runAtStartUp") is not None:
             item.at_start = fields["runAtStartUp"]
+        item.plan |= {name: fields[name] for name in _PLAN if name in fields}
         if fields.get("timerSchedule") is not None:
             item.minutes = _minutes(fields["timerSchedule"])
 
