@@ -354,12 +354,16 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``port`` 0 picks a free one. ``bills``, ``months`` (over which they are spread) and ``seed`` decide the data; equal ones give equal bytes."""
+    """``port`` 0 picks a free one. ``bills``, ``months`` (over which they are spread) and ``seed`` decide the data; equal ones give equal bytes.
+
+    ``profile`` is one of the simulator's own, "" the one it has first.
+    """
 
     port: int = 0
     bills: int = 200
     seed: int = 1
     months: int = 1
+    profile: str = ""
     clock: Clock
 
 
@@ -373,9 +377,13 @@ class Simulation(Protocol):
 
 
 class SimulatorSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """``start(options)`` is an async context manager yielding a `Simulation` that listens on 127.0.0.1."""
+    """``start(options)`` is an async context manager yielding a `Simulation` that listens on 127.0.0.1.
+
+    ``profiles`` name the kinds of installation that it can be; none when it is of one kind only.
+    """
 
     name: str
+    profiles: tuple[str, ...] = ()
     start: Callable[[SimulatorOptions], AbstractAsyncContextManager[Simulation]]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio
+import msgspec
 import typer
 
 from pipeline.cli.execute import execute, load_checked, shared_beside
@@ -23,7 +24,7 @@ from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.errors import LockHeld, StoreError, UsageError
 from pipeline.registry import Registry, load_registry
-from pipeline.stage import Simulation, SimulatorOptions
+from pipeline.stage import Simulation, SimulatorOptions, SimulatorSpec
 from pipeline.store import open_ledger
 from pipeline.store.locks import try_lock
 
@@ -175,12 +176,20 @@ def _write_variables(file: Path, variables: Mapping[str, str]) -> Path:
 # --- the simulators --------------------------------------------------------------------------------------------------------
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """What the command line says of one simulator."""
+
+    port: int = 0
+    profile: str = ""
+
+
 async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1, months: Months = 1) -> int:
-    """Run the simulators alone and print the variables that point flows at them. --intacct-port and --sterling-port fix ports."""
+    """Run the simulators alone and print the variables that point flows at them. --intacct-port and --sterling-port fix ports,
+    --sterling-profile says what kind of Sterling it is: plain, awkward, tokens or gateway."""
     registry = load_registry()
     async with AsyncExitStack() as stack:
-        ports = _ports(context.args, registry)
-        simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, ports, months)]
+        chosen = _choices(context.args, registry)
+        simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, chosen, months)]
         for name, value in _merged(simulations).items():
             tell(f"export {name}={shlex.quote(value)}")
         for simulation in simulations:
@@ -193,43 +202,60 @@ async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1, m
 
 
 def _simulators(
-    registry: Registry, bills: int, seed: int, ports: Mapping[str, int], months: int = 1
+    registry: Registry, bills: int, seed: int, chosen: Mapping[str, Choice], months: int = 1
 ) -> list[AbstractAsyncContextManager[Simulation]]:
-    clock = SystemClock()
-    return [
-        adapter.simulator.start(
-            SimulatorOptions(
-                port=ports.get(adapter.simulator.name, 0), bills=bills, seed=seed, months=months, clock=clock
+    clock, found = SystemClock(), []
+    for spec in _specs(registry):
+        choice = chosen.get(spec.name, Choice())
+        found.append(
+            spec.start(
+                SimulatorOptions(
+                    port=choice.port, profile=choice.profile, bills=bills, seed=seed, months=months, clock=clock
+                )
             )
         )
-        for adapter in registry.adapters
-        if adapter.simulator is not None
-    ]
+    return found
+
+
+def _specs(registry: Registry) -> list[SimulatorSpec]:
+    return [adapter.simulator for adapter in registry.adapters if adapter.simulator is not None]
 
 
 def _merged(simulations: list[Simulation]) -> dict[str, str]:
     return {name: value for simulation in simulations for name, value in simulation.environment.items()}
 
 
-def _ports(arguments: list[str], registry: Registry) -> dict[str, int]:
-    """``--intacct-port 7801`` and its like: one option per adapter that has a simulator."""
-    names = [adapter.simulator.name for adapter in registry.adapters if adapter.simulator is not None]
-    ports: dict[str, int] = {}
+def _choices(arguments: list[str], registry: Registry) -> dict[str, Choice]:
+    """``--intacct-port 7801``, ``--sterling-profile awkward`` and their like: options for each adapter that has a simulator."""
+    known = {f"--{spec.name}-port": (spec, "port") for spec in _specs(registry)}
+    known |= {f"--{spec.name}-profile": (spec, "profile") for spec in _specs(registry) if spec.profiles}
+    chosen: dict[str, Choice] = {}
     words = [part for argument in arguments for part in argument.split("=", 1)]
     for option, value in zip(words[::2], words[1::2] + [""] * (len(words) % 2), strict=False):
-        name = option.removeprefix("--").removesuffix("-port")
-        if name not in names or option != f"--{name}-port" or not value.isdigit() or int(value) > 65535:
-            known = ", ".join(f"--{name}-port PORT" for name in names)
-            raise UsageError(
-                f"{option} {value}".strip() + " is not understood",
-                why=f"the options are {known}, --bills, --seed and --months",
-                mend="write it so",
-                code="MLC-CLI-0001",
-            )
-        ports[name] = int(value)
-    return ports
+        spec, what = known.get(option, (None, ""))
+        read: int | str | None = None
+        if what == "port" and value.isdigit() and int(value) <= 65535:
+            read = int(value)
+        elif spec is not None and what == "profile" and value in spec.profiles:
+            read = value
+        if spec is None or read is None:
+            raise _not_understood(option, value, known)
+        chosen[spec.name] = msgspec.structs.replace(chosen.get(spec.name, Choice()), **{what: read})
+    return chosen
+
+
+def _not_understood(option: str, value: str, known: Mapping[str, tuple[SimulatorSpec, str]]) -> UsageError:
+    forms = [
+        f"{name} {'|'.join(spec.profiles) if what == 'profile' else 'PORT'}" for name, (spec, what) in known.items()
+    ]
+    return UsageError(
+        f"{option} {value}".strip() + " is not understood",
+        why=f"the options are {', '.join(forms)}, --bills, --seed and --months",
+        mend="write it so",
+        code="MLC-CLI-0001",
+    )
 
 
 VERBS = {"demo": demo, "simulate": simulate}
 OWN_OPTIONS = {"simulate"}
-"""Verbs that read options of their own from the rest of the line: here a port for each installed simulator."""
+"""Verbs that read options of their own from the rest of the line: here a port, and a profile, for each installed simulator."""

@@ -180,5 +180,5 @@ ADAPTER = Adapter(
         ),
     ),
     queries=QUERIES,
-    simulator=SimulatorSpec(name="sterling", start=_simulator),
+    simulator=SimulatorSpec(name="sterling", profiles=("plain", "awkward", "tokens", "gateway"), start=_simulator),
 )

@@ -255,11 +255,19 @@ def verbs() -> dict[str, list[str]]:
 
 def test_every_verb_and_option_is_documented_and_none_is_invented(verbs: dict[str, list[str]]) -> None:
     text = sections(page("commands"))
-    ports = {f"--{adapter.simulator.name}-port" for adapter in adapters() if adapter.simulator}
+    simulators = [adapter.simulator for adapter in adapters() if adapter.simulator]
+    own = {f"--{each.name}-port" for each in simulators} | {f"--{x.name}-profile" for x in simulators if x.profiles}
     for verb, options in verbs.items():
-        wanted = {each for each in options if each != "--help"} | (ports if verb == "simulate" else set())
+        wanted = {each for each in options if each != "--help"} | (own if verb == "simulate" else set())
         assert {key.partition(" ")[0] for key in documented(text[verb])} == wanted, verb
     assert set(documented(text["Verbs"])) == set(verbs)
+
+
+def test_every_profile_of_a_simulator_is_documented() -> None:
+    text = sections(page("commands"))["simulate"]
+    for adapter in adapters():
+        for profile in adapter.simulator.profiles if adapter.simulator else ():
+            assert f"\n| {profile} | " in text
 
 
 def test_every_exit_code_is_documented() -> None:

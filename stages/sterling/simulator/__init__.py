@@ -21,6 +21,7 @@ from stages.sterling.simulator.correspondence import (
 )
 from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.hub import Message
+from stages.sterling.simulator.profiles import PROFILES
 from stages.sterling.simulator.seeding import open_mailbox
 from stages.sterling.simulator.server import SterlingSimulator
 from stages.sterling.simulator.switches import HeaderKey, OAuth, Switches
@@ -32,7 +33,8 @@ async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSi
     from stages.ap.seed import build_world
 
     world = build_world(seed=options.seed, bills=options.bills, months=options.months)
-    simulator = SterlingSimulator(world, options.clock, port=options.port)
+    switches = PROFILES[options.profile or "plain"]
+    simulator = SterlingSimulator(world, options.clock, switches=switches, port=options.port)
     for partner in world.partners:
         open_mailbox(simulator.hub, outbound(partner.mailbox))
     simulator.hub.effects.clear()  # seeding is no effect
@@ -49,6 +51,7 @@ async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSi
 
 
 __all__ = [
+    "PROFILES",
     "Correspondents",
     "Fault",
     "Faults",

@@ -82,7 +82,7 @@ COLLECTIONS: tuple[type[Collection], ...] = (
     *records.collections(),
 )
 _LOGGED_REQUESTS = 10_000
-SETTLE = "200ms"  # nothing here appears late, so a doubt may be looked up at once
+SETTLE = 0.2  # seconds; where nothing appears late a doubt may be looked up at once
 
 
 class _Dropped(Exception):
@@ -175,8 +175,14 @@ class SterlingSimulator:
     def _describe(self) -> None:
         """Sets ``environment``, the variables that point the shipped flows here, and ``summary``."""
         oauth = self.switches.oauth
-        variables = {"STERLING_URL": self.url, "STERLING_SETTLE": SETTLE}
-        variables |= {"STERLING_USER": self._world.sterling_user, "STERLING_PASSWORD": self._world.sterling_password}
+        key = self.switches.header_key
+        settle = f"{round((SETTLE + self.switches.lag) * 1000)}ms"
+        variables = {"STERLING_URL": self.url, "STERLING_SETTLE": settle, "STERLING_USER": "", "STERLING_PASSWORD": ""}
+        if self.sign_in.takes_basic and key is None:
+            world = self._world
+            variables |= {"STERLING_USER": world.sterling_user, "STERLING_PASSWORD": world.sterling_password}
+        if key is not None:
+            variables |= {"STERLING_KEY_HEADER": key.name, "STERLING_KEY": key.value}
         if oauth is not None:
             variables |= {"STERLING_TOKEN_URL": self.origin + oauth.path}
             variables |= {"STERLING_CLIENT_ID": oauth.client_id, "STERLING_CLIENT_SECRET": oauth.client_secret}

@@ -44,7 +44,7 @@ class SignIn:
         account = self._by_key(headers)
         if account is None and scheme.lower() == "bearer" and self.switches.oauth:
             account = self._by_token(value.strip(), method, self.switches.oauth)
-        elif account is None and scheme.lower() == "basic" and self._takes_basic():
+        elif account is None and scheme.lower() == "basic" and self.takes_basic:
             account = self._by_password(value.strip())
         if account is None:
             raise unauthorized("authentication failed")
@@ -65,7 +65,8 @@ class SignIn:
         """Ends every token at once, before its time."""
         self._tokens.clear()
 
-    def _takes_basic(self) -> bool:
+    @property
+    def takes_basic(self) -> bool:
         return all(gateway is None or gateway.basic_too for gateway in (self.switches.oauth, self.switches.header_key))
 
     def _by_key(self, headers: Mapping[str, str]) -> Account | None:

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.cli import demo
 from pipeline.engine.report import RunReport
+from pipeline.registry import load_registry
 from pipeline.store.reports import Totals
 
 NUMBERS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight", 9: "Nine"}
@@ -113,3 +114,21 @@ def test_the_readme_shows_what_the_demo_prints(
     assert held is not None
     planted = NUMBERS[int(dead[1]) + int(held[1])]
     assert f"{planted} bills are planted to fail" in readme
+
+
+def test_the_options_of_each_simulator_are_told_apart() -> None:
+    registry = load_registry()
+    arguments = ["--intacct-port=7801", "--sterling-profile", "awkward", "--sterling-port", "7802"]
+    assert demo._choices(arguments, registry) == {
+        "intacct": demo.Choice(7801),
+        "sterling": demo.Choice(7802, "awkward"),
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--sterling-profile odd", "--sterling-profile", "--intacct-profile plain", "--sterling-port x", "--port 1", "--sterling-port 65536"],
+)  # fmt: skip
+def test_an_option_that_no_simulator_has_is_refused_with_those_there_are(call: Callable[..., Any], words: str) -> None:
+    told = call("simulate", *words.split())
+    assert (told.code, "--sterling-profile plain|awkward|tokens|gateway" in told.err) == (2, True)

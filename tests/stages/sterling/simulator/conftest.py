@@ -73,7 +73,7 @@ class Caller:
             return Got(reply.status, reply.headers, await reply.read())
 
     def basic(self, user: str = "") -> str:
-        name = user or self.simulator.environment["STERLING_USER"]
+        name = user or self.simulator.sign_in.gateway_user
         pair = f"{name}:{self.simulator.hub.accounts[name].password}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from pipeline import SimulatorOptions
-from stages.sterling.simulator import Fault, OAuth, start_simulator
+from stages.sterling.simulator import PROFILES, Fault, OAuth, start_simulator
 
 TOKENS = OAuth(client_id="cid", client_secret="s3cret", expires_in=300)
 FORM = "application/x-www-form-urlencoded"
@@ -305,3 +305,41 @@ async def test_the_token_endpoint_can_fail_by_plan(serve):
     async with serve(oauth=TOKENS) as call:
         call.simulator.faults.add(Fault(kind="unavailable", match="POST token"))
         assert [(await _token(call)).status for _ in range(2)] == [503, 200]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_each_profile_is_served_with_the_variables_that_point_at_it(clock, profile):
+    async with start_simulator(SimulatorOptions(bills=0, seed=1, profile=profile, clock=clock)) as simulation:
+        told = simulation.environment
+        assert told["STERLING_URL"].endswith("/sbi/product/rest" if profile == "gateway" else "/B2BAPIs/svc")
+        assert bool(told["STERLING_USER"]) is (profile in ("plain", "awkward"))
+        assert ("STERLING_TOKEN_URL" in told, "STERLING_KEY_HEADER" in told) == (
+            profile == "tokens",
+            profile == "gateway",
+        )
+        assert told["STERLING_SETTLE"] == ("500ms" if profile == "awkward" else "200ms")
+
+
+async def test_what_is_new_shows_in_lists_after_a_lag(serve, clock):
+    async with serve(lag=0.3) as call:
+        key = call.simulator.deposit("/RIVERBEND/Inbound", "a.edi", b"x")
+        box = call.simulator.hub.paths["/RIVERBEND/Inbound"].id
+        lists = ("/mailboxmessages/", f"/mailboxcontents/?parentMailboxId={box}")
+        assert [(await call("GET", path)).body for path in lists] == [[], []]
+        assert (await call("GET", f"/mailboxmessages/{key}")).status == 200
+        await clock.advance(0.3)
+        assert [len((await call("GET", path)).body) for path in lists] == [1, 1]
+
+
+@pytest.mark.parametrize(("after", "gone"), [(None, False), (60.0, True)])
+async def test_what_is_used_up_is_purged_and_leaves_its_document(serve, clock, after, gone):
+    async with serve(extractions=2, purge_after=after) as call:
+        key = call.simulator.deposit("/RIVERBEND/Inbound", "a.edi", b"x")
+        path = f"/mailboxmessages/{key}/actions/extract"
+        assert [(await call("POST", path)).status for _ in range(3)] == [200, 200, 400]
+        await clock.advance(59)
+        assert (await call("GET", f"/mailboxmessages/{key}")).body["extractableCount"] == 0
+        await clock.advance(1)
+        assert (await call("GET", f"/mailboxmessages/{key}")).status == (404 if gone else 200)
+        assert [row["documentName"] for row in (await call("GET", "/documents/?searchFor=a.edi")).body] == ["a.edi"]
+        assert any(effect["effect"] == "message.purged" for effect in call.simulator.effects()) is gone
