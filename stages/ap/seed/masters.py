@@ -23,6 +23,13 @@ _DEPARTMENTS = (
 )
 _CLASSES = (("REG", "Regular", ""), ("PROMO", "Promotion", ""))
 _PROJECTS = (("P-100", "Cold store extension", ""), ("P-101", "Cold store extension, doors", "P-100"))
+_CUSTOMERS = (
+    ("C-100", "Wharfside Grill", ""),
+    ("C-101", "Wharfside Catering", "C-100"),
+    ("C-102", "Elm Street Schools", ""),
+)
+_EMPLOYEES = (("E-01", "Imarisha, Dana", "100"), ("E-02", "Okonjo, Lee", "110"), ("E-03", "Tveit, Maren", "300"))
+_WAREHOUSES = (("WH-10", "Broadline dock", ""), ("WH-20", "Cooler and ripening rooms", ""), ("WH-30", "Freezer", ""))
 _ACCOUNTS = (("1010", "Operating cash", "balancesheet"), ("2000", "Accounts payable", "balancesheet"), ("5000", "Purchases", "incomestatement"))  # fmt: skip
 
 
@@ -35,6 +42,9 @@ def masters(purchases: Iterable[SeedPurchase]) -> tuple[SeedMaster, ...]:
         "CLASS": _CLASSES,
         "PROJECT": _PROJECTS,
         "ITEM": _items(purchases),
+        "CUSTOMER": _CUSTOMERS,
+        "EMPLOYEE": _EMPLOYEES,
+        "WAREHOUSE": _WAREHOUSES,
     }
     return tuple(master for object, rows in tables.items() for master in _rows(object, rows))
 

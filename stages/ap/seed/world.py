@@ -11,6 +11,7 @@ import msgspec
 class SeedContact(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     company: str = ""
+    print_as: str = ""  # where it is not the company
     first_name: str = ""
     last_name: str = ""
     phone: str = ""

@@ -18,7 +18,7 @@ from stages.intacct.simulator.sessions import Session
 from stages.intacct.simulator.statement import failed
 
 # The dimensions this company has, with the words its people use for them.
-_DIMENSIONS = ("DEPARTMENT", "LOCATION", "CLASS", "PROJECT", "ITEM", "VENDOR")
+_DIMENSIONS = ("DEPARTMENT", "LOCATION", "CLASS", "PROJECT", "ITEM", "VENDOR", "CUSTOMER", "EMPLOYEE")
 
 
 class Describing:

@@ -147,6 +147,18 @@ LISTS: dict[str, Lists] = {
         "ITEMID",
         _pairs("itemid=ITEMID itemname=NAME itemtype=ITEMTYPE whenmodified=WHENMODIFIED status=STATUS"),
     ),
+    "customer": Lists(
+        "CUSTOMER", "CUSTOMERID", _pairs(f"recordno=RECORDNO customerid=CUSTOMERID name=NAME {_DIMENSION}")
+    ),
+    "employee": Lists(
+        "EMPLOYEE",
+        "EMPLOYEEID",
+        _pairs(
+            "recordno=RECORDNO employeeid=EMPLOYEEID personalinfo/contact/contactname=PERSONALINFO.CONTACTNAME "
+            "departmentid=DEPARTMENTID locationid=LOCATIONID whenmodified=WHENMODIFIED status=STATUS"
+        ),
+    ),
+    "warehouse": Lists("WAREHOUSE", "LOCATIONID", _pairs("warehouseid=LOCATIONID name=NAME status=STATUS")),
     "locationentity": Lists(
         "LOCATIONENTITY", "LOCATIONID", _pairs("locationid=LOCATIONID name=NAME currency=CURRENCY status=STATUS")
     ),

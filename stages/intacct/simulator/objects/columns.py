@@ -118,7 +118,12 @@ def contact_group(prefix: str, get: Getter) -> list[Field]:
         text("FIRSTNAME", "first_name"),
         blank("INITIAL"),
         text("LASTNAME", "last_name"),
-        text("PRINTAS", "company"),
+        field(
+            prefix + "PRINTAS",
+            "TEXT",
+            lambda r: (contact.print_as or contact.company or None) if (contact := get(r)) else None,
+            writable="" if prefix else "print_as",
+        ),
         flag("TAXABLE", True),
         blank("TAXGROUP"),
         text("PHONE1", "phone"),

@@ -159,4 +159,33 @@ MASTERS = (
         field("MRR", "BOOLEAN", constant(False)),
         *blanks("TEXT", "EXTENDED_DESCRIPTION PRODUCTLINEID GLGROUP UOMGRP UPC"),
     ),
+    _master(
+        "CUSTOMER",
+        "CUSTOMERID",
+        "NAME",
+        *_PARENT,
+        *blanks("TEXT", "ENTITY CUSTREPNAME GLGROUP TERMNAME TAXID CURRENCY"),
+        *blanks("INTEGER", "GLGRPKEY"),
+        *blanks("CURRENCY", "TOTALDUE"),
+        field("ONETIME", "BOOLEAN", constant(False)),
+        field("ONHOLD", "BOOLEAN", constant(False)),
+        field("OBJECTRESTRICTION", "ENUM", constant("Unrestricted"), (("Unrestricted", "U"),)),
+    ),
+    # Who it is stands in its contact; of an employee this company keeps no more than it must.
+    _master(
+        "EMPLOYEE",
+        "EMPLOYEEID",
+        "CONTACT.CONTACTNAME",
+        field("PERSONALINFO.CONTACTNAME", "TEXT", lambda r: r.seed.name),
+        *(each for each in contact_group("CONTACT.", none) if each.id != "CONTACT.CONTACTNAME"),
+        field("LOCATIONID", "TEXT", none),
+        field("DEPARTMENTID", "TEXT", lambda r: r.seed.parent or None, writable="parent"),
+        *blanks(
+            "TEXT",
+            "TITLE SSN EMPLOYEETYPE EMPLOYEETYPE1099TYPE GENDER TERMINATIONTYPE CURRENCY PAYMETHODKEY MEGAENTITYID MEGAENTITYNAME",
+        ),
+        *blanks("DATE", "BIRTHDATE STARTDATE ENDDATE"),
+        *blanks("INTEGER", "CONTACTKEY MEGAENTITYKEY"),
+    ),
+    _master("WAREHOUSE", "LOCATIONID", "NAME", *blanks("TEXT", "PARENTID MANAGERID")),
 )

@@ -18,7 +18,7 @@ class Masters(Kind):
     def __init__(self, books: Books, object: str) -> None:
         super().__init__(books)
         self.object = object
-        label = next(name for name in ("TITLE", "NAME") if name in self.type.fields)
+        label = next(field.id for field in self.type.fields.values() if field.writable == "name")
         self.required = (self.type.name_field, label)
 
     def create(self, values: Values, lines: list[Given], location: str) -> Done:

@@ -52,10 +52,7 @@ class Payments(Kind):
             total=sum((bill.total for bill in bills), Decimal(0)),
             currency=words(values, "CURRENCY") or bills[0].currency,
             entity=location,
-            details=tuple(
-                SeedPaymentDetail(record=first + place, bill=bill.record, amount=bill.total)
-                for place, bill in enumerate(bills)
-            ),
+            details=_details(bills, first),
             created=now,
             modified=now,
         )
@@ -69,12 +66,12 @@ class Payments(Kind):
         return Done(self.books.tables[self.object].rows[payment.record], undo)
 
     def change(self, row: Row, values: Values, lines: list[Given]) -> Done:
-        """What is said of the payment; what it settles stays."""
+        """What is said of the payment, and what it settles, as long as it waits for approval."""
         assert isinstance(row, PaymentRow)
-        if lines:
-            raise FunctionRefused(BUSINESS, "Could not update APPYMT record! Its details cannot be changed here")
         before = row.seed
         words(values, "ACTION")
+        if lines:
+            return self._resettled(row, lines)
         changes = {name: words(values, field) for name, field in (("number", "DOCNUMBER"), ("memo", "DESCRIPTION")) if field in values}  # fmt: skip
         self.books.put_payment(msgspec.structs.replace(before, modified=self.books.now(), **changes))
         return Done(row, lambda: self.books.put_payment(before))
@@ -98,13 +95,32 @@ class Payments(Kind):
         self._move(bills, billed)
         return Done(self.books.tables[self.object].rows[before.record], self._undo(before, bills))
 
-    def _settled(self, vendor: str, given: Given) -> SeedBill:
+    def _resettled(self, row: PaymentRow, lines: list[Given]) -> Done:
+        before, old = row.seed, self._bills(row)
+        if before.state not in {"Draft", "Submitted"}:
+            raise wrong_state(f"The payment is {before.state} and its details cannot be changed.")
+        bills = [self._settled(before.vendor, line, old) for line in lines]
+        first = max(self.books.tables["APPYMTDETAIL"].rows, default=0) + 1
+        details = _details(bills, first)
+        total = sum((bill.total for bill in bills), Decimal(0))
+        self.books.put_payment(msgspec.structs.replace(before, details=details, total=total, modified=self.books.now()))
+        self._move(old, "Posted")
+        self._move(bills, "Selected" if before.state == "Submitted" else "Posted")
+
+        def undo() -> None:
+            self._back(bills)
+            self._undo(before, old)()
+
+        return Done(row, undo)
+
+    def _settled(self, vendor: str, given: Given, own: Iterable[SeedBill] = ()) -> SeedBill:
+        """The bill that a detail settles: one that is open, or the payment's ``own``."""
         values = typed(self.books.types["APPYMTDETAIL"], given)
         key, amount = values.get("RECORDKEY"), values.get("TRX_PAYMENTAMOUNT")
         row = self.books.tables["APBILL"].rows.get(key) if isinstance(key, int) else None
         if not isinstance(row, BillRow) or row.seed.vendor != vendor:
             raise unknown("bill", given.get("RECORDKEY", ""))
-        if row.seed.state != "Posted":
+        if row.seed.state != "Posted" and row.record not in {bill.record for bill in own}:
             raise wrong_state(f"Bill {row.record} is {row.seed.state} and cannot be paid.")
         if amount not in (None, row.seed.total):
             raise FunctionRefused(
@@ -132,3 +148,10 @@ class Payments(Kind):
             self._back(bills)
 
         return undo
+
+
+def _details(bills: Iterable[SeedBill], first: int) -> tuple[SeedPaymentDetail, ...]:
+    """A detail for each bill, numbered from ``first``."""
+    return tuple(
+        SeedPaymentDetail(record=first + place, bill=bill.record, amount=bill.total) for place, bill in enumerate(bills)
+    )

@@ -77,8 +77,19 @@ class Purchases(Kind):
         assert isinstance(row, PurchaseRow)
         self._check_open(row, "deleted")
         before, old = row.seed, row.bill
+        source = self.books.purchase_row(before.order) if before.order else None
         self._take(before, old.seed if old else None)
-        return Done(row, self._undo(before, old.seed if old else None, None))
+        again = self._undo(before, old.seed if old else None, None)
+        if source is None or source.seed.state != "Converted":
+            return Done(row, again)
+        kept = source.seed  # what it was converted from is open again
+        self.books.put_purchase(msgspec.structs.replace(kept, state="Pending", modified=self.books.now()))
+
+        def undo() -> None:
+            again()
+            self.books.put_purchase(kept)
+
+        return Done(row, undo)
 
     def decide(self, row: PurchaseRow, state: str) -> Done:
         """Approves or declines what was submitted; its bill follows."""

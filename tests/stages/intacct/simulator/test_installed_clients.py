@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +63,26 @@ def _ours(world: World, records: Iterable[T]) -> list[T]:
     return [record for record in records if record.entity in {"", world.entities[0].id}]  # type: ignore[attr-defined]
 
 
+def _found(world: World) -> dict[str, list[int]]:
+    """By operator the bills that the clients' filters have to find."""
+    tests: dict[str, Callable[[SeedBill], bool]] = {
+        "equalto": lambda bill: bill.state == "Posted",
+        "notequalto": lambda bill: bill.state != "Posted",
+        "lessthan": lambda bill: bill.record < 50020,
+        "lessthanorequalto": lambda bill: bill.date <= date(2026, 10, 15),
+        "greaterthan": lambda bill: bill.modified is not None and bill.modified > datetime(2026, 10, 15, tzinfo=UTC),
+        "greaterthanorequalto": lambda bill: bill.record >= 50020,
+        "between": lambda bill: 50010 <= bill.record <= 50020,
+        "in": lambda bill: bill.state in {"Posted", "Paid"},
+        "notin": lambda bill: bill.state not in {"Posted", "Paid"},
+        "like": lambda bill: bill.number.startswith("INV"),
+        "notlike": lambda bill: not bill.number.startswith("INV"),
+        "isnull": lambda bill: bill.discount_date is None,
+        "isnotnull": lambda bill: bill.discount_date is not None,
+    }
+    return {name: [bill.record for bill in _visible(world) if test(bill)] for name, test in tests.items()}
+
+
 async def test_the_python_sdk_reads_and_writes(books):
     if importlib.util.find_spec("sageintacctsdk") is None and not (CLIENTS / "python" / "sageintacctsdk").exists():
         pytest.skip("sageintacctsdk is not installed: pip install --target .clients/python sageintacctsdk")
@@ -91,7 +112,15 @@ async def test_the_python_sdk_reads_and_writes(books):
         "Renamed",
         "success",
     )
-    assert seen["marked"] == "success"
+    assert seen["attachments"] == ["WrongParamsError", "success", "both sides", 2, "Bills", 2, "DOC-1", "success"]
+    assert seen["contact"] == ["Jane Doe", "jane@example.com", "Salem", "success", "0"]
+    assert seen["private"] == [0, BILLS]
+    assert seen["lists"]["bills"] == len(visible)
+    assert (seen["lists"]["customers"], seen["lists"]["employees"]) == (3, 3)
+    expected = _found(books)
+    assert seen["operators"].pop("count") == len([r for r in expected["equalto"] if r > 50020])
+    assert seen["operators"].pop("either") == sorted(expected["in"])
+    assert seen["operators"] == expected
 
 
 async def test_the_javascript_sdk_follows_the_endpoint_reads_and_writes(books):
@@ -118,3 +147,22 @@ async def test_the_javascript_sdk_follows_the_endpoint_reads_and_writes(books):
     assert seen["bill"] == [["B-1", "changed", "12.5"]]
     assert "completed before" in seen["repeated"]
     assert "nobody" in seen["rolledBack"]
+    names = {name.lower(): found for name, found in seen["operators"].items()}
+    expected = _found(books)
+    assert names.pop("nested") == sorted(
+        bill.record
+        for bill in _visible(books)
+        if bill.state == "Draft" or (bill.state == "Paid" and bill.record > 50010)
+    )
+    assert names == expected
+    assert (seen["folded"], seen["coded"]) == (len(expected["equalto"]), len(expected["equalto"]))
+    assert "There is no transaction definition No such kind" in seen["kind"]
+    vendors = len(_ours(books, books.vendors))
+    assert seen["listed"] == [vendors, 0, vendors - 1, vendors]
+    assert seen["contact"] == ["Jane Doe", "Doe", "555", "inactive", "Salem"]
+    assert "is used by vendor V-JANE" in seen["used"]
+    assert seen["attachment"] == ["A-1", "Scans", "first page", "js"]
+    assert seen["order"] == ["Purchase Order-N-1", "Pending", "riper", "20.5", 2]
+    assert seen["invoice"][:3] == [True, "Converted", "Pending"]
+    assert "waits for no approval" in seen["invoice"][3]
+    assert seen["states"] == ["Selected", "Selected", "Paid", "Posted", "Paid", "Posted", "Reversed"]

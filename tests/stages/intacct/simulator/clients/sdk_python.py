@@ -31,6 +31,95 @@ def refusal(work: Any) -> str:
     return ""
 
 
+def attachments(sdk: SageIntacctSDK, bill: str) -> list[Any]:
+    nobody = refusal(lambda: sdk.bills.update_attachment(bill, "DOC-1"))
+    sdk.attachments.create_attachments_folder({"supdocfoldername": "Scans", "supdocparentfoldername": "Bills"})
+    file = {"attachmentname": "page", "attachmenttype": "txt", "attachmentdata": "aGVsbG8="}
+    sdk.attachments.post(
+        {
+            "supdocid": "DOC-1",
+            "supdocname": "Scan",
+            "supdocfoldername": "Scans",
+            "attachments": {"attachment": [file, file]},
+        }
+    )
+    sdk.attachments.update({"supdocid": "DOC-1", "supdocdescription": "both sides"})
+    marked = sdk.bills.update_attachment(bill, "DOC-1")["status"]
+    found = sdk.attachments.get_attachment("supdocid", "DOC-1")["data"]["supdoc"]
+    folder = sdk.attachments.get_folder("name", "Scans")["data"]["supdocfolder"]["parentfolder"]
+    every = (len(sdk.attachments.get_all_folders()), sdk.attachments.get_all_attachments()["supdocid"])
+    deleted = sdk.attachments.delete("DOC-1")["status"]
+    return [nobody, marked, found["description"], len(found["attachments"]["attachment"]), folder, *every, deleted]
+
+
+def contact(sdk: SageIntacctSDK) -> list[Any]:
+    made = sdk.contacts.post({"CONTACTNAME": "Jane", "PRINTAS": "Jane Doe", "MAILADDRESS": {"CITY": "Salem"}})
+    key = made["data"]["contact"]["RECORDNO"]
+    sdk.contacts.update({"CONTACTNAME": "Jane", "EMAIL1": "jane@example.com"})
+    fields = ["PRINTAS", "EMAIL1", "MAILADDRESS.CITY"]
+    (found,) = sdk.contacts.get_by_query(fields=fields, and_filter=[("equalto", "CONTACTNAME", "Jane")])
+    return [
+        *(found[field] for field in fields),
+        sdk.contacts.delete(key)["status"],
+        sdk.contacts.get("CONTACTNAME", "Jane")["@count"],
+    ]
+
+
+def operators(sdk: SageIntacctSDK) -> dict[str, Any]:
+    """Every operator, alone, side by side under ``and`` and ``or``; each as the bills it finds."""
+    tests: dict[str, tuple[str, Any]] = {
+        "equalto": ("STATE", "Posted"),
+        "notequalto": ("STATE", "Posted"),
+        "lessthan": ("RECORDNO", "50020"),
+        "lessthanorequalto": ("WHENCREATED", "10/15/2026"),
+        "greaterthan": ("WHENMODIFIED", "10/15/2026 00:00:00"),
+        "greaterthanorequalto": ("RECORDNO", "50020"),
+        "between": ("RECORDNO", ["50010", "50020"]),
+        "in": ("STATE", ["Posted", "Paid"]),
+        "notin": ("STATE", ["Posted", "Paid"]),
+        "like": ("RECORDID", "INV%"),
+        "notlike": ("RECORDID", "INV%"),
+    }
+
+    def bills(**how: Any) -> list[int]:
+        return sorted(int(bill["RECORDNO"]) for bill in sdk.bills.get_by_query(fields=["RECORDNO"], **how))
+
+    found: dict[str, Any] = {name: bills(and_filter=[(name, field, value)]) for name, (field, value) in tests.items()}
+    found["isnull"] = bills(filter_payload={"isnull": {"field": "WHENDISCOUNT"}})
+    found["isnotnull"] = bills(filter_payload={"isnotnull": {"field": "WHENDISCOUNT"}})
+    found["either"] = bills(or_filter=[("equalto", "STATE", "Posted"), ("equalto", "STATE", "Paid")])
+    found["count"] = sdk.bills.count(and_filter=[("equalto", "STATE", "Posted"), ("greaterthan", "RECORDNO", "50020")])
+    return found
+
+
+def private(endpoint: str, sender: str, sender_password: str, company: str, user: str, password: str) -> list[int]:
+    """From the top level: the bills of the whole company without and with `showprivate`."""
+    counts = []
+    for show in (False, True):
+        sdk = SageIntacctSDK(
+            sender_id=sender,
+            sender_password=sender_password,
+            user_id=user,
+            company_id=company,
+            user_password=password,
+            show_private=show,
+        )
+        counts.append(len(sdk.bills.get_all()))
+    return counts
+
+
+def lists(sdk: SageIntacctSDK) -> dict[str, int]:
+    """What each part of the SDK that this company has records for counts, and reads in its two ways."""
+    found = {}
+    for name in ("bills", "vendors", "contacts", "ap_payments", "items", "projects", "customers", "employees"):
+        part = getattr(sdk, name)
+        counts = {part.count(None), len(part.get_all()), int(part.read_by_query()["data"]["@totalcount"])}
+        assert len(counts) == 1, (name, counts)
+        assert part.get_lookup()["Type"]["@Name"] == part._ApiBase__dimension
+        found[name] = counts.pop()
+    return found
+
+
 def main(endpoint: str, sender: str, sender_password: str, company: str, user: str, password: str, entity: str) -> None:
     at_endpoint(endpoint)
 
@@ -90,7 +179,11 @@ def main(endpoint: str, sender: str, sender_password: str, company: str, user: s
     sdk.vendors.update({"VENDORID": "V-NEW", "NAME": "Renamed"})
     seen["renamed"] = sdk.vendors.get("VENDORID", "V-NEW", ["NAME"])["VENDOR"][0]["NAME"]
     seen["deleted"] = sdk.vendors.delete(made["data"]["vendor"]["RECORDNO"])["status"]
-    seen["marked"] = sdk.bills.update_attachment(str(seen["bills"][0]), "DOC-1")["status"]
+    seen["operators"] = operators(sdk)
+    seen["attachments"] = attachments(sdk, str(seen["bills"][0]))
+    seen["contact"] = contact(sdk)
+    seen["private"] = private(endpoint, sender, sender_password, company, user, password)
+    seen["lists"] = lists(sdk)
     seen["unknown field"] = refusal(lambda: sdk.bills.get_all(fields=["NOPE"]))
     sys.stdout.write(json.dumps(seen))
 
