@@ -342,7 +342,7 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``check(client)`` signs in and looks around for `check --live`; it raises `ConnectorError` in four parts.
     ``diagnose(settings, context, tell)`` does so step by step for `doctor`, and opens what it needs itself, so that it can say why
     opening fails. It changes nothing on the far side, and returns whether what uses the connection can be checked over it. What it
-    raises is a failed line. Without it `doctor` opens and checks.
+    raises is a failed line. Without it `doctor` opens and checks. ``title(settings)`` is what people call the system behind it, without secrets.
     """
 
     name: str
@@ -350,6 +350,7 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
     open: Callable[[Any, Context], AbstractAsyncContextManager[Any]]
     check: Callable[[Any], Awaitable[None]] | None = None
     diagnose: Callable[[Any, Context, Tell], Awaitable[bool]] | None = None
+    title: Callable[[Any], str] = lambda settings: ""
     doc: str = ""
 
 

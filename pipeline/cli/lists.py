@@ -18,6 +18,7 @@ from pipeline.cli.forms import (
     split_id,
     waiting_json,
 )
+from pipeline.cli.outages import outage_json, print_outages
 from pipeline.cli.output import counted, joined, print_json, program, say, suggest, sums, table, tell, when
 from pipeline.cli.usage import gauge_json, print_gauges
 from pipeline.clock import SystemClock
@@ -39,25 +40,30 @@ SHOWN_OF_EACH_CODE = 20
 
 
 async def status(json: Json = False) -> int:
-    """One screen: the last run of each flow, what waits for the far side, what needs a person, what calls were used."""
+    """One screen: which system is down, the last run of each flow, what waits, what needs a person, what calls were used."""
     async with open_ledger(store_url(), SystemClock()) as ledger:
         counts = await ledger.reports.counts(stamp(SystemClock().now()))
         latest = await ledger.reports.latest_runs()
         waiting = await ledger.reports.open_deliveries(WAITING_SHOWN)
         meters = await gauges(ledger, SystemClock().now())
+        outages = await ledger.reports.outages()
     if json:
         flows = [run_json(run) for run in latest]
         total = counts["in_doubt"] + counts["in_flight"]
         shown = [waiting_json(item) for item in waiting]
         used = [gauge_json(gauge) for gauge in meters]
         print_json(
-            {"schema": "mlc.status/1", "counts": counts, "flows": flows, "waiting": shown, "waiting_total": total, "meters": used}
+            {
+                "schema": "mlc.status/1", "outages": [outage_json(item) for item in outages], "counts": counts, "flows": flows, "waiting": shown,
+                "waiting_total": total, "meters": used,
+            }
         )  # fmt: skip
         return 0
     if not latest:
         tell("Nothing has run with this ledger yet.")
         suggest("demo", f"or     {_first_run()}")
         return 0
+    print_outages(outages, SystemClock().now())
     _print_status(counts, latest, waiting, meters)
     return 0
 

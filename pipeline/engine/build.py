@@ -28,6 +28,7 @@ from pipeline.engine.nodes import (
 from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.sources import PageCommitter, SourceReader, tried
+from pipeline.engine.systems import Systems
 from pipeline.errors import ConnectError, EngineFault, FlowError, TransientError, UsageError
 from pipeline.flow.model import Flow, Stage
 from pipeline.flow.references import connect_settings
@@ -63,8 +64,11 @@ async def connect(
     stopping: Stopping,
     stack: AsyncExitStack,
     meters: Meters | None = None,
+    systems: Systems | None = None,
 ) -> dict[str, Any]:
-    """The clients of the connections that stages go over, signed in to, by name; they are closed with the stack. ``meters`` watch them."""
+    """The clients of the connections that stages go over, signed in to, by name; they are closed with the stack. ``meters`` watch them,
+    ``systems`` whether they answer.
+    """
     clients: dict[str, Any] = {}
     for connection in flow.connections:
         if any(stage.via == connection.name for stage in flow.stages):
@@ -78,7 +82,8 @@ async def connect(
             if meters is not None:
                 meters.watch(client)
             if spec.check is not None:
-                await _sign_in(spec.check, client, services, stopping)
+                system = (systems or Systems()).meet(connection.name, spec.title(settings) or connection.name)
+                await _sign_in(partial(system.watch, partial(spec.check, client)), services, stopping)
             clients[connection.name] = client
     return clients
 
@@ -91,9 +96,10 @@ async def build_stages(
     stopping: Stopping,
     stack: AsyncExitStack,
     meters: Meters | None = None,
+    systems: Systems | None = None,
 ) -> dict[str, Any]:
-    """Every component of the flow, built on its connection. ``meters`` watch the connections; without a ledger nothing is recalled."""
-    clients = await connect(flow, registry, services, stopping, stack, meters)
+    """Every component of the flow, built on its connection. ``meters`` and ``systems`` watch the connections; without a ledger nothing is recalled."""
+    clients = await connect(flow, registry, services, stopping, stack, meters, systems)
     built = {}
     for stage in flow.stages:
         if stage.spec is not None:
@@ -121,12 +127,10 @@ def _check_sink(stage: Stage, component: Any) -> None:
         )
 
 
-async def _sign_in(
-    check: Callable[[Any], Awaitable[None]], client: Any, services: Services, stopping: Stopping
-) -> None:
+async def _sign_in(check: Callable[[], Awaitable[None]], services: Services, stopping: Stopping) -> None:
     """Signs in before anything is read, so that a wrong password or host ends the run at once and clearly."""
     try:
-        await tried(partial(check, client), CHECK_RETRY, services, stopping)
+        await tried(check, CHECK_RETRY, services, stopping)
     except TransientError as error:
         parts = {"where": error.where, "why": error.why, "mend": error.mend, "code": error.code}
         raise ConnectError(error.what, owner=error.owner, **parts) from None
@@ -157,11 +161,23 @@ def join(
     request: RunRequest,
     stopping: Stopping,
     meters: Meters,
+    systems: Systems,
 ) -> Graph:
     """The graph of a run: an edge into each stage, a reader per source, lanes per sink, and the committer between them."""
     encoders = {stage.name: built[stage.name] for stage in flow.stages if stage.verb == "encode"}
     lanes = [
-        Lanes(flow.name, run, stage, built[stage.name], encoders, ledger, services, stopping, request.wait_seconds)
+        Lanes(
+            flow.name,
+            run,
+            stage,
+            built[stage.name],
+            encoders,
+            ledger,
+            services,
+            stopping,
+            request.wait_seconds,
+            systems.behind(stage.via),
+        )
         for stage in flow.stages
         if stage.verb == "sink" and not isinstance(built[stage.name], Acknowledges)
     ]
@@ -180,6 +196,7 @@ def join(
             stopping,
             committer,
             afresh=request.rewrite,
+            system=systems.behind(stage.via),
         )
 
     graph = wire(flow, built, services, None if request.deliver_only else reader)

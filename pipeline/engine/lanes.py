@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import anyio
@@ -19,6 +20,7 @@ from anyio.abc import TaskGroup
 from pipeline.engine.faults import explained
 from pipeline.engine.sealing import Sealer
 from pipeline.engine.services import Services, Stopping
+from pipeline.engine.systems import System
 from pipeline.errors import ConfigError, ConnectorError, DataError, StageError, TransientError, Undetermined
 from pipeline.flow.model import Stage
 from pipeline.record import Delivery, Destination, Evidence
@@ -42,7 +44,7 @@ class Lanes:
 
     def __init__(
         self, flow: str, run: int, stage: Stage, sink: Any, encoders: Mapping[str, Encode], ledger: Ledger, services: Services,
-        stopping: Stopping, wait_seconds: float,
+        stopping: Stopping, wait_seconds: float, system: System,
     ) -> None:  # fmt: skip
         self.stage = stage
         self.stopped: list[ConnectorError] = []  # why lanes were stopped for good in this run
@@ -51,6 +53,7 @@ class Lanes:
         self._sink, self._deliveries = sink, ledger.deliveries
         self._services, self._stopping = services, stopping
         self._wait_seconds = wait_seconds
+        self._system = system
         workers = stage.workers or (sink.workers if isinstance(sink, Paced) else 1)
         self._limiter = anyio.CapacityLimiter(workers)
         self._begun = anyio.CapacityLimiter(2 * workers)  # while one is sent, the next one's attempt becomes durable
@@ -185,7 +188,7 @@ class Lanes:
                     await self._deliveries.mark(delivery, key, value)
 
             try:
-                evidence: Evidence = await self._sink.send(delivery, mark)
+                evidence: Evidence = await self._system.watch(partial(self._sink.send, delivery, mark))
             except Exception as error:  # noqa: BLE001  classified below
                 return await self._failed(head, delivery, passed, _as_stage_error(error, self.stage.name, passed))
         await self._delivered(delivery, evidence, "response")
@@ -197,6 +200,7 @@ class Lanes:
     async def _delivered(self, delivery: Delivery, evidence: Evidence, how: str) -> None:
         upsert = self.stage.name if self.upserts else ""
         await self._deliveries.delivered(delivery, evidence, how, upsert=upsert)
+        await self._system.works()
         self._services.observe("delivered", delivery)
 
     async def _failed(self, head: OpenDelivery, delivery: Delivery, passed: bool, error: StageError) -> bool:
@@ -241,7 +245,7 @@ class Lanes:
                 return False
         try:
             async with self._limiter:
-                matches = await self._sink.find(delivery)
+                matches = await self._system.watch(partial(self._sink.find, delivery))
         except (Undetermined, TransientError) as error:
             return await self._cannot_tell(head, str(error))
         except ConnectorError as error:

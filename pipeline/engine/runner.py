@@ -17,6 +17,7 @@ from pipeline.engine.meter import Meters
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
+from pipeline.engine.systems import Systems
 from pipeline.errors import ConnectorError, FlowError
 from pipeline.flow.model import Flow
 from pipeline.record import Answer
@@ -49,12 +50,13 @@ async def run_flow(
             flow.name, str(flow.file.resolve()), flow.digest, code_version(), request.kind, span
         )
         graph, meters = Graph([], [], [], []), Meters(run, ledger)
+        systems = await Systems.of(flow.name, ledger)
         problem: ConnectorError | None = None
         try:
             await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
-                stages = await build_stages(flow, registry, ledger, services, stopping, stack, meters)
-                graph = join(flow, stages, run, ledger, services, request, stopping, meters)
+                stages = await build_stages(flow, registry, ledger, services, stopping, stack, meters, systems)
+                graph = join(flow, stages, run, ledger, services, request, stopping, meters, systems)
                 await _run_graph(graph)
                 await _catch_up(registry, ledger, run)
         except Exception as error:
@@ -64,6 +66,7 @@ async def run_flow(
             for reader in graph.readers:
                 reader.forget_uncommitted()
         await meters.save()
+        await systems.settle(met_all=bool(graph.nodes))
         report = RunReport(
             run=run,
             flow=flow.name,

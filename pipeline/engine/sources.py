@@ -17,6 +17,7 @@ from pipeline.engine.nodes import Outputs, close_all, emit, settle
 from pipeline.engine.receipt import Receipt
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
+from pipeline.engine.systems import System
 from pipeline.errors import ConnectorError, DataError, EngineFault, Excluded, Held, StageError, TransientError
 from pipeline.flow.model import Stage
 from pipeline.record import Deleted, Page, Record, Window
@@ -52,7 +53,7 @@ class SourceReader:
 
     def __init__(
         self, stage: Stage, source: Any, outputs: Outputs, window: Window, ledger: Ledger | None, services: Services,
-        stopping: Stopping, committer: Commits, *, afresh: bool = False,
+        stopping: Stopping, committer: Commits, *, afresh: bool = False, system: System | None = None,
     ) -> None:  # fmt: skip
         self.stage = stage
         self.read_here = Totals()
@@ -61,6 +62,7 @@ class SourceReader:
         self._ledger, self._services, self._stopping = ledger, services, stopping
         self._committer = committer
         self._afresh = afresh
+        self._system = system or System()
         self._scope = source.scope if isinstance(source, Scoped) else ""
         self._open: deque[Receipt] = deque()
         self._changed = anyio.Event()
@@ -89,8 +91,7 @@ class SourceReader:
             cursor = await self._ledger.cursor(self._committer.flow, self.stage.name, self._scope)
         number = 0
         while not self._stopping.requested:
-            read = partial(self._source.read, self._window, cursor)
-            page: Page | None = await tried(read, self.stage.retry, self._services, self._stopping)
+            page = await tried(partial(self._read, cursor), self.stage.retry, self._services, self._stopping)
             if page is None:
                 return
             number += 1
@@ -98,6 +99,11 @@ class SourceReader:
             await self._enter(number, page)
             if not page.more:
                 return
+
+    async def _read(self, cursor: dict[str, str] | None) -> Page | None:
+        page: Page | None = await self._system.watch(partial(self._source.read, self._window, cursor))
+        await self._system.works()
+        return page
 
     async def _enter(self, number: int, page: Page) -> None:
         if self._window.keys:

@@ -172,6 +172,21 @@ class Ledger:
         change = Change([("save_account", [row]), ("count_calls", [counted])])
         await self._writer.submit(Command([], lambda rows, heads: change))
 
+    async def save_outage(self, system: str, flow: str, problem: Problem) -> None:
+        """The system fails, since now unless it did before."""
+        row = (system, flow, self._now(), problem.text())
+        await self._writer.submit(Command([], lambda rows, heads: Change([("save_outage", [row])])))
+
+    async def end_outage(self, system: str) -> None:
+        await self._writer.submit(Command([], lambda rows, heads: Change([("end_outage", [(system,)])])))
+
+    async def forget_outages(self, flow: str, systems: Sequence[str]) -> None:
+        """Those that this flow met last, but for these systems: it does not use the others any more."""
+        if not any(item["flow"] == flow and item["system"] not in systems for item in await self.reports.outages()):
+            return
+        row = (flow, msgspec.json.encode(systems).decode())
+        await self._writer.submit(Command([], lambda rows, heads: Change([("forget_outages", [row])])))
+
     async def cursor(self, flow: str, source: str, scope: str) -> dict[str, str] | None:
         """How far this source has been read, as it was committed with the last settled page."""
         rows = await self._driver.fetch("cursor", (flow, source, scope))

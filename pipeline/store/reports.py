@@ -52,6 +52,7 @@ _COUNTS = (
 )
 _ACKNOWLEDGEMENT = ("document", "partner", "set", "label", "kind", "status", "received_at", "acknowledge_by", "detail", "name",
                     "numbers", "position", "message")  # fmt: skip
+_OUTAGE = ("system", "flow", "since", "last_at", "problem")
 _AUDIT = ("at", "run", "kind", "subject", "detail")
 
 
@@ -279,6 +280,10 @@ class Reports:
     async def calls_of_last_run(self) -> dict[str, tuple[int, int]]:
         """(run, calls) of the last run that called each account."""
         return {account: (run, used) for account, run, used in await self._driver.fetch("calls_of_last_run")}
+
+    async def outages(self) -> list[Item]:
+        """The systems that do not answer, those that have not for longest first."""
+        return [dict(zip(_OUTAGE, row, strict=True)) for row in await self._driver.fetch("outages")]
 
     async def counts(self, now: str) -> Item:
         """What is open. ``now`` decides which of the acknowledgements that are waited for are overdue."""

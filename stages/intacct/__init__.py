@@ -106,6 +106,7 @@ ADAPTER = Adapter(
             open=open_intacct,
             check=_check,
             diagnose=diagnose_connection,
+            title=lambda config: f"Intacct ({config.company})",
             doc="One company, or one entity of it, behind the Sage Intacct XML gateway.",
         ),
     ),

@@ -176,6 +176,7 @@ ADAPTER = Adapter(
             open=connect,
             check=_check,
             diagnose=diagnose_connection,
+            title=lambda config: f"Sterling ({config.server.partition('/')[0]})",
             doc="IBM Sterling B2B Integrator through its B2B REST APIs (/B2BAPIs/svc).",
         ),
     ),

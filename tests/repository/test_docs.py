@@ -26,6 +26,7 @@ from pipeline import Adapter, Allowance, Context, Duration, StageError, StageSpe
 from pipeline.cli import main as command
 from pipeline.cli.acks import acknowledgement_json
 from pipeline.cli.drift import Compared, drift_json
+from pipeline.cli.outages import outage_json
 from pipeline.cli.reconcile import reconciliation_json
 from pipeline.cli.usage import gauge_json
 from pipeline.engine.meter import Gauge
@@ -320,6 +321,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         Gauge(allowance=Allowance(account="A"), month=date(2026, 11, 1), used=1, forecast=1, run=1, run_used=1)
     )
     found["mlc.status/1"]["meters"] = [meter]
+    failing = Problem("transient", "MLC-AP-0003", "IT", "what", "where", "why", "mend").text()
+    found["mlc.status/1"]["outages"] = [outage_json(dict.fromkeys(reports._OUTAGE) | {"problem": failing})]
     found["mlc.estimate/1"] |= {
         "accounts": [{"account": "A", "calls": 1, "meter": meter}],
         "spent": [{"account": "A", "calls": 1}],

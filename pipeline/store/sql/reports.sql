@@ -192,3 +192,6 @@ select account, day, sum(used) from calls where day >= ? group by account, day;
 -- name: calls_of_last_run
 select c.account, c.run, sum(c.used) from calls c
 where c.run = (select max(o.run) from calls o where o.account = c.account) and c.run > 0 group by c.account;
+
+-- name: outages
+select system, flow, since, last_at, problem from outages order by since, system;

@@ -136,3 +136,13 @@ on conflict (account) do update set unit = excluded.unit, allowance = excluded.a
 -- name: count_calls
 insert into calls (account, day, run, used) values (?, ?, ?, ?)
 on conflict (account, day, run) do update set used = used + excluded.used;
+
+-- name: save_outage
+insert into outages (system, flow, since, last_at, problem) values (?1, ?2, ?3, ?3, ?4)
+on conflict (system) do update set flow = excluded.flow, last_at = excluded.last_at, problem = excluded.problem;
+
+-- name: end_outage
+delete from outages where system = ?;
+
+-- name: forget_outages
+delete from outages where flow = ?1 and system not in (select value from json_each(?2));
