@@ -6,8 +6,9 @@ misreading of the protocol cannot pass unseen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from pipeline import Simulation, SimulatorOptions
 from stages.ap.seed import build_world
@@ -21,6 +22,20 @@ __all__ = ["Behaviour", "Call", "Counts", "Fault", "FaultKind", "FaultPlan", "In
 @asynccontextmanager
 async def start_simulator(options: SimulatorOptions) -> AsyncIterator[Simulation]:
     """A running simulator over the seeded world, listening on 127.0.0.1 until the context is left."""
-    world = build_world(seed=options.seed, bills=options.bills, months=options.months)
-    async with IntacctSimulator(world, options.clock, seed=options.seed, port=options.port) as simulator:
+    with _uncollected():
+        world = build_world(seed=options.seed, bills=options.bills, months=options.months)
+        simulator = IntacctSimulator(world, options.clock, seed=options.seed, port=options.port)
+    async with simulator:
         yield simulator
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Books of 100,000 bills are some millions of objects, none of them garbage: looking for some would take longer than making them."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

@@ -18,19 +18,23 @@ _CONTROL = ("senderid", "password", "controlid", "uniqueid", "dtdversion", "poli
 _LOOSE = "showadditionalerrorinfo"  # newer than the published schema, which leaves its place in the sequence open
 _LOGIN = ("userid", "companyid", "password", "clientid", "locationid")
 _LONGEST_ID = 256
+_VERSIONS = ("3.0", "2.1")  # the older one has the legacy functions only
 _SPECIAL = re.compile("[^\t\n !-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # illegal, or one of & < > and CR
 _SUPPORT = re.compile(r"\[Support ID: ([^\]]*)\]")
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``control`` says. ``echo`` are the elements the reply repeats, as they were sent; ``detailed`` asks for more about errors."""
+    """What ``control`` says. ``echo`` are the elements the reply repeats, as they were sent; ``detailed`` asks for more about errors,
+    ``legacy`` is the older version, which has the legacy functions only.
+    """
 
     sender: str
     password: str
     unique: bool
     whitespace: bool
     detailed: bool
+    legacy: bool
     echo: dict[str, str]
 
 
@@ -100,13 +104,16 @@ def read_control(root: etree._Element) -> Control:
             raise RequestRefused(SCHEMA, f"Element 'control': missing child element '{name}'")
     if len(named["controlid"]) > _LONGEST_ID:
         raise RequestRefused(SCHEMA, "Element 'controlid': longer than 256 characters")
-    if named["dtdversion"] != "3.0":
-        raise RequestRefused(SCHEMA, f"Element 'dtdversion': '{named['dtdversion']}' is not served here, '3.0' is")
+    if named["dtdversion"] not in _VERSIONS:
+        raise RequestRefused(
+            SCHEMA, f"Element 'dtdversion': '{named['dtdversion']}' is not one of {', '.join(_VERSIONS)}"
+        )
     return Control(
         sender=named["senderid"],
         password=named["password"],
         unique=_boolean("uniqueid", named.get("uniqueid", "true")),
         whitespace=_boolean("includewhitespace", named.get("includewhitespace", "true")),
+        legacy=named["dtdversion"] != "3.0",
         detailed=any(_boolean(_LOOSE, value) for value in detailed),
         echo={
             "senderid": named["senderid"],

@@ -43,6 +43,7 @@ from stages.intacct.simulator.writing import Writing
 
 _LARGEST_LEGACY_PAGE = 1000
 _MOST_KEYS = 100
+_LEGACY = frozenset({"getAPISession", "get"})  # besides those with an underscore in their name
 
 
 class ResultSet(msgspec.Struct, kw_only=True):
@@ -91,10 +92,13 @@ class Functions:
             **ATTACHING_SHAPES,
         }
 
-    def check(self, name: str, element: etree._Element) -> None:
-        """Raises `RequestRefused` for what the schema would not let through: then the whole request is refused, before a sign-in."""
+    def check(self, name: str, element: etree._Element, *, legacy: bool = False) -> None:
+        """Raises `RequestRefused` for what the schema would not let through: then the whole request is refused, before a sign-in.
+
+        ``legacy`` is the older version, which has no generic functions.
+        """
         shape = self._shapes.get(name)
-        if shape is None:
+        if shape is None or (legacy and name not in _LEGACY and "_" not in name):
             raise RequestRefused(SCHEMA, f"Element 'function': '{name}' is not a function of this gateway")
         try:
             shape(element)
@@ -245,6 +249,7 @@ def _by_query_parts(element: etree._Element) -> tuple[dict[str, etree._Element],
     parts = children(element, ("object", "fields", "query", "pagesize", "returnFormat", "docparid"))
     if "object" not in parts or "query" not in parts:
         raise schema_violation("Element 'readByQuery': object and query are needed")
+    _check_format(parts)
     return parts, number(parts.get("pagesize"), DEFAULT_PAGE, 1, _LARGEST_LEGACY_PAGE)
 
 
@@ -268,10 +273,16 @@ def _keys_parts(element: etree._Element) -> tuple[dict[str, etree._Element], lis
     parts = children(element, ("object", "keys", "fields", "returnFormat", "docparid"))
     if "object" not in parts or "keys" not in parts:
         raise schema_violation(f"Element '{element.tag}': object and keys are needed")
+    _check_format(parts)
     keys = [key.strip() for key in text(parts["keys"]).split(",") if key.strip()]
     if not 1 <= len(keys) <= _MOST_KEYS:
         raise schema_violation(f"Element 'keys': 1 to {_MOST_KEYS} keys, found {len(keys)}")
     return parts, keys
+
+
+def _check_format(parts: dict[str, etree._Element]) -> None:
+    if "returnFormat" in parts and text(parts["returnFormat"]).lower() not in {"", "xml"}:
+        raise schema_violation("this gateway answers in returnFormat xml only")
 
 
 def _facts(type: ObjectType, count: int, total: int, **more: Any) -> dict[str, Any]:

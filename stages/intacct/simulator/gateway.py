@@ -160,7 +160,7 @@ class Gateway:
             operations = read_operations(root)
             for operation in operations:
                 for function in operation.functions:
-                    self._functions.check(function.name, function.element)
+                    self._functions.check(function.name, function.element, legacy=control.legacy)
         except RequestRefused as refused:
             self.effects.add("request refused", errorno=refused.errors[0].errorno, text=refused.errors[0].description2)
             return written(start_reply(control, refused.errors), whitespace=control.whitespace if control else False)

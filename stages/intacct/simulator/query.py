@@ -134,6 +134,10 @@ def column(name: str, type: ObjectType, books: Books) -> Column:
     relation = type.relation(path)
     if relation is None or not rest:
         raise FunctionRefused(NO_FIELD, f"Field {name} does not exist in object {type.name}")
+    if relation.object == type.name and rest.startswith(f"{path}."):
+        raise FunctionRefused(
+            NO_FIELD, f"Field {name} does not exist in object {type.name}"
+        )  # a hierarchy is crossed once
     end = column(rest, books.types[relation.object], books)
     return Column(f"{path}.{end.name}", end.kind, _through(relation.follow, end.get), False)
 

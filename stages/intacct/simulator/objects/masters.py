@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.intacct.simulator.model import Field, ObjectType
+from stages.intacct.simulator.model import Field, ObjectType, Relation
 from stages.intacct.simulator.objects.columns import (
     RECORD,
     STATUS,
@@ -43,6 +43,7 @@ LOCATIONENTITY = ObjectType(
 
 def _master(name: str, id: str, label: str, *more: Field) -> ObjectType:
     """An account or a dimension: an id, a name, and what all of them have."""
+    parent = Relation(path="PARENT", object=name, by="PARENTKEY", follow=lambda r: r.parent)
     return ObjectType(
         name=name,
         name_field=id,
@@ -59,6 +60,7 @@ def _master(name: str, id: str, label: str, *more: Field) -> ObjectType:
                 *blanks("TEXT", "RECORD_URL"),
             ]
         ),
+        relations=(parent,) if any(field.id == "PARENTKEY" for field in more) else (),
     )
 
 

@@ -43,7 +43,7 @@ REFUSED = {
     "controlid of 257": (GOOD.replace("c-1", "c" * 257), "longer than 256"),
     "uniqueid not boolean": (GOOD.replace("<uniqueid>false", "<uniqueid>no"), "'no' is not true or false"),
     "no dtdversion": (GOOD.replace("<dtdversion>3.0</dtdversion>", ""), "missing child element 'dtdversion'"),
-    "dtdversion 2.1": (GOOD.replace("3.0", "2.1"), "'2.1' is not served here"),
+    "dtdversion 2.0": (GOOD.replace("3.0", "2.0"), "'2.0' is not one of"),
     "wrong sender": (GOOD.replace("acme-ws", "Acme-ws"), "Incorrect Intacct XML Partner ID or password"),
     "wrong sender password": (
         GOOD.replace("sender-pass", "Sender-pass"),
@@ -303,3 +303,28 @@ async def test_function_errors_end_in_a_support_id_that_differs_each_time(wired)
     texts = [result.findtext("errormessage/error/description2") for result in (first, second)]
     assert all(text.startswith("Object definition not found [Support ID: ") for text in texts)
     assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "served"),
+    [
+        ('<get_list object="vendor"/>', True),
+        ('<get object="vendor" key="V-1"/>', True),
+        ("<getAPISession/>", True),
+        ('<delete_bill key="103"/>', True),
+        ("<lookup><object>VENDOR</object></lookup>", False),
+        ("<query><object>VENDOR</object><select><field>NAME</field></select></query>", False),
+    ],
+)
+async def test_the_older_version_has_the_legacy_functions_only(wired, function, served):
+    async with wired() as wire:
+        body = wire.envelope(
+            f'<function controlid="f">{function}</function>',
+            "<login><userid>sync</userid><companyid>acme</companyid><password>user-pass</password></login>",
+        )
+        reply = await wire.send(body.replace("<dtdversion>3.0<", "<dtdversion>2.1<"))
+
+    assert reply.findtext("control/dtdversion") == "2.1"
+    assert (reply.findtext("operation/result/status"), reply.findtext("control/status")) == (
+        ("success", "success") if served else (None, "failure")
+    )

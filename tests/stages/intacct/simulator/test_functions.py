@@ -441,3 +441,19 @@ async def test_the_definitions_of_purchasing_are_listed(wired):
     assert ("Purchase Order", "Order") in [
         (each.findtext("DOCID"), each.findtext("DOCCLASS")) for each in result.find("data")
     ]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "<readByQuery><object>VENDOR</object><query/><returnFormat>{}</returnFormat></readByQuery>",
+        "<read><object>VENDOR</object><keys>11</keys><returnFormat>{}</returnFormat></read>",
+        "<query><object>VENDOR</object><select><field>NAME</field></select><options><returnformat>{}</returnformat></options></query>",
+    ],
+)
+async def test_another_format_than_xml_is_refused_and_not_ignored(wired, function):
+    async with wired() as wire:
+        results = [await wire.call(function.format(name)) for name in ("xml", "json")]
+
+    assert results[0].findtext("status") == "success"
+    assert results[1].findtext("errormessage/error/errorno") == "XL03000003"

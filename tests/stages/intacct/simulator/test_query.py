@@ -494,3 +494,20 @@ async def test_texts_arrive_as_they_are_but_for_what_xml_cannot_carry(wired, new
 
     assert queried == [shown]
     assert read.findtext("data/APBILL/DESCRIPTION") == shown
+
+
+async def test_a_hierarchy_is_crossed_once(wired):
+    create = (
+        "<create><DEPARTMENT><DEPARTMENTID>D-1</DEPARTMENTID><TITLE>Dairy</TITLE></DEPARTMENT>"
+        "<DEPARTMENT><DEPARTMENTID>D-2</DEPARTMENTID><TITLE>Milk</TITLE><PARENTID>D-1</PARENTID></DEPARTMENT></create>"
+    )
+    ask = "<query><object>DEPARTMENT</object><select><field>{}</field></select><orderby><order><field>RECORDNO</field></order></orderby></query>"
+    async with wired() as wire:
+        await wire.call(create)
+        once = await wire.column(ask.format("PARENT.TITLE"), "PARENT.TITLE")
+        twice = await wire.call(ask.format("PARENT.PARENT.TITLE"))
+        described = await wire.call("<lookup><object>DEPARTMENT</object></lookup>")
+
+    assert once == ["", "Dairy"]
+    assert twice.findtext("errormessage/error/errorno") == "XL03000010"
+    assert described.findtext(".//Relationship/OBJECTPATH") == "PARENT"
