@@ -23,6 +23,7 @@ Two signals are no errors: a stage raises `Excluded` or `Held` to settle a recor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 FailureClass = Literal["data", "refused", "transient", "throttled", "session", "config", "permission"]
@@ -160,12 +161,19 @@ class Undetermined(Exception):
 
 
 class Excluded(Exception):
-    """Raised by a stage: this record is left out by the rule of that name, and is counted as excluded."""
+    """Raised by a stage: this record is left out by the rule of that name, and is counted as excluded.
 
-    def __init__(self, rule: str, detail: str = "") -> None:
+    ``fingerprint`` says that leaving it out matters to whoever was sent something of it: it digests the record's values at the fields of
+    an earlier document (see `Document`), and the record is held when they have changed since.
+    """
+
+    def __init__(
+        self, rule: str, detail: str = "", *, fingerprint: Callable[[tuple[str, ...]], str] | None = None
+    ) -> None:
         super().__init__(rule)
         self.rule = rule
         self.detail = detail
+        self.fingerprint = fingerprint
 
 
 class Held(Exception):

@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.engine.edge import Edge
 from pipeline.engine.faults import ContractError, explained
+from pipeline.engine.receipt import LeftOut
 from pipeline.errors import ConfigError, Excluded, FlowError, Held, StageError
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import MAIN, Stage
@@ -79,7 +80,8 @@ def settle(record: Record, signal: Exception, stage: str) -> None:
     if isinstance(signal, ConfigError | FlowError):
         raise signal
     if isinstance(signal, Excluded):
-        record.receipt.exclude(record.row, signal.rule)
+        matters = LeftOut(stage, signal.fingerprint) if signal.fingerprint is not None else None
+        record.receipt.exclude(record.row, signal.rule, matters)
         return
     subject = f"{record.kind} {record.label or record.key}"
     problem = Problem.of(signal if isinstance(signal, Held) else explained(signal, stage, subject))
@@ -158,7 +160,7 @@ class FilterNode(Node):
             if kept:
                 out.append(record)
             else:
-                record.receipt.exclude(record.row, rule, filter=self.stage.name)
+                record.receipt.exclude(record.row, rule, LeftOut(self.stage.name))
         await self.emit(out)
 
     async def _answer(self, kept: Any) -> bool:

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.record import Answer, Document, Page, Record
+import msgspec
+
+from pipeline.record import Answer, Document, Fingerprint, Page, Record
 from pipeline.store.rows import RANK, Problem
 
 EXCLUDED, DELIVERED, DEAD, HELD = RANK["excluded"], RANK["delivered"], RANK["dead"], RANK["held"]
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """Who left a record out that may have been sent before: a filter, whatever it was; or a map, if the record has changed by this fingerprint."""
+
+    stage: str
+    fingerprint: Fingerprint | None = None
 
 
 class Receipt:
@@ -20,7 +29,7 @@ class Receipt:
     __slots__ = (
         "answers",
         "documents",
-        "filtered",
+        "left_out",
         "number",
         "on_complete",
         "open",
@@ -39,7 +48,7 @@ class Receipt:
         self.open = len(page.records)
         self.ranks: dict[int, int] = {}
         self.reasons: dict[int, str] = {}
-        self.filtered: dict[int, str] = {}  # row -> the filter that left it out
+        self.left_out: dict[int, LeftOut] = {}
         self.problems: dict[int, tuple[Problem, str, str]] = {}  # row -> problem, stage, partner
         self.documents: dict[int, list[tuple[str, str, Document]]] = {}  # row -> sink, encoder, document
         self.answers: dict[int, list[Answer]] = {}
@@ -59,10 +68,10 @@ class Receipt:
         if self.rows is not None:
             self.rows[row] += extra
 
-    def exclude(self, row: int, rule: str, *, filter: str = "") -> None:
-        """One branch ends: left out by this rule; ``filter`` names the stage when a filter of the flow says so."""
-        if filter:
-            self.filtered[row] = filter
+    def exclude(self, row: int, rule: str, by: LeftOut | None = None) -> None:
+        """One branch ends: left out by this rule; ``by`` whom, where that matters to those who were sent something of it before."""
+        if by is not None:
+            self.left_out[row] = by
         if self.ranks.get(row, -1) < EXCLUDED:
             self.ranks[row], self.reasons[row] = EXCLUDED, rule
         self._close(row)

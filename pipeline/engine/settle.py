@@ -3,7 +3,8 @@
 Rules (identity, versions, duplicates): a document stands for (flow, partner, set, company, object, business key), once for each
 sink it goes to. A new version exists when a source field used in the last document has another value now; a guide's edit makes none.
 It amends only what was sent: a version of something that never left is an original. A record that a filter leaves out after a document
-of it was sent, or that its source has deleted, is held, never dropped in silence.
+of it was sent, that its source has deleted, or that has changed and goes to another partner or to none, is held, never dropped in silence;
+what one partner has is not sent to another.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from pipeline.engine.faults import explained
-from pipeline.engine.receipt import DEAD, HELD, Receipt
+from pipeline.engine.receipt import DEAD, HELD, LeftOut, Receipt
 from pipeline.record import Deleted, Destination, Document, Fingerprint, Record
 from pipeline.store.ledger import Identity
 from pipeline.store.rows import RANK, Fate, NewDocument, Previous, Problem
@@ -36,15 +37,21 @@ class Settlement:
         destine: Destine,
         sinks: Collection[str],
         sent: Mapping[Identity, str],
-        rewrite: Collection[str] = (),
+        upserts: Collection[str] = (),
+        *,
+        rewrite: bool = False,
     ) -> None:
         self._previous = previous
+        self._sent_before = _by_record(previous)
         self._guarded = guarded
         self._amend = amend
         self._destine = destine
         self._sinks = sinks
-        self._sent = sent  # of the records that a filter left out: what was sent of them before
-        self._rewrite = rewrite  # sinks that are sent again what was delivered to them and has not changed
+        self._sent = sent  # of the records that were left out: what was sent of them before
+        self._upserts = upserts  # sinks that keep objects, not documents: theirs may move from one partner to another
+        self._rewrite = (
+            upserts if rewrite else ()
+        )  # these are sent again what was delivered to them and has not changed
         self._made: dict[tuple[Identity, str, str, str], tuple[Fate, NewDocument]] = {}
         self._guards: dict[tuple[str, str, str, str], Identity] = {}
 
@@ -57,17 +64,30 @@ class Settlement:
         fate.answers = receipt.answers.get(row, [])
         if row in receipt.problems:
             fate.problem, fate.stage, fate.partner = receipt.problems[row]
-        for sink, encoder, document in receipt.documents.get(row, ()):
+        made = receipt.documents.get(row, ())
+        partners = {document.partner for _, _, document in made}
+        for sink, encoder, document in made:
             try:
-                self._document(fate, sink, encoder, document)
+                self._document(fate, sink, encoder, document, partners)
             except Exception as error:  # noqa: BLE001  becomes this record's outcome
                 problem = Problem.of(explained(error, encoder or sink, f"{record.kind} {record.label or record.key}"))
                 _fails(fate, problem, sink, document.partner)
-        if row in receipt.filtered and identity_of(record) in self._sent:
-            _fails(fate, self._left_out_after(record, fate.reason), receipt.filtered[row], "")
+        left_out = receipt.left_out.get(row)
+        if left_out is not None and identity_of(record) in self._sent and self._matters(left_out, receipt, row):
+            _fails(fate, self._left_out_after(record, fate.reason), left_out.stage, "")
         return fate
 
-    def _document(self, fate: Fate, sink: str, encoder: str, document: Document) -> None:
+    def _matters(self, left_out: LeftOut, receipt: Receipt, row: int) -> bool:
+        """A filter's word always does. A map's does when a document that was sent, and has none in its place now, would be another one today."""
+        if left_out.fingerprint is None:
+            return True
+        placed = {sink for sink, _, _ in receipt.documents.get(row, ())}
+        before = self._sent_before.get(identity_of(receipt.page.records[row]), [])
+        return any(
+            left_out.fingerprint(one.fields) != one.fields_digest for _, sink, one in before if sink not in placed
+        )
+
+    def _document(self, fate: Fate, sink: str, encoder: str, document: Document, partners: Collection[str]) -> None:
         identity = identity_of(fate.record)
         key = (identity, document.partner, document.set)
         before = self._before(key, sink)
@@ -78,13 +98,17 @@ class Settlement:
         if before is not None and same and not (sink in self._rewrite and before.status == "delivered"):
             _stands(fate, before)
             return
+        elsewhere = None if before is not None and before.sent else self._elsewhere(identity, sink, partners)
+        if before is None and elsewhere and fingerprint(elsewhere[1].fields) == elsewhere[1].fields_digest:
+            _stands(fate, elsewhere[1])
+            return
         if before is not None and before.sent:
             document = self._amend(encoder, document, before.version + 1)
         destination = self._destine(sink, document)
         new = NewDocument(document, sink, encoder, destination.lane, destination.address, fingerprint(document.fields))
         if before is not None:
             new.version, new.replaces = before.version + 1, before.id
-        new.held = self._why_held(fate.record, identity, document, before)
+        new.held = self._why_held(fate.record, identity, document, before, elsewhere)
         self._made[(*key, sink)] = (fate, new)
         fate.documents.append(new)
 
@@ -106,9 +130,27 @@ class Settlement:
         renamed = [previous for name, previous in earlier.items() if name not in self._sinks]
         return earlier.get(sink) or max(renamed, key=lambda previous: previous.version, default=None)
 
+    def _elsewhere(self, identity: Identity, sink: str, partners: Collection[str]) -> tuple[str, Previous] | None:
+        """The newest document that this record sent through this sink to a partner that gets none now, and who that is."""
+        if sink in self._upserts:
+            return None
+        others = [
+            (partner, one)
+            for partner, name, one in self._sent_before.get(identity, [])
+            if partner not in partners and (name == sink or name not in self._sinks)
+        ]
+        return max(others, key=lambda other: other[1].id, default=None)
+
     def _why_held(
-        self, record: Record, identity: Identity, document: Document, before: Previous | None
+        self,
+        record: Record,
+        identity: Identity,
+        document: Document,
+        before: Previous | None,
+        elsewhere: tuple[str, Previous] | None,
     ) -> Problem | None:
+        if elsewhere is not None:
+            return _another_has_it(record, document, *elsewhere)
         if before is not None and before.sent and document.amendments == "hold":
             return Problem(
                 "held", "MLC-DOC-0002", "EDI desk", "The record changed after its document was made",
@@ -152,6 +194,25 @@ def _deleted_after(record: Record, body: Deleted, sent: str) -> Problem:
         f"{body.told or 'the source has it no more'}; the far side still has what was sent",
         "tell the partner, or undo it on the far side; then replay this, which closes it",
     )  # fmt: skip
+
+
+def _another_has_it(record: Record, document: Document, partner: str, sent: Previous) -> Problem:
+    return Problem(
+        "held", "MLC-DOC-0005", "EDI desk", "The record goes to another partner now, after a document of it was sent",
+        f"{record.kind} {record.label}, {document.set} to {document.partner}",
+        f"it has changed since document {sent.id} went to {partner}, which still has that one",
+        f"tell {partner}, or undo it on the far side; then replay this one, which sends it to {document.partner}",
+    )  # fmt: skip
+
+
+def _by_record(
+    previous: Mapping[tuple[Identity, str, str], Mapping[str, Previous]],
+) -> dict[Identity, list[tuple[str, str, Previous]]]:
+    """What was sent of each record, as (partner, sink, newest document)."""
+    found: dict[Identity, list[tuple[str, str, Previous]]] = {}
+    for (identity, partner, _), sinks in previous.items():
+        found.setdefault(identity, []).extend((partner, sink, one) for sink, one in sinks.items() if one.sent)
+    return found
 
 
 def _books(identity: Identity) -> str:

@@ -14,7 +14,7 @@ from pipeline.engine.faults import explained_source
 from pipeline.engine.lanes import Lanes
 from pipeline.engine.meter import Meters
 from pipeline.engine.nodes import Outputs, close_all, emit, settle
-from pipeline.engine.receipt import Receipt
+from pipeline.engine.receipt import LeftOut, Receipt
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
 from pipeline.engine.systems import System
@@ -160,7 +160,7 @@ class SourceReader:
             settle(record, record.body, self.stage.name)
             return True
         if isinstance(record.body, Deleted):
-            record.receipt.exclude(record.row, DELETED, filter=self.stage.name)
+            record.receipt.exclude(record.row, DELETED, LeftOut(self.stage.name))
             return True
         return False
 
@@ -211,7 +211,7 @@ class PageCommitter:
         self._ledger = ledger
         self._lanes = {lane.stage.name: lane for lane in lanes}
         self._amend, self._destine = amend, destine
-        self._rewrite = [lane.stage.name for lane in lanes if lane.upserts] if rewrite else []
+        self._rewrite = rewrite
         self._one_at_a_time = anyio.Lock()  # what was stored before must be visible to the next page
 
     async def commit(self, source: str, scope: str, receipt: Receipt, window: Window) -> None:
@@ -226,14 +226,16 @@ class PageCommitter:
         records = receipt.page.records
         with_documents = [identity_of(records[row]) for row in receipt.documents]
         guards = [doc.guard for documents in receipt.documents.values() for _, _, doc in documents if doc.guard]
-        previous = await self._ledger.previous(self.flow, with_documents) if with_documents else {}
+        left_out = [identity_of(records[row]) for row in receipt.left_out]
+        asked = list(dict.fromkeys([*with_documents, *left_out]))
+        previous = await self._ledger.previous(self.flow, asked) if asked else {}
         guarded = await self._ledger.guarded(self.flow, guards) if guards else {}
-        left_out = [identity_of(records[row]) for row in receipt.filtered]
         # A replay is the operator's word: what a filter leaves out then, stays out.
         sent = await self._ledger.sent(self.flow, left_out) if left_out and not window.keys else {}
-        fates = Settlement(previous, guarded, self._amend, self._destine, self._lanes, sent, self._rewrite).fates(
-            receipt
-        )
+        upserts = [name for name, lane in self._lanes.items() if lane.upserts]
+        fates = Settlement(
+            previous, guarded, self._amend, self._destine, self._lanes, sent, upserts, rewrite=self._rewrite
+        ).fates(receipt)
         cursor = receipt.page.cursor if window.live else None
         return PageCommit(
             self._run, self.flow, self._flow_digest, self._code_version, source, receipt.number, _reads(records), fates,

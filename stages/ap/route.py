@@ -22,6 +22,7 @@ from stages.x12.guide import guide_digest
 from stages.x12.guide_lint import lint_guide
 from stages.x12.writing.compiler import Place
 from stages.x12.writing.draft import Draft, build_envelope
+from stages.x12.writing.paths import fingerprint
 
 PLANS = {"810": invoice_plan, "850": order_plan, "820": remittance_plan}
 
@@ -60,11 +61,17 @@ class RouteStage:
         bill: Bill | Payment = record.body
         partner = self._partners.for_vendor(bill.vendor)
         if partner is None:
-            raise Excluded("not on EDI", f"vendor {bill.vendor} is in no partner file")
+            raise _left_out(bill, "not on EDI", f"vendor {bill.vendor} is in no partner file")
         wanted = [route for route in self._routes[partner.code] if route.wanted(bill)]
         if not wanted:
-            raise Excluded("nothing asked for", f"no document rule of partner {partner.code} holds")
+            raise _left_out(bill, "nothing asked for", f"no document rule of partner {partner.code} holds")
         return [record.replace(body=route.complete(bill)) for route in wanted]
+
+
+def _left_out(body: Bill | Payment, rule: str, detail: str) -> Excluded:
+    """Nobody gets it. Whoever was sent it before must hear of it when it has changed since."""
+    root = "payment" if isinstance(body, Payment) else "bill"
+    return Excluded(rule, detail, fingerprint=lambda fields: fingerprint({root: body}, fields))
 
 
 def duplicate_guard(body: Bill | Payment) -> str:

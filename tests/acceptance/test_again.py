@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -76,9 +77,7 @@ async def test_an_edit_is_held_for_a_partner_who_books_what_comes_first(rigs: An
     async with rigs(BILLS) as rig:
         await rig.run()
         bill, mailbox = _entered_in_ap(rig)
-        file = next(
-            file for file in rig.flows.glob("partners/*.yaml") if f"mailbox: {mailbox}\n" in file.read_text("utf-8")
-        )
+        file = _partner_file(rig, mailbox)
         file.write_text(file.read_text("utf-8") + "amendments: hold\n", "utf-8")
         rig.intacct.edit_bill(bill.record, number=f"{bill.number}A")
         before = len(rig.far.arrivals())
@@ -86,6 +85,38 @@ async def test_an_edit_is_held_for_a_partner_who_books_what_comes_first(rigs: An
         assert (outcome.code, outcome.json["held"], outcome.json["balanced"]) == (5, 1, True), outcome.err
         assert len(rig.far.arrivals()) == before
         assert rig.rows("select code from dead_letters where state = 'open'") == [("MLC-DOC-0002",)]
+
+
+async def test_what_one_partner_has_is_not_sent_to_another_and_a_change_of_it_waits_for_a_person(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        await rig.run()
+        bill, mailbox = _entered_in_ap(rig)
+        file, before = _partner_file(rig, mailbox), len(rig.far.arrivals())
+        file.write_text(file.read_text("utf-8").replace("partner: ", "partner: NEW"), "utf-8")
+        moved = await rig.run("--since", "2020-01-01")
+        assert (moved.code, moved.json["documents"], len(rig.far.arrivals())) == (0, 0, before), moved.err
+        rig.intacct.edit_bill(bill.record, total=bill.total * 2, lines=_doubled(bill, 1))
+        assert (await rig.run()).json["held"] == 1
+        ((letter, code),) = rig.rows("select id, code from dead_letters where state = 'open'")
+        assert (code, len(rig.far.arrivals())) == ("MLC-DOC-0005", before)
+        assert (await rig.command("replay", f"x-{letter}")).code == 0
+        assert len(rig.far.arrivals()) == before + 1
+
+
+async def test_a_bill_that_changed_and_goes_to_nobody_any_more_waits_for_a_person(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        await rig.run()
+        bill, mailbox = _entered_in_ap(rig)
+        _partner_file(rig, mailbox).unlink()
+        assert (await rig.run("--since", "2020-01-01")).code == 0
+        rig.intacct.edit_bill(bill.record, total=bill.total * 2, lines=_doubled(bill, 1))
+        assert (await rig.run()).json["held"] == 1
+        assert rig.rows("select code from dead_letters where state = 'open'") == [("MLC-DOC-0003",)]
+
+
+def _partner_file(rig: Any, mailbox: str) -> Path:
+    files: list[Path] = list(rig.flows.glob("partners/*.yaml"))
+    return next(file for file in files if f"mailbox: {mailbox}\n" in file.read_text("utf-8"))
 
 
 def _entered_in_ap(rig: Any, state: str = "") -> tuple[SeedBill, str]:

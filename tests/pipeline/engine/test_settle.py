@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.engine.receipt import Receipt
+from pipeline.engine.receipt import LeftOut, Receipt
 from pipeline.engine.settle import Settlement, identity_of
 from pipeline.errors import DataError, Held
 from pipeline.record import Destination, Document, Page, Record
@@ -109,7 +109,7 @@ def test_a_rewrite_sends_again_what_was_delivered_and_nothing_that_is_on_its_way
     receipt = Receipt(1, Page([bill]), lambda receipt: None)
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
     previous = by_sink({key_of(bill): before("a", status=status)})
-    (fate,) = Settlement(previous, {}, amend, destine, {"sink"}, {}, {"sink"}).fates(receipt)
+    (fate,) = Settlement(previous, {}, amend, destine, {"sink"}, {}, {"sink"}, rewrite=True).fates(receipt)
     assert [(new.version, new.replaces) for new in fate.documents] == made
     assert fate.links == links
 
@@ -168,7 +168,7 @@ def test_the_later_state_of_a_record_read_twice_in_a_page_is_the_one_that_counts
 def test_a_record_that_a_filter_leaves_out_after_it_was_sent_is_held(filtered: bool) -> None:
     bill = record("bill", key="1")
     receipt = Receipt(1, Page([bill]), lambda receipt: None)
-    receipt.exclude(0, "not posted", filter="payable" if filtered else "")
+    receipt.exclude(0, "not posted", LeftOut("payable") if filtered else None)
     (fate,) = Settlement({}, {}, amend, destine, {"sink"}, {identity_of(bill): "810 to P, document 7"}).fates(receipt)
     assert fate.rank == RANK["held" if filtered else "excluded"]
     assert (fate.problem.code if fate.problem else "") == ("MLC-DOC-0003" if filtered else "")
@@ -349,3 +349,66 @@ def test_a_document_stands_once_for_each_sink_and_renaming_one_sends_nothing_aga
     receipt.deliver(0, "sink", "encode", document({"text": "a"}))
     (fate,) = Settlement({key_of(bill): earlier}, {}, amend, destine, sinks, {}).fates(receipt)
     assert [new.version for new in fate.documents] == made
+
+
+MOVED = [
+    # what was sent to the former partner, what the record says now -> new documents, their exception, rank
+    pytest.param(before("a"), "a", 0, None, "unchanged", id="what one partner has is not sent to another"),
+    pytest.param(before("a", status="sealed"), "a", 0, None, None, id="... nor what is on its way"),
+    pytest.param(before("a"), "b", 1, "MLC-DOC-0005", None, id="a change is held"),
+    pytest.param(before("a", status="dead"), "a", 1, None, None, id="what never left is nobody's"),
+]
+
+
+@pytest.mark.parametrize(("earlier", "text", "made", "held", "rank"), MOVED)
+def test_a_record_that_goes_to_another_partner_than_before(
+    earlier: Previous, text: str, made: int, held: str | None, rank: str | None
+) -> None:
+    bill = record("bill", key="1")
+    (fate,) = settled((bill, document({"text": text}, partner="NEW")), previous={key_of(bill, "OLD"): earlier})
+    assert [new.held and new.held.code for new in fate.documents] == [held] * made
+    assert fate.rank == (None if rank is None else RANK[rank])
+
+
+def test_a_change_that_was_let_go_to_another_partner_is_amended_there_from_then_on() -> None:
+    bill = record("bill", key="1")
+    there = {key_of(bill, "OLD"): before("a"), key_of(bill, "NEW"): before("b")}
+    (fate,) = settled((bill, document({"text": "c"}, partner="NEW")), previous=there)
+    assert [(new.version, new.held) for new in fate.documents] == [(2, None)]
+
+
+def test_a_change_that_is_held_for_another_partner_stays_held_when_it_changes_again() -> None:
+    bill = record("bill", key="1")
+    there = {key_of(bill, "OLD"): before("a"), key_of(bill, "NEW"): before("b", status="held")}
+    (fate,) = settled((bill, document({"text": "c"}, partner="NEW")), previous=there)
+    assert [new.held and new.held.code for new in fate.documents] == ["MLC-DOC-0005"]
+
+
+def test_a_partner_who_is_to_get_it_too_gets_an_original() -> None:
+    bill = record("bill", key="1")
+    receipt = Receipt(1, Page([bill]), lambda receipt: None)
+    receipt.split(0, 1)
+    receipt.deliver(0, "sink", "encode", document({"text": "a"}, partner="OLD"))
+    receipt.deliver(0, "sink", "encode", document({"text": "a"}, partner="NEW"))
+    (fate,) = Settlement(by_sink({key_of(bill, "OLD"): before("a")}), {}, amend, destine, {"sink"}, {}).fates(receipt)
+    assert [(new.document.partner, new.held) for new in fate.documents] == [("NEW", None)]
+
+
+def test_an_object_may_move_from_one_partner_to_another() -> None:
+    """A sink that keeps objects is told what is there now; what it had before is its own to keep or to end."""
+    bill = record("bill", key="1")
+    receipt = Receipt(1, Page([bill]), lambda receipt: None)
+    receipt.deliver(0, "sink", "encode", document({"text": "b"}, partner="NEW"))
+    previous = by_sink({key_of(bill, "OLD"): before("a")})
+    (fate,) = Settlement(previous, {}, amend, destine, {"sink"}, {}, {"sink"}).fates(receipt)
+    assert [new.held for new in fate.documents] == [None]
+
+
+@pytest.mark.parametrize(("now", "rank"), [("a", "excluded"), ("b", "held")])
+def test_a_record_that_a_map_leaves_out_is_held_when_it_has_changed_since_it_was_sent(now: str, rank: str) -> None:
+    bill = record("bill", key="1")
+    receipt = Receipt(1, Page([bill]), lambda receipt: None)
+    receipt.exclude(0, "not on EDI", LeftOut("route", document({"text": now}).fingerprint))
+    sent = {identity_of(bill): "810 to P, document 7"}
+    (fate,) = Settlement(by_sink({key_of(bill): before("a")}), {}, amend, destine, {"sink"}, sent).fates(receipt)
+    assert fate.rank == RANK[rank]
