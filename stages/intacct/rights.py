@@ -175,7 +175,8 @@ def _accounts(settings: AccountsSettings) -> Sequence[Need]:
 
 
 def _dimensions(settings: DimensionsSettings) -> Sequence[Need]:
-    return [Need(wish=DIMENSIONS[name].wish, needed=(paging.STAMP,)) for name in settings.objects]
+    without = "its values are not read" if settings.objects is None else ""
+    return [Need(wish=DIMENSIONS[name].wish, needed=(paging.STAMP,), without=without) for name in settings.names]
 
 
 def _query(settings: QuerySettings) -> Sequence[Need]:

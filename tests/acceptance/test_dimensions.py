@@ -14,6 +14,8 @@ async def test_every_account_and_dimension_is_kept_once(rigs: Any) -> None:
         files = sorted((rig.flows / "files").rglob("*.jsonl"))
         lines = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
         kept = Counter((line.get("object", "GLACCOUNT"), line.get("id", line.get("number"))) for line in lines)
-        assert kept == Counter((master.object, master.id) for master in rig.world.masters)
+        read = ("GLACCOUNT", "DEPARTMENT", "LOCATION", "CLASS", "PROJECT", "ITEM")
+        there = [master for master in rig.world.masters if master.object in read]
+        assert kept == Counter((master.object, master.id) for master in there)
         assert {file.parent.name for file in files} == {"accounts", "dimensions"}
-        assert (report["balanced"], report["delivered"], again["delivered"]) == (True, len(rig.world.masters), 0)
+        assert (report["balanced"], report["delivered"], again["delivered"]) == (True, len(there), 0)

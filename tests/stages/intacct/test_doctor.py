@@ -426,7 +426,7 @@ async def test_a_user_with_every_right_has_only_lines_that_are_ok(looked: Any, s
         ("intacct.payments", "APPYMT", "failed"),
         ("intacct.orders", "PODOCUMENTENTRY", "failed"),
         ("intacct.accounts", "GLACCOUNT", "failed"),
-        ("intacct.dimensions", "PROJECT", "failed"),
+        ("intacct.dimensions", "PROJECT", "warning"),
         ("intacct.query", "VENDOR", "failed"),
     ],
 )
@@ -441,6 +441,11 @@ async def test_an_object_that_cannot_be_read_is_told_with_what_that_does(
     assert found.code == ("MLC-INTACCT-0120" if how == "denied" else "MLC-INTACCT-0131")
     assert object in found.where
     assert ("without it" in lines[object].found) == (state == "warning")
+
+
+async def test_a_dimension_asked_for_by_name_must_be_readable(looked: Any) -> None:
+    lines, _ = await looked("intacct.dimensions", Behaviour(absent=frozenset({"PROJECT"})), objects=["PROJECT", "ITEM"])
+    assert {name: line.state for name, line in lines.items()} == {"PROJECT": "failed", "ITEM": "ok"}
 
 
 async def test_a_field_that_this_company_lacks_is_named_and_does_no_harm(looked: Any) -> None:

@@ -127,11 +127,84 @@ def test_objects_that_are_none_or_stand_twice_are_refused(objects: tuple[str, ..
         DimensionsSettings(objects=objects)
 
 
-async def test_an_object_the_company_lacks_stops_the_read(gateway: Any, open_client: Open, context: Context) -> None:
-    gateway.tables = {"CLASS": []}
+def tables(*names: str) -> dict[str, list[dict[str, str]]]:
+    """One record each, of its own name."""
+    return {
+        name: [{"RECORDNO": "1", f"{name}ID": name.lower(), "NAME": name, "WHENMODIFIED": "01/02/2026 00:00:00"}]
+        for name in names
+    }
+
+
+async def test_a_dimension_that_the_company_lacks_is_noted_and_the_others_are_read(
+    gateway: Any, open_client: Open, context: Context
+) -> None:
+    gateway.tables, notes = tables("DEPARTMENT", "LOCATION", "PROJECT", "ITEM"), list[str]()
+    context.note = notes.append
     async with open_client():
-        with pytest.raises(ConfigError, match="PROJECT"):
-            await read(dimensions_source(DimensionsSettings(objects=("CLASS", "PROJECT")), context))
+        source = dimensions_source(None, context)
+        first, cursor = await read(source)
+        gateway.tables["DEPARTMENT"].append(
+            tables("DEPARTMENT")["DEPARTMENT"][0]
+            | {"RECORDNO": "2", "DEPARTMENTID": "new", "WHENMODIFIED": "01/05/2026 05:00:00"}
+        )
+        second, _ = await read(dimensions_source(None, context), cursor=cursor)
+    assert [record.key for record in first] == ["department", "location", "project", "item"]
+    assert "new" in [record.key for record in second]
+    assert source.left == []
+    assert {note.partition(":")[0] for note in notes} == {"CLASS is not read"}
+    assert "; IT: " in notes[0]
+
+
+async def test_a_dimension_asked_for_by_name_that_is_not_there_is_left_and_holds_up_no_other(
+    gateway: Any, open_client: Open, context: Context
+) -> None:
+    gateway.tables = tables("CLASS", "ITEM")
+    settings = DimensionsSettings(objects=("CLASS", "PROJECT", "ITEM"))
+    async with open_client():
+        source = dimensions_source(settings, context)
+        records, cursor = await read(source)
+        gateway.tables = tables("CLASS", "PROJECT", "ITEM")
+        again, _ = await read(dimensions_source(settings, context), cursor=cursor)
+    assert [record.key for record in records] == ["class", "item"]
+    assert [(error.code, "PROJECT" in error.where) for error in source.left] == [("MLC-INTACCT-0131", True)]
+    assert "project" in [record.key for record in again]
+
+
+async def test_a_read_of_which_no_object_is_there_raises(gateway: Any, open_client: Open, context: Context) -> None:
+    gateway.tables = tables("VENDOR")
+    async with open_client():
+        for settings in (None, DimensionsSettings(objects=("CLASS", "PROJECT"))):
+            with pytest.raises(ConfigError, match="no such object"):
+                await read(dimensions_source(settings, context))
+        with pytest.raises(ConfigError, match="no such object"):
+            await read(accounts_source(None, context))
+
+
+async def test_a_run_that_goes_on_in_one_object_comes_to_those_before_it_too(
+    gateway: Any, open_client: Open, context: Context
+) -> None:
+    gateway.tables = tables("CLASS", "PROJECT", "ITEM")
+    settings = DimensionsSettings(objects=("CLASS", "PROJECT", "ITEM"))
+    async with open_client():
+        records, cursor = await read(dimensions_source(settings, context), cursor={"next": "PROJECT"})
+    assert [record.key for record in records] == ["project", "item", "class"]
+    assert "next" not in (cursor or {})
+
+
+async def test_a_replay_passes_over_the_objects_that_are_not_there(
+    gateway: Any, open_client: Open, context: Context
+) -> None:
+    gateway.tables = tables("ITEM")
+    async with open_client():
+        records, _ = await read(dimensions_source(None, context), Window(keys=("item",)))
+    assert [(record.object, record.key) for record in records] == [("ITEM", "item")]
+
+
+async def test_an_estimate_says_which_objects_it_leaves_out(gateway: Any, open_client: Open, context: Context) -> None:
+    gateway.tables = tables("DEPARTMENT", "LOCATION", "PROJECT", "ITEM")
+    async with open_client():
+        found = await dimensions_source(None, context).estimate(LIVE, None)
+    assert (found.records, found.note) == (4, "without CLASS")
 
 
 async def test_every_account_is_read_with_its_type(world: World, running: Any) -> None:
