@@ -55,6 +55,11 @@ class ResourceSource:
         self._client, self._settings = client, settings
         self._waiting: list[dict[str, Any]] | None = None
 
+    @property
+    def scope(self) -> str:
+        """The server, as with `sterling.mailbox`: rows of one are no rows of another, and no object of a company of Intacct."""
+        return self._client.config.server
+
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
         if window.since is not None or window.until is not None:
             raise ConfigError(
@@ -76,7 +81,8 @@ class ResourceSource:
     def _of(self, row: dict[str, Any]) -> Record:
         digest = hashlib.sha256(msgspec.json.encode(row, order="deterministic")).hexdigest()
         return Record(
-            key=text_of(row["_id"]), kind="resource", object=self._settings.resource, body=row, label=label(row), digest=digest
+            key=text_of(row["_id"]), kind="resource", company=self.scope, object=self._settings.resource, body=row, label=label(row),
+            digest=digest,
         )  # fmt: skip
 
     async def _record(self, row: dict[str, Any]) -> Record | None:

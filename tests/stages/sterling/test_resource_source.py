@@ -37,6 +37,7 @@ async def test_a_row_is_a_record_of_plain_fields_without_links_and_secrets(far: 
     async with connected() as client:
         (record,) = await read(client, resource="schedules")
     assert (record.key, record.kind, record.object, record.label) == ("Nightly", "resource", "schedules", "Nightly")
+    assert record.company == far.url.partition("//")[2]
     assert record.body == {
         "_id": "Nightly", "scheduleName": "Nightly", "scheduleStatusEnabled": True, "timerSchedule": {"hours": 1, "minutes": 0},
     }  # fmt: skip
