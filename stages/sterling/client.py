@@ -7,6 +7,7 @@ turns every failure into an error of ours that holds no secret and no exception 
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -160,7 +161,7 @@ class Wire:
                         challenge=", ".join(response.headers.getall("WWW-Authenticate", ())),
                     )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _broken(error, call)
+            failure = _broken(error, call, self.config)
         raise failure
 
     # Signing in.
@@ -216,7 +217,7 @@ class _TooLarge(ValueError):
     """An answer beyond what is read. Its text is for people."""
 
 
-def _broken(error: Exception, call: Call) -> StageError:
+def _broken(error: Exception, call: Call, config: SterlingConfig) -> StageError:
     """What went wrong below HTTP. Only the kind of the exception and the system's own words get into the text."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return ConfigError(
@@ -227,6 +228,8 @@ def _broken(error: Exception, call: Call) -> StageError:
             code="MLC-STL-0105",
         )
     why = _reason(error)
+    if _CERTIFICATE_ALERT.search(_tls_reason(error)):
+        return _certificate_wanted(call, why, shown=bool(config.tls.client_certificate))
     if _in_handshake(error):
         return NotSentError(
             "The TLS handshake was broken off, so nothing was sent",
@@ -250,16 +253,40 @@ def _broken(error: Exception, call: Call) -> StageError:
         f"The connection failed when Sterling was asked to {call.doing}",
         where=call.where,
         why=why,
-        mend="It is tried again later. If it repeats, look at the network and at timeouts in between.",
+        mend=f"It is tried again later. If it repeats, look at the network and at timeouts in between{_or_certificate(kind, config)}.",
         code="MLC-STL-0701",
     )
+
+
+_CERTIFICATE_ALERT = re.compile("ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
+"""OpenSSL's names of the alerts by which a server says what is wrong with the client's certificate (RFC 8446 6.2)."""
+
+
+def _certificate_wanted(call: Call, why: str, *, shown: bool) -> ConfigError:
+    """The server says so itself: in the handshake or, with TLS 1.3, in the place of the first answer. It has read no request."""
+    return ConfigError(
+        "The server does not accept the client certificate, so nothing was done"
+        if shown
+        else "The server demands a client certificate, so nothing was done",
+        where=f"{call.where}, tls.client_certificate",
+        why=why,
+        mend="Show one that the server's authorities have issued and that is still valid."
+        if shown
+        else "Set tls.client_certificate and tls.client_key to the pair that was issued for this connector.",
+        code="MLC-STL-0702",
+    )
+
+
+def _or_certificate(kind: type[TransientError], config: SterlingConfig) -> str:
+    """Some servers that demand a client certificate close the connection without a word."""
+    silent = kind is DroppedError and URL(config.url).scheme == "https" and not config.tls.client_certificate
+    return ", and ask whether the server demands a client certificate (tls.client_certificate)" if silent else ""
 
 
 def _in_handshake(error: Exception) -> bool:
     """Whether the other side ended the connection between reaching it and the first request.
 
-    Nothing listening, no route and no name are other errors, with words of the system's own; TLS 1.3 tells a missing client
-    certificate only after the request.
+    Nothing listening, no route and no name are other errors, with words of the system's own.
     """
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return True
@@ -275,14 +302,23 @@ def _reason(error: Exception) -> str:
         return "No answer in time."
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "The host's name was not found."
+    if reason := _tls_reason(error):
+        return f"TLS: {reason}."
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ssl.SSLError) and cause.reason:
-        return f"TLS: {cause.reason}."
     if isinstance(cause, OSError) and isinstance(cause.strerror, str):
         return f"{cause.strerror}."
     if isinstance(cause, ConnectionResetError):
         return "The other side closed the connection."
     return f"{type(error).__name__}."
+
+
+def _tls_reason(error: Exception) -> str:
+    """OpenSSL's name of what went wrong; empty when it was nothing of TLS."""
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    for each in (inner, inner.__cause__):
+        if isinstance(each, ssl.SSLError):
+            return str(each.reason or "")
+    return ""
 
 
 def _certificate_reason(error: aiohttp.ClientConnectorCertificateError) -> str:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import msgspec
@@ -55,6 +57,10 @@ def authority(tmp_path_factory):
     )
     issue("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
     issue("client", "extendedKeyUsage=clientAuth\n")
+    run(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "stranger.key", "-out", "stranger.pem"),
+        *("-days", "2", "-subj", "/CN=stranger"),
+    )
     return folder
 
 
@@ -108,10 +114,69 @@ async def test_client_certificate_is_shown_when_asked_for(far, over_tls):
         assert await client.read("things/1", "read a thing") == {"fine": True}
 
 
-async def test_missing_client_certificate_is_an_error_not_a_hang(over_tls):
+async def test_a_server_that_closes_without_a_word_may_want_a_client_certificate(over_tls):
     async with over_tls(ask_client=True, ca_file="ca.pem") as client:
-        with pytest.raises(TransientError):
+        with pytest.raises(TransientError, match=r"tls\.client_certificate"):
             await client.read("things/1", "read a thing")
+
+
+@asynccontextmanager
+async def strict_server(authority, version):
+    """OpenSSL's own server, which says by an alert what it lacks; Python's closes without one."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    arguments = [
+        "s_server",
+        "-accept",
+        f"127.0.0.1:{port}",
+        "-cert",
+        "server.pem",
+        "-key",
+        "server.key",
+        "-CAfile",
+        "ca.pem",
+    ]
+    arguments += ["-Verify", "1", "-verify_return_error", "-www", f"-{version}"]
+    process = await asyncio.create_subprocess_exec(
+        "openssl", *arguments, cwd=authority, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        line = b""
+        while b"ACCEPT" not in line:
+            line = await process.stdout.readline()
+        yield port
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+@pytest.mark.parametrize(
+    ("pair", "what"),
+    [
+        ({}, "demands a client certificate"),
+        (
+            {"client_certificate": "stranger.pem", "client_key": "stranger.key"},
+            "does not accept the client certificate",
+        ),
+    ],
+)
+async def test_a_server_that_says_what_is_wrong_with_the_client_certificate_is_taken_at_its_word(
+    authority, context, settings, version, pair, what
+):
+    async with strict_server(authority, version) as port:
+        config = settings(url=f"https://127.0.0.1:{port}/B2BAPIs/svc", tls=Tls(ca_file="ca.pem", **pair))
+        told = []
+        folder = msgspec.structs.replace(context, folder=authority)
+        assert not await diagnose_connection(config, folder, told.append)
+        async with connect(config, folder) as client:
+            if version == "tls1_2" and not pair:  # a general alert: the handshake failed
+                with pytest.raises(NotSentError, match=r"tls\.client_certificate"):
+                    await client.read("things/1", "read a thing")
+            else:
+                with pytest.raises(ConfigError, match=what):
+                    await client.read("things/1", "read a thing")
+    assert [(line.name, line.state) for line in told] == [("TLS", "failed")]
 
 
 async def test_handshake_that_the_server_breaks_off_is_told_as_one(over_tls):
