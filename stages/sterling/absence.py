@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
-from pipeline import PermissionDenied, RefusedError
+from pipeline import PermissionDenied, RefusedError, StageError
 from stages.sterling.config import SterlingConfig
 from stages.sterling.protocol import addresses
-from stages.sterling.protocol.errors import ForeignError, says_not_there
+from stages.sterling.protocol.errors import ForeignError, lacks_collection, no_sterling, not_passed, says_not_there
 
 ROOTED = "mailboxes/"
 """Of the collections that every level has, the one that is never empty: it has a root."""
@@ -28,6 +28,53 @@ class Absence:
     def __init__(self, config: SterlingConfig, ask: Ask) -> None:
         self._config, self._ask = config, ask
         self._listed: set[str] = set()  # collections that have answered with a list
+
+    async def prove(self) -> None:
+        """Raises `ConfigError` when nothing that every Sterling has is answered, or refused, as Sterling does it."""
+        foreign = None
+        for path in self._everywhere():
+            try:
+                await self._ask(path, f"list {path.rstrip('/')}", {"_range": "0-0"})
+            except (PermissionDenied, RefusedError):
+                return
+            except ForeignError as error:
+                if not lacks_collection(error):
+                    raise
+                foreign = error
+            else:
+                return
+        if foreign is not None:
+            raise no_sterling(self._config.url, foreign)
+
+    def _everywhere(self) -> list[str]:
+        """What every Sterling has; of our own account only what is known of it."""
+        own = self._config.self_account
+        account = [addresses.item("useraccounts", own)] if own else []
+        return [ROOTED, addresses.collection(self._config.mailboxmessages), "tradingpartners/", *account]
+
+    async def of_action(self, path: str, doing: str, error: ForeignError) -> StageError | None:
+        """What a foreign 404 to an action means: None when what it acts on has gone, else the error to raise.
+
+        What it acts on is asked for. Where that is there, or where its whole collection is missing while others answer, something in between does
+        not pass the action on. Where nothing answers, or nothing tells, it may pass.
+        """
+        item = path.partition("/actions/")[0]
+        collection = addresses.collection_of(item)
+        try:
+            there = await self.read(item, f"look at {item}", proven=True)
+        except ForeignError:
+            missing = await self._missing(collection) and await self._answers_elsewhere(collection)
+            return not_passed(path, doing, error) if missing else error
+        except StageError:
+            return error
+        return None if there is None else not_passed(path, doing, error)
+
+    async def _missing(self, collection: str) -> bool:
+        try:
+            await self._ask(collection, f"look at {collection}", {"_range": "0-0"})
+        except StageError as error:
+            return isinstance(error, ForeignError) and lacks_collection(error)
+        return False
 
     def answered(self, path: str, parsed: Any) -> None:
         """Remembers what answers."""
@@ -65,12 +112,13 @@ class Absence:
             proven = False  # it has become empty
         if proven or own == ROOTED:
             return False
-        for name in (ROOTED, addresses.collection(self._config.mailboxmessages), "tradingpartners/"):
-            if await self._answers(name):
+        return await self._answers_elsewhere(own)
+
+    async def _answers_elsewhere(self, collection: str) -> bool:
+        for path in self._everywhere():
+            if path != collection and await self._answers(path):
                 return True
-        return bool(self._config.self_account) and await self._answers(
-            addresses.item("useraccounts", self._config.self_account)
-        )
+        return False
 
     async def _answers(self, path: str) -> bool:
         """Whether this call is answered by Sterling itself. Raises what may pass: then nothing is known."""

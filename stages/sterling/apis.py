@@ -21,11 +21,22 @@ from stages.sterling.config import SterlingConfig
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
 from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
-from stages.sterling.protocol.errors import Call, ForeignError, NotFoundError, says_not_there, unreadable
+from stages.sterling.protocol.errors import (
+    Call,
+    ForeignError,
+    NotFoundError,
+    lacks_collection,
+    says_not_there,
+    unreadable,
+)
 from stages.sterling.protocol.paging import Incomplete, Listing, smaller_window
 from stages.sterling.protocol.representations import row_key
 
 log = logging.getLogger(__name__)
+
+
+class Reached(set[str]):
+    """The servers that have answered as Sterling in this process: what says "no such page" at their address now is out of order."""
 
 
 class SterlingClient:
@@ -34,8 +45,9 @@ class SterlingClient:
     Every method raises `StageError`s only. Reads may be repeated freely; of writes the caller marks the commit point first.
     """
 
-    def __init__(self, config: SterlingConfig, wire: Wire) -> None:
+    def __init__(self, config: SterlingConfig, wire: Wire, reached: Reached) -> None:
         self.config = config
+        self._reached = reached
         self._wire = wire
         self._absence = Absence(config, self.ask)
         self._ready_lock = anyio.Lock()
@@ -129,7 +141,21 @@ class SterlingClient:
             answer = await self._wire.exchange(call, "POST", path, query=query, body=b"")
         except NotFoundError:
             return None
-        return self._parsed(answer, call)
+        except ForeignError as error:
+            if writes or not lacks_collection(error):
+                raise
+            doubt = error
+        else:
+            return self._parsed(answer, call)
+        failure = await self._absence.of_action(path, doing, doubt)
+        if failure is not None:
+            raise failure
+        return None
+
+    async def prove(self) -> None:
+        """Raises `ConfigError` when what answers at the connection's url is no Sterling, as far as this process knows."""
+        if self.config.server not in self._reached:
+            await self._absence.prove()
 
     async def remove(self, path: str, doing: str) -> None:
         """DELETE; what is gone already is as good. May be repeated freely."""
@@ -145,8 +171,17 @@ class SterlingClient:
     async def check(self) -> None:
         """Sign in and look at one row of the list that `find` will read, for `check --live` and the start of a run.
 
-        A wrong url shows here: something other than Sterling answers.
+        A wrong url shows here: something other than Sterling answers. In a process in which the server has answered before, that may pass.
         """
+        try:
+            await self._look()
+        except ForeignError as error:
+            if lacks_collection(error):
+                await self.prove()
+            raise
+        self._reached.add(self.config.server)
+
+    async def _look(self) -> None:
         await self.ready()
         name = "mailboxes" if self.config.list_by == "mailboxcontents" else self.config.mailboxmessages
         try:
@@ -207,4 +242,4 @@ def page_rows(page: Any) -> list[Mapping[str, Any]]:
 async def connect(config: SterlingConfig, context: Context) -> AsyncIterator[SterlingClient]:
     """A client for these settings, closed on leaving. Raises `ConfigError` for settings that are unsafe; sends nothing yet."""
     async with wire(config, context) as opened:
-        yield SterlingClient(config, opened)
+        yield SterlingClient(config, opened, context.shared.of(Reached, Reached))

@@ -53,7 +53,7 @@ async def _connection(client: SterlingClient, tell: Tell) -> bool:
     try:
         account = await client.account()
         if account is None:  # nothing was asked yet, or the answer was a refusal, which may be anybody's
-            await _is_sterling(client)
+            await client.prove()
     except StageError as error:
         tell(Diagnosis.failed(_step(error), error))
         return False
@@ -72,22 +72,6 @@ def _step(error: StageError) -> str:
     if error.code in ("MLC-STL-0120", "MLC-STL-0121", "MLC-STL-0401", "MLC-STL-0403"):
         return "sign-in"
     return "reach"
-
-
-async def _is_sterling(client: SterlingClient) -> None:
-    """Raises the error of the last collection when none of those that every level has answers, or is refused, as Sterling does it."""
-    for name in ("mailboxes", client.config.mailboxmessages, "tradingpartners"):
-        try:
-            await client.ask(addresses.collection(name), f"list {name}", {"_range": "0-0"})
-        except PermissionDenied:
-            return
-        except StageError as error:
-            if not lacks_collection(error):
-                raise
-            foreign = error
-        else:
-            return
-    raise foreign
 
 
 def _tls(config: SterlingConfig) -> Diagnosis:
@@ -310,6 +294,8 @@ async def diagnose_partners(
     client: SterlingClient = context.connection
     settings = checked_partners(settings or PartnerSettings(), client.config.self_account)
     await _community(client, settings, tell)
+    if settings.mailboxes and not (settings.groups or client.config.self_account):
+        tell(Diagnosis.warning("mailbox rights", _for_nobody_here()))
     for name, needed in (("tradingpartners", True), ("mailboxes", False), ("useraccounts", False)):
         await _collection(client, name, tell, needed=needed)
     if settings.rule.action:
@@ -317,6 +303,16 @@ async def diagnose_partners(
     if settings.codes.list:
         key, codes = await read_codes(client, settings.codes)
         tell(Diagnosis.ok("code list", f"{key}, {len(codes)} codes"))
+
+
+def _for_nobody_here() -> ConfigError:
+    return ConfigError(
+        "Mailboxes that are made here cannot be used here",
+        where="the connection's `account`, `groups` of sterling.partners",
+        why="Who signs in is not known, so that new mailboxes are for the partner's login user alone; what is sent to them would be refused.",
+        mend="Name the user of Sterling that the gateway signs in as with `account`, or a group that it is in with `groups`.",
+        code="MLC-STL-0115",
+    )
 
 
 async def _community(client: SterlingClient, settings: PartnerSettings, tell: Tell) -> None:

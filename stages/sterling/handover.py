@@ -10,6 +10,7 @@ from pipeline import RefusedError, StageError
 from stages.sterling.apis import SterlingClient
 from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
+from stages.sterling.protocol.errors import ForeignError, lacks_collection, not_passed
 from stages.sterling.protocol.representations import message
 
 log = logging.getLogger(__name__)
@@ -69,11 +70,18 @@ class Handover:
         return left is not None and now is not None and now < left
 
     async def _extract(self, id_: str) -> None:
+        """A foreign 404 may hide an effect. When it comes again, after Sterling has shown the message as it was, nothing passes the call on."""
+        again = id_ in self._tried
         self._tried.add(id_)
+        path, doing = f"{self._path(id_)}/actions/extract", f"extract message {id_}"
         try:
-            await self._client.act(f"{self._path(id_)}/actions/extract", f"extract message {id_}", writes=True)
+            await self._client.act(path, doing, writes=True)
         except RefusedError as error:
             log.info("sterling: message %s was not extracted: %s", id_, error.why)
+        except ForeignError as error:
+            if not (again and lacks_collection(error)):
+                raise
+            raise not_passed(path, doing, error) from None
 
     async def _delete(self, id_: str) -> None:
         try:

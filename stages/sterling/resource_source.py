@@ -38,6 +38,7 @@ async def listed(client: SterlingClient, resource: str, filters: Mapping[str, st
             raise
     else:
         return [{"_id": row_key(row).partition(":")[2], **plain(row)} for row in rows]
+    await client.prove()
     raise ConfigError(
         f"This Sterling has no collection {resource}",
         where=f"GET {resource}/",

@@ -77,13 +77,13 @@ class Round:
         """Then it is not one mailbox that has something, but the system, its rights or the flow."""
         if len(self.failing) + len(self._refused) < len(readable) or not (readable or self._missing):
             return
-        if self.failing:
-            raise next(iter(self.failing.values()))
-        if self._refused:
-            raise _refused(
-                sorted(self._refused), f" Not there at all: {_named(self._missing)}." if self._missing else ""
-            )
-        raise _missing(sorted(self._missing))
+        failing, refused, missing = self.failing, sorted(self._refused), sorted(self._missing)
+        self._forget()  # the run's problem says it all
+        if failing:
+            raise next(iter(failing.values()))
+        if refused:
+            raise _refused(refused, f" Not there at all: {_named(missing)}." if missing else "")
+        raise _missing(missing)
 
     async def _mailbox_ids(self) -> dict[str, str] | None:
         """The id of each mailbox by its folded path; None when this account or level cannot list mailboxes."""

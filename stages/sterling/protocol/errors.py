@@ -55,6 +55,29 @@ def lacks_collection(error: StageError) -> bool:
     return isinstance(error, NotOfferedError) or (isinstance(error, ForeignError) and error.status in (404, 405))
 
 
+def no_sterling(url: str, error: ForeignError) -> ConfigError:
+    """Nothing that every Sterling has answers as Sterling does: the address is wrong, or was never tried before."""
+    return ConfigError(
+        "There is no Sterling at the connection's url",
+        where=f"url: {url}",
+        why=f"HTTP {error.status} and some page, or nothing, for every collection that each Sterling has.",
+        mend="Set `url` (in the shipped flows STERLING_URL) to the whole prefix that ends with /B2BAPIs/svc, with what a gateway puts in front. "
+        "If it has worked before, the gateway may be down: run again later.",
+        code="MLC-STL-0113",
+    )
+
+
+def not_passed(path: str, doing: str, error: ForeignError) -> ConfigError:
+    """Sterling answers, and something in between has nothing at this path, again and again."""
+    return ConfigError(
+        f"Something in front of Sterling does not pass on what is needed to {doing}",
+        where=f"POST {path} below the connection's url",
+        why=f"HTTP {error.status} without Sterling's own error text, while Sterling itself answers other calls.",
+        mend="Let the gateway pass on GET, POST, PUT and DELETE of everything below `url`; docs/reference/connections.md lists the calls.",
+        code="MLC-STL-0114",
+    )
+
+
 def says_not_there(error: ForeignError) -> bool:
     """Whether it is the status that Sterling answers with for what is not there, whose body may be a page or empty."""
     return error.status == 404
