@@ -19,6 +19,12 @@ def _lines(rig: Any) -> set[tuple[str, str, str]]:
     return found
 
 
+def _numbered(rig: Any) -> dict[str, int]:
+    """How many lines of each kind carry a number of their vendor's."""
+    segments = [segment for bodies in rig.far.mailboxes().values() for body in bodies for segment in body]
+    return {kind: sum(segment[0] == kind and "VN" in segment[6::2] for segment in segments) for kind in ("IT1", "PO1")}
+
+
 def _expected(rig: Any) -> set[tuple[str, str, str]]:
     """What the seed says the partners' vendors call what was bought of them."""
     mailboxes = {vendor: partner.mailbox for partner in rig.world.partners for vendor in partner.vendors}
@@ -39,6 +45,7 @@ async def test_the_vendors_number_stands_beside_ours_when_the_flow_asks_for_it(r
 
         assert report["balanced"]
         assert len(numbered) > 20
+        assert all(count > 5 for count in _numbered(rig).values())
         assert numbered <= expected
         assert not {(mailbox, item) for mailbox, item, number in lines if item and not number} & known
         await rig.check_exactly_once()

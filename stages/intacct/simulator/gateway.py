@@ -49,6 +49,7 @@ from stages.intacct.simulator.errors import (
 )
 from stages.intacct.simulator.functions import Functions
 from stages.intacct.simulator.sessions import Session, Sessions
+from stages.intacct.simulator.writing import DECISIONS, LEGACY, STEPS
 
 PATH = "/ia/xml/xmlgw.phtml"
 SECOND_PATH = "/na07/ia/xml/xmlgw.phtml"
@@ -364,7 +365,11 @@ class _Visit(msgspec.Struct, frozen=True):
 
 def _named(function: Function) -> set[str]:
     """The objects a function is about, as far as it says so."""
-    if function.name in ("create", "update"):
+    if function.name in LEGACY:
+        return {LEGACY[function.name].object}
+    if function.name in STEPS:
+        return {"APPYMT"}
+    if function.name in ("create", "update", *DECISIONS):
         return {str(record.tag).upper() for record in function.element if isinstance(record.tag, str)}
     return {(function.element.findtext("object") or function.element.get("object") or "").strip().upper()}
 

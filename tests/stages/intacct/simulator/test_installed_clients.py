@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pipeline.clock import SystemClock
 from pipeline.testing import ManualClock
 from stages.ap.seed import SeedBill, World, build_world
 from stages.intacct.simulator import Behaviour, IntacctSimulator
@@ -121,6 +122,25 @@ async def test_the_python_sdk_reads_and_writes(books):
     assert seen["operators"].pop("count") == len([r for r in expected["equalto"] if r > 50020])
     assert seen["operators"].pop("either") == sorted(expected["in"])
     assert seen["operators"] == expected
+
+
+async def test_pyintacct_reads_page_by_page_and_writes(books):
+    if not (CLIENTS / "pyintacct" / "pyintacct").exists():
+        pytest.skip("pyintacct is not installed: pip install --target .clients/pyintacct pyintacct")
+    async with IntacctSimulator(books, SystemClock()) as simulator:  # it compares the session's end with its own clock
+        script = str(SCRIPTS / "client_pyintacct.py")
+        environment = {"PYTHONPATH": str(CLIENTS / "pyintacct")}
+        seen = await _run(sys.executable, script, *_arguments(books, simulator.url), environment=environment)
+
+    visible = _visible(books)
+    assert seen["endpoint"] == simulator.url.replace("/ia/", "/na07/ia/")
+    assert seen["bills"] == [bill.record for bill in visible]
+    assert seen["posted"] == sum(bill.state == "Posted" for bill in visible)
+    assert seen["invoices"] > 10
+    assert "There is no transaction definition No such kind" in seen["kind"]
+    assert seen["fields"] > 100
+    assert seen["vendor"] == ["Renamed", "New"]
+    assert seen["order"].startswith("Purchase Order-PO-")
 
 
 async def test_the_javascript_sdk_follows_the_endpoint_reads_and_writes(books):

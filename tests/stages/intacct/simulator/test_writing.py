@@ -664,3 +664,24 @@ async def test_a_document_that_is_converted_stays_as_it_is(wired):
         deleted = await wire.call('<delete_potransaction key="Purchase Order-77"/>')
 
     assert [each.findtext("errormessage/error/errorno") for each in (changed, deleted)] == ["BL03002129"] * 2
+
+
+@pytest.mark.parametrize(
+    ("function", "object"),
+    [
+        (LEGACY_BILL, "APBILL"),
+        (LEGACY_CONTACT, "CONTACT"),
+        (CONTACT, "CONTACT"),
+        (PURCHASE_UPDATE, "PODOCUMENT"),
+        ("<approve><PODOCUMENT><DOCID>Vendor Invoice-VI-1</DOCID></PODOCUMENT></approve>", "PODOCUMENT"),
+        (
+            "<void_appaymentrequest><appaymentkeys><appaymentkey>1</appaymentkey></appaymentkeys></void_appaymentrequest>",
+            "APPYMT",
+        ),
+    ],
+)
+async def test_who_may_not_touch_an_object_may_not_write_it_in_any_form(wired, function, object):
+    async with wired(denied=frozenset({object})) as wire:
+        result = await wire.call(function)
+
+    assert result.findtext("errormessage/error/errorno") == "PL04000005"
