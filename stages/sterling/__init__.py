@@ -19,7 +19,7 @@ from pipeline import (
     StageSpec,
     Tell,
 )
-from stages.ap.partners import load_partners, partners_folder, required_partners
+from stages.ap.partners import Isa, load_partners, partners_folder, required_partners
 from stages.sterling import mailbox_view
 from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.commands import QUERIES
@@ -34,6 +34,7 @@ from stages.sterling.mailbox_sink import MailboxSink
 from stages.sterling.mailbox_source import MailboxSource
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.protocol import addresses
+from stages.sterling.protocol.own import Sender
 from stages.sterling.resource_source import ResourceSource
 from stages.sterling.route import (
     ListRouteSettings,
@@ -56,7 +57,8 @@ def _mailbox(settings: None, context: Context) -> MailboxSink:
 
 def _mailbox_source(settings: MailboxSettings | None, context: Context) -> MailboxSource:
     settings = settings or MailboxSettings()
-    return MailboxSource(context.connection, settings, _boxes(settings, context), context.recall)
+    boxes, senders = _boxes(settings, context), _senders(settings, context)
+    return MailboxSource(context.connection, settings, boxes, context.recall, senders)
 
 
 async def _diagnose_mailbox_source(
@@ -79,6 +81,18 @@ def _boxes(settings: MailboxSettings, context: Context) -> list[Box]:
             code="MLC-STL-0334",
         )
     return boxes
+
+
+def _senders(settings: MailboxSettings, context: Context) -> set[Sender]:
+    """Who we are in interchanges, by the partner files; not an identity that a partner has as well, as where a company sends to itself."""
+    if not settings.partners:
+        return set()
+    partners = required_partners(settings.partners, context.folder, context.environment).all
+    return {_sender(one.us.isa) for one in partners} - {_sender(one.identity.isa) for one in partners}
+
+
+def _sender(isa: Isa) -> Sender:
+    return isa.qualifier.strip().upper(), isa.id.strip().upper()
 
 
 def _resource_source(settings: ResourceSettings, context: Context) -> ResourceSource:

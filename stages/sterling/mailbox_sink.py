@@ -35,7 +35,7 @@ DOCUMENT = "document"
 
 
 class MailboxSink:
-    """Delivers to mailboxes. ``name_prefix`` is what the engine lets its message names begin with: ours alone in a mailbox.
+    """Delivers to mailboxes. ``name_prefix`` is what the engine lets its message names begin with.
 
     ``workers`` keeps the connection's calls busy while as many again wait for the ledger.
     """

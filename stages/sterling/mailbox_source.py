@@ -6,7 +6,7 @@ before `MailboxSource.settled` lets the far side know; what is still to be told 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pipeline import ConnectorError, Page, Recall, TransientError, Window
 from stages.sterling.apis import SterlingClient
@@ -15,6 +15,7 @@ from stages.sterling.due import cursor_of, due_in
 from stages.sterling.gather import gather
 from stages.sterling.handover import Handover
 from stages.sterling.memory import Found, order, recognise
+from stages.sterling.protocol.own import Own, Sender
 from stages.sterling.protocol.representations import Message
 from stages.sterling.rounds import Round
 from stages.sterling.taking import Box, MailboxMessage, Taken, Taker
@@ -26,16 +27,25 @@ BYTES_PER_PAGE = 16 * 1024 * 1024
 class MailboxSource:
     """Implements `pipeline.stage.Source`, `Settles` and `Partial`. One instance reads once through: what arrives meanwhile is the next run's.
 
-    ``recall`` is the ledger's memory (`pipeline.stage.Context`).
+    ``recall`` is the ledger's memory (`pipeline.stage.Context`), ``senders`` are who we are in interchanges.
     """
 
-    def __init__(self, client: SterlingClient, settings: MailboxSettings, boxes: Sequence[Box], recall: Recall) -> None:
+    def __init__(
+        self,
+        client: SterlingClient,
+        settings: MailboxSettings,
+        boxes: Sequence[Box],
+        recall: Recall,
+        senders: Collection[Sender] = (),
+    ) -> None:
         self._client, self._settings, self._recall = client, settings, recall
         self._boxes = {box.path.casefold(): box for box in boxes}
         self._round = Round(client, list(self._boxes.values()))
         self._waiting: list[Found] | None = None  # the oldest first; None before anything was listed
         self._window = Window()
-        self._taker = Taker(client, settings)
+        self._own = Own(client.config.message_prefix, frozenset(senders))
+        self._taker = Taker(client, settings, self._own)
+        self._spared: set[str] = set()  # ours, or perhaps: neither extracted nor deleted
         self._handover = Handover(client, settings.after)
         self._due: dict[str, int | None] = {}  # kept in this run, or before it, and to be extracted or deleted
 
@@ -93,6 +103,7 @@ class MailboxSource:
         due = due_in(page.cursor)
         brought = [record.body.id for record in page.records if isinstance(record.body, MailboxMessage)]
         again = self._settings.after == "delete"  # what is there still was to go
+        brought = [id_ for id_ in brought if id_ not in self._spared]
         await self._handover.let_go({id_: due.get(id_) for id_ in brought if again or id_ in due})
         return self._cursor(due) if self._handover.done & due.keys() else None
 
@@ -103,17 +114,16 @@ class MailboxSource:
             self._due |= due
 
     def _count(self, taken: Sequence[Taken]) -> None:
+        self._spared |= {each.seen.id for each in taken if each.spared}
         for each in taken:
-            if each.first and self._settings.after != "leave":
+            if each.first and not each.spared and self._settings.after != "leave":
                 self._due[each.seen.id] = each.seen.extractions
 
     # --- choosing ---
 
     async def _wanted(self, listed: Mapping[str, Sequence[Message]]) -> list[Found]:
-        """What this run reads, the oldest first. Never what we put there ourselves, in a mailbox used both ways."""
-        ours = f"{self._client.config.message_prefix}_"
-        theirs = [(path, one) for path, rows in listed.items() for one in rows if not one.name.startswith(ours)]
-        inside = [(path, one) for path, one in theirs if _inside(one, self._window)]
+        """What this run reads, the oldest first."""
+        inside = [(path, one) for path, rows in listed.items() for one in rows if _inside(one, self._window)]
         found = await recognise(self._recall, self.scope, inside)
         return sorted(filter(self._is_wanted, found), key=lambda each: order(each.seen.id))
 

@@ -18,6 +18,7 @@ from stages.sterling.memory import Found, mark, without_content
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.content import Format, format_of
 from stages.sterling.protocol.errors import lacks_collection
+from stages.sterling.protocol.own import DELIVERED, Own
 from stages.sterling.protocol.representations import Message, message
 
 GONE = "gone before it was read"
@@ -56,19 +57,20 @@ class Box(msgspec.Struct, frozen=True):
 
 class Taken(msgspec.Struct, frozen=True):
     """A listed message as it was asked for, and its record. One without a digest is read again as long as it is listed; ``first`` is
-    whether its content gets into the ledger for the first time.
+    whether its content gets into the ledger for the first time. One that is ``spared`` stays where it is: it is ours, or may be.
     """
 
     seen: Message
     record: Record
     first: bool = False
+    spared: bool = False
 
 
 class Taker:
     """Takes messages for one run."""
 
-    def __init__(self, client: SterlingClient, settings: MailboxSettings) -> None:
-        self._client, self._settings = client, settings
+    def __init__(self, client: SterlingClient, settings: MailboxSettings, own: Own) -> None:
+        self._client, self._settings, self._own = client, settings, own
         self._absent: set[str] = set()  # messages that are there and whose content was not found once
 
     async def take(self, found: Found, box: Box) -> Taken | TransientError:
@@ -95,8 +97,12 @@ class Taker:
             return Taken(seen, self._record(found, _other(found), self._not_found(seen, box)))
         digest = hashlib.sha256(content).hexdigest()
         key = found.key if digest == found.before else _other(found)
+        if ours := self._own.tells(seen.name, content, digest):
+            record = self._record(found, key, Excluded(DELIVERED, ours)).replace(digest=digest)
+            return Taken(seen, record, spared=True)
         record = self._record(found, key, _body(seen, box, content)).replace(raw=content, digest=digest)
-        return Taken(seen, record, first=found.standing != "taken" and digest != found.before)
+        first = found.standing != "taken" and digest != found.before
+        return Taken(seen, record, first=first, spared=self._own.doubts(seen.name, content))
 
     def _dead(self, found: Found, error: StageError) -> Taken:
         key = _other(found)

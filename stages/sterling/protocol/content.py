@@ -16,6 +16,8 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", 
 _HEADER_BEHIND = re.compile(r"(?<![A-Za-z0-9])ISA([^A-Za-z0-9\s])..\1.{10}\1..\1.{10}\1..\1")
 """An interchange header that stands behind something else, such as the header of a mail. Source: X12.5, the widths of ISA."""
 
+_SENDER = re.compile(r"ISA([^A-Za-z0-9])..\1.{10}\1..\1.{10}\1(..)\1(.{15})\1", re.DOTALL)
+
 
 def format_of(payload: bytes) -> Format:
     """The format by its beginning; a byte order mark and blanks before it do not count. X12 may have lines of text before it.
@@ -52,6 +54,19 @@ def _text(head: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
     return None
+
+
+def sender_of(payload: bytes) -> tuple[str, str]:
+    """The qualifier and id of who sent the first interchange of X12 content, in capitals and without padding; two empty texts of any other.
+
+    >>> sender_of(b"ISA*00*          *00*          *zz*harborvale     *")
+    ('ZZ', 'HARBORVALE')
+    """
+    if format_of(payload) != "x12":
+        return "", ""
+    head = payload[:HEAD].replace(b"\x00", b"").decode("latin-1")
+    found = _SENDER.search(head)
+    return (found[2].strip().upper(), found[3].strip().upper()) if found else ("", "")
 
 
 def _closes(payload: bytes) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,6 +39,7 @@ from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
 from stages.sterling.due import cursor_of, due_in
 from stages.sterling.mailbox_source import MailboxSource
+from stages.sterling.protocol.own import DELIVERED
 from stages.sterling.simulator import Fault, SterlingSimulator, Switches, open_mailbox
 from stages.sterling.taking import GONE, Box
 
@@ -68,9 +71,10 @@ class Rig:
         for each in page.records:
             self.ledger[each.key] = Known(each.key, each.key, each.alias, each.label, each.digest)
 
-    def source(self, *boxes: str, **settings: Any) -> MailboxSource:
+    def source(self, *boxes: str, senders: Sequence[tuple[str, str]] = (), **settings: Any) -> MailboxSource:
         paths = boxes or (BOX, OTHER)
-        return MailboxSource(self.client, MailboxSettings(**settings), [Box(path) for path in paths], self.recall)
+        wanted = [Box(path) for path in paths]
+        return MailboxSource(self.client, MailboxSettings(**settings), wanted, self.recall, senders)
 
     async def poll(
         self, cursor: dict[str, str] | None = None, *boxes: str, window: Window | None = None, **settings: Any
@@ -447,15 +451,85 @@ async def test_what_could_not_be_taken_stays_where_it_is(rigs: Any, after: str) 
         assert [effect["message"] for effect in done] == [small]
 
 
-async def test_our_own_messages_are_never_read_from_a_mailbox_used_both_ways(rigs: Any) -> None:
-    async with rigs(message_prefix="acme") as rig:
-        rig.simulator.deposit(BOX, "acme_RIVERBEND_000000001_abc.edi", b"ISA*00*")
+US = ("ZZ", "HARBORVALE")
+
+
+def interchange(sender: str) -> bytes:
+    header = [
+        "ISA",
+        "00",
+        " " * 10,
+        "00",
+        " " * 10,
+        "ZZ",
+        f"{sender:<15}",
+        "ZZ",
+        f"{'ANYBODY':<15}",
+        "240131",
+        "0915",
+        "U",
+        "00401",
+    ]
+    return "*".join([*header, "000000001", "0", "P", ">~IEA"]).encode() + b"*0*000000001~"
+
+
+def our_name(content: bytes, of: str = "RIVERBEND") -> str:
+    return f"mlc_{of}_000000001_{hashlib.sha256(content).hexdigest()[:12]}.edi"
+
+
+OUR_BILL, OUR_FILE = interchange("HARBORVALE"), b"vendor;amount"
+
+
+@pytest.mark.parametrize("after", ["extract", "delete"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (our_name(OUR_BILL), OUR_BILL),
+        (our_name(OUR_BILL).upper(), OUR_BILL),  # a hub that gives names back in capitals
+        ("renamed by the hub", OUR_BILL),
+        (our_name(OUR_FILE).upper(), OUR_FILE),  # nothing but its name says who sent it
+    ],
+)
+async def test_what_we_delivered_is_left_out_by_a_rule_and_stays_where_it_is(
+    rigs: Any, name: str, content: bytes, after: str
+) -> None:
+    async with rigs() as rig:
+        ours = rig.simulator.deposit(BOX, name, content)
         (theirs,) = rig.drop(1)
-        source = rig.source(after="delete")
+        source = rig.source(senders=[US], after=after)
+        page = await source.read(Window(), None)
+        cursor = await source.settled(page) or page.cursor
+        rig.keep(page)
+        left_out = page.records[0].body
+        assert isinstance(left_out, Excluded)
+        assert (left_out.rule, [record.key for record in page.records]) == (DELIVERED, [str(ours), theirs])
+        assert (await rig.poll(cursor, senders=[US], after=after))[0] == []
+        done = rig.effects("message.extracted") + rig.effects("message.deleted")
+        assert [str(effect["message"]) for effect in done] == [theirs]
+
+
+@pytest.mark.parametrize("name", [our_name(OUR_BILL), our_name(OUR_BILL) + ".997", "MLC_RIVERBEND_X", "mlc_"])
+async def test_an_answer_that_is_named_after_our_file_is_read_and_let_go_of(rigs: Any, name: str) -> None:
+    async with rigs() as rig:
+        answer = rig.simulator.deposit(BOX, name, interchange("RIVERBEND"))
+        source = rig.source(senders=[US], after="delete")
         page = await source.read(Window(), None)
         await source.settled(page)
-        assert [record.key for record in page.records] == [theirs]
-        assert [one.name for one in rig.simulator.messages(BOX)] == ["acme_RIVERBEND_000000001_abc.edi"]
+        assert page.records[0].body.payload == interchange("RIVERBEND")
+        assert [effect["message"] for effect in rig.effects("message.deleted")] == [answer]
+
+
+@pytest.mark.parametrize(("senders", "content"), [([US], b"something else"), ([], interchange("RIVERBEND"))])
+async def test_what_has_our_name_and_does_not_tell_whose_it_is_is_read_and_stays(
+    rigs: Any, senders: list[tuple[str, str]], content: bytes
+) -> None:
+    async with rigs() as rig:
+        rig.simulator.deposit(BOX, our_name(OUR_FILE), content)
+        source = rig.source(senders=senders, after="delete")
+        page = await source.read(Window(), None)
+        await source.settled(page)
+        assert page.records[0].body.payload == content
+        assert rig.effects("message.deleted") == []
 
 
 @pytest.mark.parametrize("list_by", LISTS)
@@ -881,6 +955,7 @@ mailbox: /{code}/Inbound
 
 def build(context: Context, **settings: Any) -> MailboxSource:
     spec = next(spec for spec in ADAPTER.stages if spec.verb == "source")
+    context.connection = SimpleNamespace(config=SterlingConfig(url="http://127.0.0.1/B2BAPIs/svc"))
     built: MailboxSource = spec.build(MailboxSettings(**settings), context)
     return built
 
@@ -896,6 +971,16 @@ def test_partners_are_read_where_they_answer(context: Context) -> None:
         "/extra": Box("/extra"), "/aa/outbound": Box("/AA/Outbound", ("AA",), must=False),
         "/shared/acks": Box("/Shared/acks", ("BB", "CC")),
     }  # fmt: skip
+
+
+def test_who_we_are_is_what_the_partner_files_say_unless_a_partner_is_that_too(context: Context) -> None:
+    folder = context.folder / "partners"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(PARTNER.format(code="AA", more=""))
+    assert build(context, partners="partners")._own.senders == {("ZZ", "US")}
+    (folder / "us.yaml").write_text(PARTNER.format(code="US", more=""))  # we send to ourselves
+    assert build(context, partners="partners")._own.senders == set()
+    assert build(context, mailboxes=("/extra",))._own.senders == set()
 
 
 def test_a_source_without_mailboxes_or_with_bad_partner_files_is_refused(context: Context) -> None:

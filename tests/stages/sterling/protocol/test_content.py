@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.sterling.protocol.content import HEAD, format_of
+from stages.sterling.protocol.content import HEAD, format_of, sender_of
 
 CASES = [
     (b"ISA*00*", "x12"), (b"\xef\xbb\xbf\r\nISA*00*", "x12"), (b"ISA\x1d00\x1d\x1c", "x12"), (b"ISA*00*\xff\xff", "x12"),
@@ -23,6 +23,26 @@ CASES = [
 @pytest.mark.parametrize(("payload", "kind"), CASES, ids=[repr(payload) for payload, _ in CASES])
 def test_the_format_is_told_by_the_beginning(payload: bytes, kind: str) -> None:
     assert format_of(payload) == kind
+
+
+ISA = "ISA*00*          *00*          *{0}*{1:<15}*ZZ*THEM"
+
+
+@pytest.mark.parametrize(
+    ("payload", "sender"),
+    [
+        (ISA.format("01", "123456789").encode(), ("01", "123456789")),
+        (b"Subject: 997\r\n\r\n" + ISA.format("zz", "us").encode(), ("ZZ", "US")),
+        (ISA.format("ZZ", "US").replace("*", "\x1d").encode(), ("ZZ", "US")),
+        (b"\xef\xbb\xbf" + ISA.format("ZZ", "US").encode(), ("ZZ", "US")),
+        (ISA.format("ZZ", "US").encode("utf-16"), ("ZZ", "US")),
+        (ISA.format("ZZ", "US")[:40].encode(), ("", "")),
+        (b"vendor;ISA*00*", ("", "")),
+        (b"", ("", "")),
+    ],
+)
+def test_the_sender_of_an_interchange_stands_in_its_header(payload: bytes, sender: tuple[str, str]) -> None:
+    assert sender_of(payload) == sender
 
 
 def test_a_character_cut_in_two_where_looking_ends_makes_no_binary() -> None:
