@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Call, Collection
-from stages.sterling.simulator.conventions import coded
+from stages.sterling.simulator.conventions import coded, like
 from stages.sterling.simulator.fields import Field, read_fields
 from stages.sterling.simulator.hub import Account
 from stages.sterling.simulator.switches import Switches
@@ -34,7 +34,7 @@ USER = {
     "givenName": Field(required=True, limit=255),
     "surname": Field(required=True, limit=255),
     "email": Field(),
-    "authenticationType": Field("enum", codes=frozenset({"Local", "External"})),
+    "authenticationType": Field("enum", codes=frozenset({"Local", "External"}), any_case=True),
     "authenticationHost": Field(),
     "policy": Field(),
     "sessionTimeout": Field("integer"),
@@ -46,6 +46,7 @@ USER = {
     "permissions": Field("names"),
     "authorizedUserKeys": Field("names"),
 }
+_CODED = ("authenticationType", "preferredLanguage")
 _LISTS = {"groups": "groups", "permissions": "permissions", "authorizedUserKeys": "keys"}
 
 
@@ -70,13 +71,13 @@ class UserAccounts(Collection):
 
     def view(self, item: Account, call: Call) -> dict[str, Any]:
         lists = {name: [{"name": x} for x in getattr(item, attribute)] for name, attribute in _LISTS.items()}
-        plain = {
-            name: value for name, value in item.fields.items() if value is not None and name != "authenticationType"
-        }
+        plain = {name: value for name, value in item.fields.items() if value is not None and name not in _CODED}
+        language = item.fields.get("preferredLanguage")
         return {
             "userId": item.user,
             **plain,
             "authenticationType": coded(item.fields.get("authenticationType") or "Local"),
+            **({"preferredLanguage": coded(language)} if language else {}),
             **lists,
         }
 
@@ -270,8 +271,8 @@ class UserVirtualRoots(Collection):
     verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "delete"})
 
     def candidates(self, call: Call) -> Iterable[Account]:
-        asked = call.query.get("userName")
-        return [x for x in self.hub.accounts.values() if x.root and (not asked or x.user == asked)]
+        named = like(call.query.get("userName", ""), ignore_case=self.switches.search_ignores_case)
+        return [x for x in self.hub.accounts.values() if x.root and named(x.user)]
 
     def find(self, key: str) -> Account | None:
         account = self.hub.accounts.get(key)

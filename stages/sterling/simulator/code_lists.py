@@ -58,7 +58,7 @@ class CodeLists(Collection):
             "senderIdentity": item.sender,
             "receiverIdentity": item.receiver,
             "versionNumber": item.version,
-            "listStatus": coded(int(item.active), "Active" if item.active else "Inactive"),
+            "listStatus": int(item.active),  # the one enumeration that public clients read as a plain number
             "makeDefault": coded(item.default),
             "comments": item.comments,
             "userName": item.user,
@@ -107,6 +107,10 @@ class CodeLists(Collection):
         item.comments = fields.get("comments", item.comments) or ""
         item.active = fields.get("listStatus", int(item.active)) == 1
         item.codes = item.codes if codes is None else codes  # a list member is replaced as a whole
+        if fields.get("makeDefault"):
+            for each in self.hub.code_lists.values():
+                same = (each.name, each.sender, each.receiver) == (item.name, item.sender, item.receiver)
+                each.default = each is item if same else each.default
         self.hub.log("codelist.updated", codelist=item.key)
 
     def remove(self, call: Call, item: CodeList) -> None:
@@ -136,7 +140,9 @@ class CodeListCodes(Collection):
         asked = call.query
         named = like(asked.get("listName", ""), ignore_case=self.switches.search_ignores_case)
         found = [(each, pair) for each in self.hub.code_lists.values() if named(each.name) for pair in each.codes]
-        if asked.get("listVersion"):
+        if asked.get("listVersion") == _DEFAULT_VERSION:
+            found = [(each, pair) for each, pair in found if each.default]
+        elif asked.get("listVersion"):
             found = [(each, pair) for each, pair in found if str(each.version) == asked["listVersion"]]
         for place, name in enumerate(("senderCode", "receiverCode")):
             wanted = like(asked.get(name, ""), ignore_case=self.switches.search_ignores_case)
@@ -175,7 +181,11 @@ class CodeListCodes(Collection):
 
     def update(self, call: Call, item: tuple[CodeList, tuple[str, str]]) -> None:
         code_list, pair = item
-        fields = read_fields(CODE, call.fields(), creating=False)
+        body = call.fields()
+        body.pop("id", None)  # a public console sends back what it was shown under another name
+        if body.pop("codeList", code_list.key) != code_list.key:
+            raise ApiError(400, "The field 'codeList' cannot be changed")
+        fields = read_fields(CODE, body, creating=False)
         for place, name in enumerate(("senderCode", "receiverCode")):
             if fields.pop(name, pair[place]) != pair[place]:
                 raise ApiError(400, f"The field '{name}' cannot be changed")

@@ -26,13 +26,16 @@ class Call:
     raw: bytes = b""
     content_type: str = ""
     accept: frozenset[str] = frozenset()  # media types of all Accept lines
+    at: str = ""  # the instant of the call, as the server writes it
+    ignored: frozenset[str] = frozenset()  # members of a body that a reader got and sends back
     created_by: datetime | None = None  # lists omit what is younger
     shift: int = 0
     repeat: int = 0
     lacking: frozenset[str] = frozenset()  # parts of a new partner that the server fails to make
 
     def fields(self, *, creating: bool = False) -> dict[str, Any]:
-        return read_body(self.raw, self.content_type, creating=creating)
+        body = read_body(self.raw, self.content_type, creating=creating)
+        return {name: value for name, value in body.items() if name not in self.ignored}
 
 
 Action = Callable[[Call, Any], Reply]

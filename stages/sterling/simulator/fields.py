@@ -23,6 +23,7 @@ class Field(msgspec.Struct, frozen=True):
     limit: int = 4000
     pattern: str = ""
     members: frozenset[str] = frozenset()  # of an object; empty: any
+    any_case: bool = False  # whether an enumeration takes its codes in any spelling
 
 
 def read_fields(spec: Mapping[str, Field], body: Mapping[str, Any], *, creating: bool) -> dict[str, Any]:
@@ -64,8 +65,9 @@ def _text(name: str, field: Field, value: Any) -> str:
 
 
 def _boolean(name: str, field: Field, value: Any) -> bool:
-    if isinstance(value, (bool, str)) and value in _TRUTH:
-        return _TRUTH[value]
+    folded = value.lower() if isinstance(value, str) else value
+    if isinstance(folded, (bool, str)) and folded in _TRUTH:
+        return _TRUTH[folded]
     raise ApiError(400, f"The field '{name}' must be true or false")
 
 
@@ -80,6 +82,10 @@ def _integer(name: str, field: Field, value: Any) -> int:
 def _enum(name: str, field: Field, value: Any) -> str:
     if isinstance(value, str) and value in field.codes:
         return value
+    if isinstance(value, str) and field.any_case:
+        for code in field.codes:
+            if code.lower() == value.lower():
+                return code
     raise ApiError(400, f"The value of the field '{name}' is not one of its codes")
 
 

@@ -15,6 +15,12 @@ from stages.sterling.simulator.wire import ApiError
 RESTART = "application/vnd.ibm.tenx.workflowmonitor.restartworkflowmonitor"
 
 
+_ALWAYS = {
+    "archiveFlag": -1, "branchId": "", "deadline": "", "eventLevel": 0, "lifespan": 0, "nodeExecuted": "node1", "svcParmVer": 0,
+}  # fmt: skip
+"""Members that clients want of every step, at either detail."""
+
+
 class WorkflowMonitors(Collection):
     """Steps by ``wfcId``. All steps of a process come at once: no window narrows them."""
 
@@ -47,28 +53,24 @@ class WorkflowMonitors(Collection):
         detail = call.query.get("fieldList", "Brief").lower()
         if detail not in ("brief", "full"):
             raise ApiError(400, f"The fieldList '{detail}' is not known")
-        shown: dict[str, Any] = {"workFlowId": instance.id, "wfcId": step.id, "wfdName": instance.workflow}
-        shown |= {"stepId": step.number, "serviceName": step.service, "exeState": step.state}
-        shown |= {"startTime": _time(step.began), "endTime": _time(step.ended)}
-        if detail == "brief":
-            return shown
         version = next((x for x in self.hub.workflows.values() if x.name == instance.workflow and x.default), None)
-        shown |= {"wfdId": version.id if version else 0, "wfdVersion": version.version if version else 0}
-        shown |= {
+        shown: dict[str, Any] = {
+            "workFlowId": instance.id,
+            "wfcId": str(step.id),
+            "wfdId": version.id if version else 0,
+            "wfdVersion": version.version if version else 0,
+            "wfdName": instance.workflow,
+            "stepId": step.number,
+            "serviceName": step.service,
+            "startTime": _time(step.began),
+            "endTime": _time(step.ended),
+            "exeState": step.state,
             "basicStatus": step.basic_status,
             "advStatus": step.report,
-            "statusRpt": step.report,
-            "docId": step.document,
-        }
-        shown |= {
-            "branchId": "",
-            "archiveFlag": -1,
-            "eventLevel": 0,
-            "nodeExecuted": "node1",
-            "svcParmVer": 0,
+            **_ALWAYS,
             "activityInfoId": step.number,
         }
-        return shown  # fmt: skip
+        return shown if detail == "brief" else {**shown, "statusRpt": step.report, "docId": step.document}
 
     def create(self, call: Call) -> str:
         """Ends the process, unless one of the Accept lines asks to start it again."""

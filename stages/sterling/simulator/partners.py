@@ -226,8 +226,11 @@ class RoutingChannels(Collection):
     verbs: ClassVar[frozenset[str]] = frozenset({"list", "read", "create", "delete"})
 
     def candidates(self, call: Call) -> Iterable[dict[str, Any]]:
-        asked = {field: call.query[name] for name, field in _CHANNEL_FILTERS.items() if call.query.get(name)}
-        return [x for x in self.hub.channels.values() if all(x.get(field) == value for field, value in asked.items())]
+        ignore_case = self.switches.search_ignores_case
+        asked = {
+            field: like(call.query.get(name, ""), ignore_case=ignore_case) for name, field in _CHANNEL_FILTERS.items()
+        }
+        return [x for x in self.hub.channels.values() if all(fits(x.get(field) or "") for field, fits in asked.items())]
 
     def find(self, key: str) -> dict[str, Any] | None:
         return self.hub.channels.get(key)

@@ -30,6 +30,7 @@ PROFILES: Mapping[str, Switches] = {
         lag=0.3,
         clock_skew=-90.0,
         put_replaces=True,
+        refuse_links=True,
         password_minimum=12,
         dot_in_user_id=False,
         dash_in_group_members=False,

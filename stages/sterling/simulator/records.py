@@ -1,12 +1,14 @@
 """Collections that only keep what they are given: one table of shapes, one class over them.
 
-IBM's list of collections is public, the fields of most are not: those take any members besides their key. Their key is then ``name``, which
-is a guess.
+IBM's list of collections is public, the fields of most are not: those take any members besides their key, which is then ``name``, a guess.
+Keys and certificates have the members that public clients write, and those that they cannot read them without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -30,6 +32,7 @@ class Shape:
     fields: Mapping[str, Field] | None = None
     filters: frozenset[str] = frozenset()
     secret: frozenset[str] = field(default=frozenset())  # never read
+    made: Callable[[Record, Call], Record] = lambda fields, call: {}  # what the server adds
 
 
 _SSH_PROFILE = {
@@ -48,16 +51,53 @@ _SSH_PROFILE = {
         )
     },
 }  # fmt: skip
+_KEY = {
+    "keyName": Field(required=True, limit=255),
+    "keyData": Field(limit=100_000),
+    "keyStatusEnabled": Field("boolean"),
+}
+_OWN_KEY = {**_KEY, "privateKeyData": Field(required=True, limit=100_000), "passPhrase": Field()}
+_CERTIFICATE = {
+    "certName": Field(required=True, limit=255),
+    "certData": Field(required=True, limit=1_000_000),
+    **{name: Field("boolean") for name in ("verifyValidity", "verifyAuthChain", "crlCache")},
+    **{name: Field() for name in ("certType", "privateKeyPassword", "keyStorePassword")},
+}
+
+
+def _of_key(fields: Record, call: Call) -> Record:
+    data = str(fields.get("keyData") or fields.get("privateKeyData") or "")
+    digest = hashlib.sha256(data.encode()).hexdigest()
+    public = base64.b64encode(
+        f"ssh-rsa {base64.b64encode(digest.encode()).decode()} {fields['keyName']}".encode()
+    ).decode()
+    shown = {"publicKeyData": public} if "privateKeyData" in fields else {}
+    return {**shown, "keyId": digest[:16], "keyFingerPrint": digest[16:48], "keyLength": 2048}
+
+
+def _of_certificate(fields: Record, call: Call) -> Record:
+    flags = {name: bool(fields.get(name)) for name in ("verifyValidity", "verifyAuthChain", "crlCache")}
+    system = hashlib.sha256(str(fields["certName"]).encode()).hexdigest()[:16]
+    return {**flags, "systemCertId": system, "createdOrUpdatedBy": call.account.user, "creationOrUpdateTime": call.at}
+
+
 _AS2 = frozenset({"identityName", "profileName", "AS2Identifier"})
+
+_PASSWORDS = frozenset({"privateKeyPassword", "keyStorePassword"})
 
 SHAPES: tuple[Shape, ...] = (
     Shape("sshremoteprofiles", "SSHRemoteProfile", "profileName", fields=_SSH_PROFILE, secret=frozenset({"sshPassword"})),
-    Shape("sshauthorizeduserkeys", "SSHAuthorizedUserKey"),
-    Shape("sshknownhostkeys", "SSHKnownHostKey"),
-    Shape("sshuseridentitykeys", "SSHUserIdentityKey"),
-    Shape("cadigitalcertificates", "CADigitalCertificate"),
-    Shape("systemdigitalcertificates", "SystemDigitalCertificate"),
-    Shape("trusteddigitalcertificates", "TrustedDigitalCertificate"),
+    Shape("sshauthorizeduserkeys", "SSHAuthorizedUserKey", "keyName", fields=_KEY, made=_of_key),
+    Shape("sshknownhostkeys", "SSHKnownHostKey", "keyName", fields=_KEY, made=_of_key),
+    Shape("sshuseridentitykeys", "SSHUserIdentityKey", "keyName", fields=_OWN_KEY, secret=frozenset({"passPhrase"}), made=_of_key),
+    *(
+        Shape(name, kind, "certName", fields=_CERTIFICATE, secret=_PASSWORDS, made=_of_certificate)
+        for name, kind in (
+            ("cadigitalcertificates", "CADigitalCertificate"),
+            ("systemdigitalcertificates", "SystemDigitalCertificate"),
+            ("trusteddigitalcertificates", "TrustedDigitalCertificate"),
+        )
+    ),
     Shape("as2organizations", "AS2Organization", "identityName", filters=_AS2),
     Shape("as2tradingpartners", "AS2TradingPartner", "profileName", filters=_AS2),
     Shape("as2tradingrelationships", "AS2TradingRelationship", filters=_AS2),
@@ -98,14 +138,14 @@ class Records(Collection):
         kind = self.shape.fields[name].kind if self.shape.fields and name in self.shape.fields else ""
         if kind == "names":
             return [{"name": each} for each in value]
-        return coded(value) if kind == "enum" or isinstance(value, bool) else value
+        return coded(value) if kind == "enum" or isinstance(value, bool) else value  # also those that the server adds
 
     def create(self, call: Call) -> str:
         fields = self._fields(call, creating=True)
         key = str(fields[self.shape.key])
         if key in self._rows_by_key:
             raise ApiError(400, f"A {self.kind} with the {self.shape.key} {key} already exists")
-        self._rows_by_key[key] = fields
+        self._rows_by_key[key] = {**fields, **self.shape.made(fields, call)}
         self.hub.log("record.created", collection=self.name, key=key)
         return key
 
@@ -114,6 +154,7 @@ class Records(Collection):
         if fields.get(self.shape.key, item[self.shape.key]) != item[self.shape.key]:
             raise ApiError(400, f"The field '{self.shape.key}' cannot be changed")
         item.update(fields)
+        item.update(self.shape.made(item, call))
         self.hub.log("record.updated", collection=self.name, key=self.key(item))
 
     def remove(self, call: Call, item: Record) -> None:

@@ -7,6 +7,7 @@ from stages.sterling.simulator.hub import ADMINISTRATORS, EVALUATION, QUERY_ALL,
 
 COMMUNITY = "AP_VENDORS"
 GROUP = "AP_CONNECTOR"  # holds the mailbox permissions of the connector's account
+LOGIN = "Mailbox Login Without Virtual Root Permission"
 ADMIN_USER = "admin"
 ADMIN_PASSWORD = "simulated-admin"
 
@@ -18,7 +19,7 @@ def seed(hub: Hub, world: World) -> None:
         "partnersInitiateConnections": True,
         "partnersListenForConnections": True,
     }
-    hub.permissions |= {"APIUser": 6, QUERY_ALL: 1}
+    hub.permissions |= {"APIUser": 6, QUERY_ALL: 1, LOGIN: 1}
     hub.groups |= {GROUP: set(), ADMINISTRATORS: set()}
     names = {"givenName": "AP", "surname": "Connector", "email": "ap-connector@example.com"}
     hub.add_account(

@@ -18,6 +18,7 @@ from stages.sterling.simulator import records, seeding
 from stages.sterling.simulator.accounts import Permissions, UserAccounts, UserGroups, UserVirtualRoots
 from stages.sterling.simulator.code_lists import CodeListCodes, CodeLists
 from stages.sterling.simulator.collection import Call, Collection
+from stages.sterling.simulator.conventions import KEPT, timestamp
 from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.file_gateway import (
     ArrivedFiles,
@@ -278,7 +279,9 @@ class SterlingSimulator:
             asked = target.query.get("_accept")
             accept = media_types([asked] if asked else request.headers.getall("Accept", []))
             xml = wants_xml(accept, collection.media)
-            call = Call(target.method, rest, target.query, account, body, content_type, accept)
+            at = timestamp(self._clock.now(), self.switches.clock_skew)
+            ignored = frozenset() if self.switches.refuse_links else frozenset(KEPT)
+            call = Call(target.method, rest, target.query, account, body, content_type, accept, at, ignored)
             self._bend(call, faults)
             return render(collection.answer(call), xml=xml)
         except ApiError as error:

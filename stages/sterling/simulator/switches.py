@@ -73,6 +73,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     clock_skew: float = 0.0  # seconds added to every timestamp shown
 
     put_replaces: bool = False  # a PUT of a partner empties the optional members that it does not name
+    refuse_links: bool = (
+        False  # a body that holds what only reads have (`_id`, `href` and so on) is refused, not taken without them
+    )
     password_minimum: int = 6
     dot_in_user_id: bool = True  # old levels refuse it
     dash_in_group_members: bool = (

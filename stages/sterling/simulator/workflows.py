@@ -30,18 +30,29 @@ WORKFLOW = {
             "documentStorage",
             "lifespanDays",
             "lifespanHours",
+            "nodePreference",
+            "deadlineHours",
+            "deadlineMinutes",
+            "firstNotificationHours",
+            "firstNotificationMinutes",
+            "secondNotificationHours",
+            "secondNotificationMinutes",
         )
     },
     **{
         name: Field("boolean")
-        for name in ("onfaultProcessing", "useBPQueuing", "documentTracking", "enableTransaction")
+        for name in (
+            "onfaultProcessing",
+            "useBPQueuing",
+            "documentTracking",
+            "enableTransaction",
+            "commitStepsUponError",
+        )
     },
-    **{name: Field() for name in ("nodePreference", "node", "category")},
+    **{name: Field() for name in ("node", "category")},
 }
 _OWN = frozenset({"name", "description", "businessProcess", "enableBusinessProcess", "setThisVersionAsDefault"})
-CHANGEABLE = {
-    name: WORKFLOW[name] for name in ("description", "enableBusinessProcess")
-}  # the process itself needs a new version
+CHANGEABLE = {name: spec for name, spec in WORKFLOW.items() if name != "name"}
 _PLAN = (
     "dailySchedule",
     "weeklySchedule",
@@ -66,6 +77,8 @@ _SETTINGS = {
     "removalMethod": {0: "Archive", 1: "Purge"},
     "eventReportingLevel": {0: "Full", 1: "Minimal", 2: "None"},
     "documentStorage": {0: "Database", 1: "File System", 3: "Inherited", 4: "System Default"},
+    "queue": {number: f"Queue {number}" for number in range(1, 10)},
+    "nodePreference": {0: "None"},
 }
 """Coded members of a definition, with the texts of their codes."""
 
@@ -108,15 +121,7 @@ class Workflows(Collection):
             "timestamp": timestamp(item.created, self.switches.clock_skew),
         }
         if detail == "full":
-            shown |= {"businessProcess": item.process, "modifiedBy": item.user}
-            shown |= {
-                name: coded(item.settings.get(name, min(texts)), texts.get(item.settings.get(name, min(texts)), ""))
-                for name, texts in _SETTINGS.items()
-            }
-            plain = {
-                name: value for name, value in item.settings.items() if name not in _SETTINGS and value is not None
-            }
-            shown |= {name: coded(value) if isinstance(value, bool) else value for name, value in plain.items()}
+            shown |= {"businessProcess": item.process, "modifiedBy": item.user, **_settings_shown(item)}
         return shown
 
     def _shown_version(self, item: Workflow, call: Call) -> int:
@@ -125,9 +130,12 @@ class Workflows(Collection):
 
     def create(self, call: Call) -> str:
         fields = read_fields(WORKFLOW, call.fields(creating=True), creating=True)
-        versions = [each for each in self.hub.workflows.values() if each.name == fields["name"]]
+        return self._next_version(str(fields["name"]), fields, call).key
+
+    def _next_version(self, name: str, fields: Mapping[str, Any], call: Call) -> Workflow:
+        versions = [each for each in self.hub.workflows.values() if each.name == name]
         made = Workflow(
-            fields["name"],
+            name,
             max((each.version for each in versions), default=0) + 1,
             id=len(self.hub.workflows) + 1,
             description=fields.get("description") or "",
@@ -135,19 +143,25 @@ class Workflows(Collection):
             user=call.account.user,
             created=self.hub.clock.now(),
             enabled=fields.get("enableBusinessProcess") is not False,
-            settings={name: fields[name] for name in fields if name not in _OWN and fields[name] is not None},
+            settings={each: value for each, value in fields.items() if each not in _OWN and value is not None},
         )
         self.hub.workflows[made.key] = made
         if not versions or fields.get("setThisVersionAsDefault"):
             self._make_default(made)
         self.hub.log("workflow.created", workflow=made.key)
-        return made.key
+        return made
 
     def update(self, call: Call, item: Workflow) -> None:
+        """What belongs to a version changes in place; another process text makes the next version."""
         fields = read_fields(CHANGEABLE, call.fields(), creating=False)
+        if fields.get("businessProcess", item.process) != item.process:
+            item = self._next_version(item.name, {**item.settings, "description": item.description, **fields}, call)
         item.description = fields.get("description", item.description) or ""
         if fields.get("enableBusinessProcess") is not None:
             item.enabled = fields["enableBusinessProcess"]
+        item.settings |= {name: value for name, value in fields.items() if name not in _OWN}
+        if fields.get("setThisVersionAsDefault"):
+            self._make_default(item)
         self.hub.log("workflow.updated", workflow=item.key)
 
     def remove(self, call: Call, item: Workflow) -> None:
@@ -172,6 +186,17 @@ class Workflows(Collection):
         item.enabled = fields["enableBusinessProcess"]
         self.hub.log("workflow.toggled", workflow=item.key, enabled=item.enabled)
         return Reply({"rowsAffected": 1}, written=True)
+
+
+def _settings_shown(item: Workflow) -> dict[str, Any]:
+    shown: dict[str, Any] = {"setThisVersionAsDefault": coded(item.default)}
+    for name, texts in _SETTINGS.items():
+        code = item.settings.get(name, 4 if name == "queue" else min(texts))
+        shown[name] = coded(code, texts.get(code, ""))
+    for name, value in item.settings.items():
+        if name not in _SETTINGS and value is not None:
+            shown[name] = coded(value) if isinstance(value, bool) else value
+    return shown
 
 
 class Schedules(Collection):

@@ -59,7 +59,7 @@ def world():
 def serve(world):
     @asynccontextmanager
     async def make(**switches):
-        simulator = SterlingSimulator(world, SystemClock(), switches=Switches(**switches))
+        simulator = SterlingSimulator(world, SystemClock(), switches=Switches(**{"refuse_links": True, **switches}))
         async with simulator.listen():
             yield simulator
 

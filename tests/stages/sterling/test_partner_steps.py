@@ -20,7 +20,7 @@ from pipeline.flow.load import load_flow
 from pipeline.registry import load_registry
 from pipeline.store import open_ledger
 from stages.ap.seed.world import World
-from stages.sterling.simulator import Fault, SterlingSimulator
+from stages.sterling.simulator import Fault, SterlingSimulator, Switches
 from stages.sterling.simulator import partners as simulated
 
 RIVERBEND = {
@@ -135,7 +135,7 @@ def rigs(tmp_path):
             bills=(), purchases=(), partners=(), sterling_user="apconnector", sterling_password="Canary-pass-1",
             now=datetime(2024, 1, 31, tzinfo=UTC),
         )  # fmt: skip
-        simulator = SterlingSimulator(world, SystemClock())
+        simulator = SterlingSimulator(world, SystemClock(), switches=Switches(refuse_links=True))
         async with simulator.listen():
             await routes(simulator)
             simulator.hub.effects.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -11,9 +12,11 @@ from stages.sterling.simulator.monitors import RESTART
 
 KEPT = {
     "sshremoteprofiles": ("profileName", {"remoteHost": "sftp.example", "remotePort": 22, "remoteUser": "u", "sshPassword": "s3cret"}),
-    "sshauthorizeduserkeys": ("name", {}), "sshknownhostkeys": ("name", {}), "sshuseridentitykeys": ("name", {}),
-    "cadigitalcertificates": ("name", {"certData": "MII"}), "systemdigitalcertificates": ("name", {}),
-    "trusteddigitalcertificates": ("name", {}), "as2organizations": ("identityName", {"AS2Identifier": "X"}),
+    "sshauthorizeduserkeys": ("keyName", {"keyData": "c3NoLXJzYQ==", "keyStatusEnabled": "TRUE"}), "sshknownhostkeys": ("keyName", {"keyData": "c3No"}),
+    "sshuseridentitykeys": ("keyName", {"privateKeyData": "LS0t", "passPhrase": "s3cret"}),
+    "cadigitalcertificates": ("certName", {"certData": "MII"}), "trusteddigitalcertificates": ("certName", {"certData": "MII"}),
+    "systemdigitalcertificates": ("certName", {"certData": "MII", "keyStorePassword": "s3cret", "certType": "pkcs12"}),
+    "as2organizations": ("identityName", {"AS2Identifier": "X"}),
     "as2tradingpartners": ("profileName", {}), "as2tradingrelationships": ("name", {}), "externalusers": ("userId", {"givenName": "E"}),
     "userexits": ("name", {}), "usergroups": ("groupName", {"owner": "o"}), "permissions": ("permissionName", {"permissionType": 99}),
     "communities": ("name", {}), "partnergroups": ("groupName", {}),
@@ -104,7 +107,11 @@ async def test_a_user_gets_only_keys_that_are_there(serve):
             "authorizedUserKeys": [{"name": "k"}],
         }
         assert "API000451" in (await call("POST", "/useraccounts/", user)).error
-        await call("POST", "/sshauthorizeduserkeys/", {"name": "k", "keyData": "ssh-rsa AAA"})
+        await call(
+            "POST",
+            "/sshauthorizeduserkeys/",
+            {"keyName": "k", "keyData": "c3NoLXJzYSBBQUE=", "keyStatusEnabled": "TRUE"},
+        )
         assert (await call("POST", "/useraccounts/", user)).status == 201
         assert (await call("GET", "/useraccounts/u1")).body["authorizedUserKeys"] == [{"name": "k"}]
 
@@ -309,9 +316,92 @@ async def test_a_definition_keeps_all_its_settings(serve):
         await call("POST", "/workflows/", {"name": "P", "businessProcess": "<process name='P'/>", **settings})
         row = (await call("GET", "/workflows/P/1?fieldList=full")).body
         assert (row["recoveryLevel"], row["removalMethod"]["display"]) == ({"code": 4, "display": "Terminate"}, "Purge")
-        assert (row["persistenceLevel"]["code"], row["queue"], row["lifespanDays"]) == (1, 5, 3)
+        assert (row["persistenceLevel"]["code"], row["queue"]["code"], row["lifespanDays"]) == (1, 5, 3)
         assert (row["documentTracking"]["code"], row["node"]) == (True, "node1")
         assert row["eventReportingLevel"] == {"code": 0, "display": "Full"}
+
+
+async def test_an_update_of_a_definition_changes_it_in_place_and_another_process_makes_the_next_version(serve):
+    async with serve() as call:
+        process = {"name": "P", "businessProcess": "<process name='P'/>", "recoveryLevel": 3}
+        await call("POST", "/workflows/", process)
+        same = {
+            "description": "d",
+            "businessProcess": process["businessProcess"],
+            "removalMethod": 1,
+            "setThisVersionAsDefault": True,
+        }
+        assert (await call("PUT", "/workflows/P/1/", same)).body == {"rowsAffected": 1}
+        assert (await call("PUT", "/workflows/P/1/", {"businessProcess": "<process name='P'>2</process>"})).body == {
+            "rowsAffected": 1
+        }
+        rows = (await call("GET", "/workflows/?searchFor=P&fieldList=full")).body
+        assert [(row["_id"], row["removalMethod"]["code"], row["recoveryLevel"]["code"]) for row in rows] == [
+            ("P/1", 1, 3),
+            ("P/2", 1, 3),
+        ]
+        assert [row["setThisVersionAsDefault"]["code"] for row in rows] == [True, False]
+
+
+async def test_keys_and_certificates_are_read_with_what_their_clients_want(serve):
+    async with serve() as call:
+        for name, (key, more) in KEPT.items():
+            if key in ("keyName", "certName"):
+                await call("POST", f"/{name}/", {key: "k", **more})
+                row = (await call("GET", f"/{name}/k")).body
+                wanted = {"keyName": {"keyId", "keyFingerPrint", "keyLength"}, "certName": {"certData", "systemCertId", "createdOrUpdatedBy", "creationOrUpdateTime"}}  # fmt: skip
+                assert wanted[key] <= row.keys()
+                coded = (
+                    {"verifyValidity", "verifyAuthChain"} if key == "certName" else {"keyStatusEnabled"} & more.keys()
+                )
+                assert all(isinstance(row[each]["code"], bool) for each in coded)
+        row = (await call("GET", "/sshuseridentitykeys/k")).body
+        assert base64.b64decode(row["publicKeyData"]).startswith(b"ssh-rsa ")
+
+
+async def test_channels_and_roots_are_searched_with_wildcards(serve, partner):
+    async with serve() as call:
+        for name in ("PROD", "PROD2"):
+            await call("POST", "/tradingpartners/", partner(partnerName=name, code=name, username=name))
+            await call("POST", "/routingchannels/", {"templateName": "T_" + name, "producer": name})
+        found = (await call("GET", "/routingchannels/?searchByProducer=PROD&_range=0-999")).body
+        assert len(found) == 2
+        assert len((await call("GET", "/routingchannels/?searchByProducer=%25D2&_range=0-999")).body) == 1
+        assert (await call("GET", "/routingchannels/?searchByTemplate=X")).status == 404
+        assert [row["userName"] for row in (await call("GET", "/uservirtualroots/?userName=PROD2")).body] == ["PROD2"]
+        assert len((await call("GET", "/uservirtualroots/?userName=PROD")).body) == 2
+
+
+async def test_a_user_may_be_made_as_a_public_example_makes_one(serve):
+    async with serve() as call:
+        await call("POST", "/sshauthorizeduserkeys/", {"keyName": "k", "keyStatusEnabled": "TRUE", "keyData": "c3No"})
+        user = {
+            "authenticationType": "local",
+            "givenName": "P",
+            "surname": "s",
+            "userId": "sftpuser13",
+            "password": "sterling",
+        }
+        user["permissions"] = [
+            {"name": "Mailbox Login Without Virtual Root Permission"},
+            {"name": "/RIVERBEND/Inbound Mailbox"},
+        ]
+        user["authorizedUserKeys"] = [{"name": "k"}]
+        user["preferredLanguage"], user["sessionTimeout"] = "en", None
+        assert (await call("POST", "/useraccounts/", user)).status == 201
+        row = (await call("GET", "/useraccounts/sftpuser13")).body
+        assert (row["authenticationType"]["code"], row["preferredLanguage"]["code"]) == ("Local", "en")
+
+
+async def test_what_is_read_may_be_sent_back_but_to_a_server_that_refuses_it(serve, partner):
+    for strict, status in ((False, 200), (True, 400)):
+        async with serve(refuse_links=strict) as call:
+            rows = [{"senderCode": "1", "receiverCode": "A", "text1": "x"}]
+            await call("POST", "/codelists/", {"codeListName": "L", "codes": rows})
+            (row,) = (await call("GET", "/codelistcodes/?listName=L&listVersion=-1")).body
+            row["text1"] = "y"
+            assert (await call("PUT", f"/codelistcodes/{row['_id']}", row)).status == status
+            assert (await call("GET", "/codelistcodes/?listName=L")).body[0]["text1"] == ("x" if strict else "y")
 
 
 async def test_a_schedule_keeps_its_plan_and_a_permission_its_type(serve):

@@ -46,7 +46,6 @@ async def test_a_required_field_may_not_be_empty(serve, partner, name):
         ({"sessionTimeout": "long"}, "sessionTimeout"),
         ({"pollingInterval": -1}, "pollingInterval"),
         ({"nickname": "x"}, "nickname"),
-        ({"_id": "V00123"}, "_id"),
         ({"countryOrRegion": {"code": "US", "display": "United States"}}, "countryOrRegion"),
         ({"isListeningConsumer": {"code": False, "display": "No"}}, "isListeningConsumer"),
         ({"consumerFtpConfiguration": "ftp://"}, "consumerFtpConfiguration"),
@@ -212,7 +211,6 @@ async def test_an_update_as_xml_has_its_own_root(serve, partner):
         {"phone": ""},
         {"phone": None},
         {"nickname": "x"},
-        {"href": "http://x"},
         {"community": "NOWHERE"},
         {"authenticationType": "External"},
         {"authenticationType": {"code": "Local", "display": "Local"}},
@@ -372,3 +370,10 @@ async def test_groups_and_permissions_can_be_made_changed_and_taken_away(serve):
         assert (await call("DELETE", "/permissions/Tracking")).body == {"rowsAffected": 1}
         assert (await call("DELETE", "/usergroups/EDI")).status == 200
         assert "still has users" in (await call("DELETE", "/usergroups/AP_CONNECTOR")).error
+
+
+@pytest.mark.parametrize("name", ["_id", "_title", "href", "$ref", "actions"])
+@pytest.mark.parametrize(("strict", "status"), [(False, 201), (True, 400)])
+async def test_what_only_reads_have_is_passed_over_or_refused(serve, partner, name, strict, status):
+    async with serve(refuse_links=strict) as call:
+        assert (await call("POST", "/tradingpartners/", partner(**{name: "x"}))).status == status
