@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
@@ -29,7 +30,10 @@ from pipeline.store import open_ledger
 from pipeline.store.locks import try_lock
 
 DEMO_FLOWS = ("vendors", "bills", "acknowledgements")
+FOR_PEOPLE = ("mailbox",)
+"""Run besides when a person looks on: the flows of ``mlc.demo/1`` are those that scripts rest on."""
 FOLDER = Path(".ml-connector")
+INBOX = "demo-inbox"
 Bills = Annotated[int, typer.Option("--bills", min=0, max=1_000_000, help="How many bills the books hold.")]
 Months = Annotated[int, typer.Option("--months", min=1, max=120, help="Over how many months the bills are spread.")]
 Seed = Annotated[int, typer.Option("--seed", help="Which books: the same seed gives the same data.")]
@@ -50,7 +54,11 @@ async def demo(
     async with AsyncExitStack() as stack:
         store = stack.enter_context(_own_store())
         simulations = [await stack.enter_async_context(s) for s in _simulators(registry, bills, seed, {})]
-        variables = {**_merged(simulations), "MLC_STORE": f"sqlite:///{store}"}
+        variables = {
+            **_merged(simulations),
+            "MLC_STORE": f"sqlite:///{store}",
+            "MLC_INBOX": str(store.with_name(INBOX)),
+        }
         file = _write_variables(store.with_name("demo.env"), variables)
         for simulation in simulations:
             say(f"  ok  {simulation.summary}")
@@ -71,7 +79,7 @@ async def _run_flows(registry: Registry, environment: Mapping[str, str], *, quie
     summaries = []
     async with open_ledger(environment["MLC_STORE"], SystemClock()) as ledger:
         shared = shared_beside(ledger.path)
-        for name in DEMO_FLOWS:
+        for name in DEMO_FLOWS if quiet else DEMO_FLOWS + FOR_PEOPLE:
             flow = load_checked(shipped_flows() / f"{name}.yaml", registry, environment)
             report = await execute(flow, registry, ledger, environment, RunRequest(), quiet=quiet, shared=shared)
             summaries.append(await Summary.of(report, flow.file, ledger))
@@ -95,6 +103,8 @@ def _suggest(reports: list[RunReport], file: Path) -> None:
         say(f"see why:  {variables} dead")
     else:
         say(f"look around:  {variables} status")
+    if (inbox := file.with_name(INBOX)).is_dir():
+        say(f"what partners left besides their answers:  {inbox}")
 
 
 async def _stay() -> None:
@@ -127,6 +137,7 @@ def _clear_ledger() -> None:
             held.enter_context(_lock(file, "The last demo's ledger is still in use"))
         for name in ("demo.db", "demo.db-wal", "demo.db-shm"):
             (FOLDER / name).unlink(missing_ok=True)
+        shutil.rmtree(FOLDER / INBOX, ignore_errors=True)
 
 
 @contextmanager

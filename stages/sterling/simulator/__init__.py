@@ -17,6 +17,7 @@ from stages.sterling.simulator.correspondence import (
     Correspondents,
     correspondence,
     drawn,
+    leave_mail,
     outbound,
 )
 from stages.sterling.simulator.faults import Fault, Faults
@@ -37,6 +38,7 @@ async def start_simulator(options: SimulatorOptions) -> AsyncIterator[SterlingSi
     simulator = SterlingSimulator(world, options.clock, switches=switches, port=options.port)
     for partner in world.partners:
         open_mailbox(simulator.hub, outbound(partner.mailbox))
+    leave_mail(simulator, world.partners)
     simulator.hub.effects.clear()  # seeding is no effect
     partners, seed = world.partners, options.seed
     answering = correspondence(

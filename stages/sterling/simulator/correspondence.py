@@ -186,6 +186,32 @@ def outbound(mailbox: str) -> str:
     return f"{parent}/Outbound" if parent and last != "Outbound" else f"{mailbox}/Outbound"
 
 
+def leave_mail(simulator: SterlingSimulator, partners: Sequence[SeedPartner]) -> None:
+    """What some partners have left before anybody asked: a price list, a catalogue, and an X12 document that answers nothing."""
+    now = simulator.hub.clock.now()
+    for place, partner in enumerate(partners[:6]):
+        name, content = _MAIL[place % len(_MAIL)]
+        text = content.format(
+            code=partner.code, name=partner.name, day=f"{now:%Y%m%d}", time=f"{now:%H%M}", short=f"{now:%y%m%d}"
+        )
+        simulator.deposit(outbound(partner.mailbox), name.format(code=partner.code), text.encode())
+
+
+_MAIL = (
+    ("prices_{code}.csv", "item;unit;price\n100401;CA;12.89\n100412;BG;26.29\n"),
+    (
+        "catalogue_{code}.xml",
+        '<?xml version="1.0" encoding="UTF-8"?>\n<catalogue from="{name}"><item sku="100401"/></catalogue>\n',
+    ),
+    (
+        "832_{code}.edi",
+        "ISA*00*          *00*          *ZZ*{code:<15}*ZZ*HARBORVALE     *{short}*{time}*U*00401*000000901*0*P*>~"
+        "GS*SC*{code}*HARBORVALE*{day}*{time}*901*X*004010~ST*832*0001~BCT*PC*1~LIN*1*VN*100401~CTP**CAT*12.89~CTT*1~SE*6*0001~"
+        "GE*1*901~IEA*1*000000901~",
+    ),
+)
+
+
 def drawn(partners: Sequence[SeedPartner], seed: int, shares: Mapping[Policy, int]) -> dict[str, Policy]:
     """A policy for each partner, each of ``shares`` in its share, the first filling up: the same seed draws the same."""
     usual, *others = shares

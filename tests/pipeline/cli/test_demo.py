@@ -61,6 +61,19 @@ def test_a_demo_begins_anew_where_another_has_ended(
     assert (tmp_path / ".ml-connector" / "demo.env").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_person_is_shown_what_partners_leave_besides_their_answers_anew_each_time(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inbox = tmp_path / ".ml-connector" / "demo-inbox"
+    for _ in range(2):
+        told = call("demo", "--once", "--bills", "0")
+        assert re.search(r"^mailbox, run r-4 +records$", told.out, re.MULTILINE)
+        assert f"what partners left besides their answers:  {inbox}" in told.err
+        kinds = sorted(file.suffix for file in inbox.rglob("*") if file.is_file())
+        assert kinds == [".csv"] * 2 + [".edi"] * 2 + [".xml"] * 2
+
+
 def test_a_folder_that_cannot_be_written_is_told_in_four_parts(
     call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
