@@ -6,6 +6,7 @@
 from stages.ap.seed.generate import build_world
 from stages.ap.seed.planted import DUPLICATE, ORIGINAL, PLANTED, Planted
 from stages.ap.seed.world import (
+    SeedAdjustment,
     SeedBill,
     SeedContact,
     SeedEntity,
@@ -25,6 +26,7 @@ __all__ = [
     "ORIGINAL",
     "PLANTED",
     "Planted",
+    "SeedAdjustment",
     "SeedBill",
     "SeedContact",
     "SeedEntity",

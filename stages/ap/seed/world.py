@@ -113,12 +113,30 @@ class SeedBill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeedPaymentDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """What a payment settles of one bill: ``amount`` in money and ``discount`` by its terms."""
+    """What a payment settles of one bill: ``amount`` in money, ``discount`` by its terms and ``credited`` by an adjustment."""
 
     record: int
     bill: int  # SeedBill.record
     amount: Decimal
     discount: Decimal = Decimal(0)
+    adjustment: int = 0  # SeedAdjustment.record; 0: none
+    credited: Decimal = Decimal(0)
+
+
+class SeedAdjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """A credit (or a debit) of a vendor's that is no bill. A credit's ``total`` is negative."""
+
+    record: int
+    number: str
+    vendor: str
+    date: dt.date
+    total: Decimal
+    currency: str = "USD"
+    entity: str = ""
+    bill_number: str = ""  # the bill it is about
+    description: str = ""
+    created: dt.datetime
+    modified: dt.datetime
 
 
 class SeedPayment(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,3 +219,4 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[SeedPurchase, ...] = ()  # purchase orders; no bill is made from them
     masters: tuple[SeedMaster, ...] = ()
     references: tuple[SeedReference, ...] = ()
+    adjustments: tuple[SeedAdjustment, ...] = ()  # none are drawn: a test adds its own

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 
 import msgspec
 
 from pipeline import Clock
 from stages.ap.seed.world import (
+    SeedAdjustment,
     SeedBill,
     SeedContact,
     SeedMaster,
@@ -20,9 +22,11 @@ from stages.ap.seed.world import (
     World,
 )
 from stages.intacct.simulator.attachments import Attachments
-from stages.intacct.simulator.model import Field, Getter, ObjectType, Value
+from stages.intacct.simulator.besides import Besides
+from stages.intacct.simulator.model import Field, ObjectType
 from stages.intacct.simulator.objects import OBJECTS, ROWS
 from stages.intacct.simulator.rows import (
+    AdjustmentRow,
     AuditRow,
     BillLineRow,
     BillRow,
@@ -86,8 +90,7 @@ class Books:
         self._lines = _FIRST_LINE
         self._last_contact = 0
         self._last_bill = 0  # a record number is never given twice
-        self._set: dict[tuple[str, int], dict[str, Value]] = {}
-        self._settable: dict[str, set[str]] = {}
+        self.besides = Besides(self.types, self.tables)
         self._uncommitted: list[tuple[datetime, Callable[[], object]]] = []
         self.attachments = Attachments()
         self.unreadable: set[tuple[str, int]] = set()  # rows that fail whatever page they are on
@@ -107,6 +110,8 @@ class Books:
             self.put_bill(bill)
         for payment in self.world.payments:
             self.put_payment(payment)
+        for adjustment in self.world.adjustments:
+            self.put_adjustment(adjustment)
         for order in self.world.orders:
             self.put_purchase(order)
         for master in self.world.masters:
@@ -216,6 +221,17 @@ class Books:
             self._drop_all(known, known.details)
         row = PaymentRow(self, payment)
         self._put_all(row, row.details)
+
+    def put_adjustment(self, adjustment: SeedAdjustment) -> None:
+        """Adds the adjustment, or replaces the one with its record."""
+        self._put(AdjustmentRow(self, adjustment))
+
+    def applied(self, adjustment: int) -> Decimal:
+        """What payments that were not voided have used of an adjustment."""
+        payments = (row for row in self.tables["APPYMT"].rows.values() if isinstance(row, PaymentRow))
+        valid = (row.seed for row in payments if row.seed.state != "Voided")
+        details = (detail for seed in valid for detail in seed.details if detail.adjustment == adjustment)
+        return sum((detail.credited for detail in details), Decimal(0))
 
     def put_master(self, master: SeedMaster) -> None:
         """Adds the account or the dimension's value, or replaces the one with its record."""
@@ -332,31 +348,6 @@ class Books:
         """A record number for a bill, which no other will get."""
         self._last_bill += 1
         return self._last_bill
-
-    # Values that no seed has a place for
-
-    def values(self, object: str, record: int) -> dict[str, Value]:
-        """What was set of the record besides its seed."""
-        return dict(self._set.get((object, record), {}))
-
-    def set_values(self, object: str, record: int, values: dict[str, Value], *, replace: bool = False) -> None:
-        """From now on these fields of the record have these values, custom fields or any other. ``replace`` forgets earlier ones."""
-        known = {} if replace else self._set.get((object, record), {})
-        self._set[object, record] = known | values
-        fields = self.types[object].fields
-        for name in values.keys() - self._settable.get(object, set()):
-            self._settable.setdefault(object, set()).add(name)
-            fields[name] = msgspec.structs.replace(fields[name], take=self._or_set(object, fields[name]))
-        self.tables[object].changed()
-
-    def _or_set(self, object: str, field: Field) -> Getter:
-        take, name, kept = field.take, field.id, self._set
-
-        def taken(row: Row) -> Value:
-            values = kept.get((object, row.record))
-            return values[name] if values is not None and name in values else take(row)
-
-        return taken
 
     # Commits
 

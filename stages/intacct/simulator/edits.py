@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from stages.ap.seed.world import (
+    SeedAdjustment,
     SeedBill,
     SeedContact,
     SeedLine,
@@ -122,6 +123,11 @@ class Edits:
         """Adds the payment, or saves it as it is now; its time of change is its own."""
         put, record = self._books.put_payment, payment.record
         self._put("payment saved", "APPYMT", str(record), record, lambda: put(payment), visible)
+
+    def put_adjustment(self, adjustment: SeedAdjustment, *, visible: datetime | None = None) -> None:
+        """Adds the adjustment, or saves it as it is now."""
+        put, record = self._books.put_adjustment, adjustment.record
+        self._put("adjustment saved", "APADJUSTMENT", str(record), record, lambda: put(adjustment), visible)
 
     def delete_payment(self, record: int) -> None:
         """Deletes the payment; its bills stay. KeyError when there is none."""

@@ -110,16 +110,16 @@ class Records:
     def _saved(self, kind: Kind, done: Done, mode: str, rest: Values) -> Saved:
         """Keeps what no attribute stands behind, and notes the save."""
         object, record = kind.object, done.row.record
-        before = self._books.values(object, record)
+        before = self._books.besides.values(object, record)
         if rest:
-            self._books.set_values(object, record, rest)
+            self._books.besides.put(object, record, rest)
         key = self._key(kind, done.row)
         self._books.note(object.lower(), key, mode, at=self._books.now(), source="api")
 
         def undo() -> None:
             done.undo()
             if rest:
-                self._books.set_values(object, record, before, replace=True)
+                self._books.besides.put(object, record, before, replace=True)
 
         name = kind.type.name_field
         keys = (("RECORDNO", str(record)), *(((name, key),) if name != "RECORDNO" else ()))

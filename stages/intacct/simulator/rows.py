@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from stages.ap.seed.world import (
+    SeedAdjustment,
     SeedBill,
     SeedContact,
     SeedEntity,
@@ -155,7 +156,7 @@ class VendorMoneyRow(Row):
     """What bills and payments share: a vendor, and amounts in a currency that need not be that of the books."""
 
     __slots__ = ()
-    seed: SeedBill | SeedPayment
+    seed: SeedBill | SeedPayment | SeedAdjustment
 
     @property
     def entity(self) -> str:
@@ -260,6 +261,21 @@ class PaymentRow(VendorMoneyRow):
         super().__init__(books, seed.record)
         self.seed = seed
         self.details = [PaymentDetailRow(self, detail) for detail in seed.details]
+
+
+class AdjustmentRow(VendorMoneyRow):
+    __slots__ = ("seed",)
+    seed: SeedAdjustment
+
+    def __init__(self, books: Books, seed: SeedAdjustment) -> None:
+        super().__init__(books, seed.record)
+        self.seed = seed
+
+    @property
+    def applied(self) -> Decimal:
+        """What payments have used of it, with its sign."""
+        used = self.books.applied(self.record)
+        return -used if self.seed.total < 0 else used
 
 
 class PaymentDetailRow(Row):

@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline import Context, DataError, Record, Secret, Window
 from pipeline.testing.clock import ManualClock
 from stages.ap.model import Payment, PaymentDetail
-from stages.ap.seed import build_world
+from stages.ap.seed import SeedAdjustment, World, build_world
 from stages.intacct.company import IntacctClient, open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.payments import PaymentsSettings, PaymentsSource
@@ -200,8 +201,7 @@ async def test_a_payment_cleared_by_the_bank_is_no_other_payment(gateway: Any, o
     assert after.digest == before.digest
 
 
-async def test_the_seeded_payments_are_read_as_the_books_have_them(context: Context) -> None:
-    world = build_world(seed=7, bills=300)
+async def _read_books(world: World, context: Context) -> list[Record]:
     clock = ManualClock(datetime(2026, 11, 2, tzinfo=UTC), autojump=True)
     async with IntacctSimulator(world, clock) as simulator:
         config = IntacctConfig(
@@ -214,7 +214,35 @@ async def test_the_seeded_payments_are_read_as_the_books_have_them(context: Cont
             page_size=7,
         )
         async with open_intacct(config, context) as client:
-            records = await read(client)
+            return await read(client)
+
+
+async def test_a_credit_that_a_payment_uses_is_an_item_of_its_own(context: Context) -> None:
+    world = build_world(seed=7, bills=100)
+    payment = next(each for each in world.payments if each.state == "Complete" and not each.details[0].discount)
+    detail, *others = payment.details
+    credit = SeedAdjustment(
+        record=900_001, number="CM-1", vendor=payment.vendor, date=payment.date, total=Decimal("-5.00"), currency=payment.currency,
+        entity=payment.entity, created=payment.created, modified=payment.modified,
+    )  # fmt: skip
+    settled = msgspec.structs.replace(
+        detail, amount=detail.amount - 5, adjustment=credit.record, credited=Decimal("5.00")
+    )
+    changed = msgspec.structs.replace(payment, details=(settled, *others), total=payment.total - 5)
+    payments = tuple(changed if each is payment else each for each in world.payments)
+    records = await _read_books(msgspec.structs.replace(world, payments=payments, adjustments=(credit,)), context)
+
+    body = next(record.body for record in records if record.key == str(payment.record))
+    assert [(item.number, item.paid) for item in body.details][:2] == [
+        (next(bill.number for bill in world.bills if bill.record == detail.bill), detail.amount),
+        ("CM-1", Decimal("-5.00")),
+    ]
+    assert sum(item.paid for item in body.details) == body.total == changed.total
+
+
+async def test_the_seeded_payments_are_read_as_the_books_have_them(context: Context) -> None:
+    world = build_world(seed=7, bills=300)
+    records = await _read_books(world, context)
     numbers = {bill.record: bill.number for bill in world.bills}
     read_back = {
         int(record.body.record): (

@@ -7,6 +7,7 @@ here, so asking for them fails as it does there.
 from __future__ import annotations
 
 from stages.intacct.simulator.model import ObjectType
+from stages.intacct.simulator.objects.adjustments import APADJUSTMENT
 from stages.intacct.simulator.objects.audit import AUDITHISTORY
 from stages.intacct.simulator.objects.bills import APBILL, APBILLITEM
 from stages.intacct.simulator.objects.masters import LOCATIONENTITY, MASTERS
@@ -15,6 +16,7 @@ from stages.intacct.simulator.objects.purchasing import PODOCUMENT, PODOCUMENTEN
 from stages.intacct.simulator.objects.references import ITEMCROSSREF
 from stages.intacct.simulator.objects.vendors import APTERM, CONTACT, VENDOR
 from stages.intacct.simulator.rows import (
+    AdjustmentRow,
     AuditRow,
     BillLineRow,
     BillRow,
@@ -37,6 +39,7 @@ OBJECTS: dict[str, ObjectType] = {
         CONTACT,
         APBILL,
         APBILLITEM,
+        APADJUSTMENT,
         APPYMT,
         APPYMTDETAIL,
         PODOCUMENT,
@@ -55,6 +58,7 @@ ROWS: dict[type, str] = {
     ContactRow: "CONTACT",
     BillRow: "APBILL",
     BillLineRow: "APBILLITEM",
+    AdjustmentRow: "APADJUSTMENT",
     PaymentRow: "APPYMT",
     PaymentDetailRow: "APPYMTDETAIL",
     PurchaseRow: "PODOCUMENT",

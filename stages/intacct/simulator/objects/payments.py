@@ -73,11 +73,10 @@ APPYMT = ObjectType(
     owned=(Owned(name="APPYMTDETAILS", element="appymtdetail", object="APPYMTDETAIL", rows=lambda r: r.details),),
 )
 
-_NO_CREDIT = ("POSADJENTRYKEY", "POSADJKEY", "ADJUSTMENTKEY", "ADVANCEKEY", "POSTEDADVANCEKEY", "INLINEKEY", "ENTRYKEY")
+_NO_CREDIT = ("POSADJENTRYKEY", "POSADJKEY", "ADVANCEKEY", "POSTEDADVANCEKEY", "INLINEKEY", "ENTRYKEY")
 _NO_CREDIT_AMOUNT = (
     "DISCOUNTTOAPPLY",
     "CREDITTOAPPLY",
-    "TRX_ADJUSTMENTAMOUNT",
     "TRX_POSTEDADVANCEAMOUNT",
     "TRX_INLINEAMOUNT",
 )
@@ -91,6 +90,8 @@ APPYMTDETAIL = ObjectType(
             field("PAYMENTKEY", "INTEGER", lambda r: r.payment.record),
             field("RECORDKEY", "INTEGER", lambda r: r.detail.bill),
             *(field(name, "INTEGER", none) for name in _NO_CREDIT),
+            field("ADJUSTMENTKEY", "INTEGER", lambda r: r.detail.adjustment or None),
+            field("TRX_ADJUSTMENTAMOUNT", "CURRENCY", lambda r: r.detail.credited or None),
             field("TRX_PAYMENTAMOUNT", "CURRENCY", lambda r: r.detail.amount),
             field("PAYMENTAMOUNT", "CURRENCY", lambda r: r.payment.base(r.detail.amount)),
             field("TRX_DISCOUNTAMOUNT", "CURRENCY", lambda r: r.detail.discount or None),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 from lxml import etree
+
+from stages.ap.seed import SeedAdjustment, SeedPayment, SeedPaymentDetail
 
 SEE_ALL = "<options><showprivate>true</showprivate></options>"
 BY_RECORD = "<orderby><order><field>RECORDNO</field><ascending/></order></orderby>"
@@ -511,3 +516,32 @@ async def test_a_hierarchy_is_crossed_once(wired):
     assert once == ["", "Dairy"]
     assert twice.findtext("errormessage/error/errorno") == "XL03000010"
     assert described.findtext(".//Relationship/OBJECTPATH") == "PARENT"
+
+
+async def test_an_adjustment_is_used_up_by_payments_that_were_not_voided(wired, world):
+    at = world.now
+    credit = SeedAdjustment(
+        record=1, number="CM-1", vendor="V-1", date=at.date(), total=Decimal(-9), created=at, modified=at
+    )
+
+    def payment(record, state, credited):
+        detail = SeedPaymentDetail(record=record, bill=102, amount=Decimal(1), adjustment=1, credited=Decimal(credited))
+        return SeedPayment(
+            record=record, number="", vendor="V-1", method="ACH", state=state, date=at.date(), total=Decimal(1), details=(detail,),
+            created=at, modified=at,
+        )  # fmt: skip
+
+    fields = ("RECORDID", "STATE", "TRX_TOTALENTERED", "TRX_TOTALDUE")
+    select = "".join(f"<field>{name}</field>" for name in fields)
+    seen = []
+    async with wired(of=msgspec.structs.replace(world, adjustments=(credit,))) as wire:
+        for record, state, credited in ((1, "Voided", 9), (2, "Complete", 4), (3, "Complete", 5)):
+            wire.simulator.put_payment(payment(record, state, credited))
+            result = await wire.call(f"<query><object>APADJUSTMENT</object><select>{select}</select></query>")
+            seen.append([result.find("data")[0].findtext(name) for name in fields])
+
+    assert seen == [
+        ["CM-1", "Posted", "-9", "-9"],
+        ["CM-1", "Partially Applied", "-9", "-5"],
+        ["CM-1", "Applied", "-9", "0"],
+    ]
