@@ -14,6 +14,7 @@
         ├── ThrottledError            throttled   the far side asked for a pause; nothing happened there
         ├── SessionError              session     sign in again once, then repeat; nothing happened there
         ├── ConfigError               config      a setting is wrong: stop the lane or the flow
+        ├── SignInRefused             config      the account is refused: stop every lane of the stage
         └── PermissionDenied          permission  a right is missing: stop the lane or the flow
 
 What the engine needs is in the *type* and its attributes; what people need is in the four parts and the owner.
@@ -24,7 +25,7 @@ Two signals are no errors: a stage raises `Excluded` or `Held` to settle a recor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 FailureClass = Literal["data", "refused", "transient", "throttled", "session", "config", "permission"]
 Owner = Literal["AP", "EDI desk", "partner", "IT", "developer"]
@@ -141,6 +142,17 @@ class ConfigError(StageError):
 
     failure: ClassVar[FailureClass] = "config"
     exit_code = 4
+
+    def again(self) -> Self:
+        """A copy to raise elsewhere: one exception object raised in several tasks would mix their tracebacks."""
+        return type(self)(self.what, where=self.where, why=self.why, mend=self.mend, owner=self.owner, code=self.code)
+
+
+class SignInRefused(ConfigError):
+    """The connection's account is refused, and so is every further call: all lanes of the stage stop for this run, which fails.
+
+    A client raises it from then on without asking again, or the account would be locked.
+    """
 
 
 class PermissionDenied(ConfigError):

@@ -4,7 +4,7 @@ Theory. A delivery's bytes are frozen when it is sealed. An attempt is durable b
 before the call that can take effect. So after any crash or failure there are two cases: the attempt had not passed its commit
 point, then it had no effect and is simply repeated; or it had, then the outcome is unknown, the delivery is *in doubt*, and the
 sink's ``find`` decides: found is delivered, absent twice is sent again, anything else waits for an operator.
-A retry or a doubt at the head blocks its lane; dead and held release it. Other lanes go on.
+A retry or a doubt at the head blocks its lane; dead and held release it. Other lanes go on. An account that is refused is no lane's: then all stop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from pipeline.engine.faults import explained
 from pipeline.engine.sealing import Sealer
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.systems import System
-from pipeline.errors import ConfigError, ConnectorError, DataError, StageError, TransientError, Undetermined
+from pipeline.errors import (
+    ConfigError,
+    ConnectorError,
+    DataError,
+    SignInRefused,
+    StageError,
+    TransientError,
+    Undetermined,
+)
 from pipeline.flow.model import Stage
 from pipeline.record import Delivery, Destination, Evidence
 from pipeline.retry import Wait, decide
@@ -48,6 +56,7 @@ class Lanes:
     ) -> None:  # fmt: skip
         self.stage = stage
         self.stopped: list[ConnectorError] = []  # why lanes were stopped for good in this run
+        self.refused: SignInRefused | None = None  # why all were: the far side no longer lets the account in
         self.earlier: set[int] = set()  # deliveries that earlier runs sealed and this one goes on with
         self._flow, self._run = flow, run
         self._sink, self._deliveries = sink, ledger.deliveries
@@ -64,6 +73,7 @@ class Lanes:
         self._given_up: set[str] = set()
         self._finishing = False
         self._changed = anyio.Event()
+        self._pauses: set[anyio.CancelScope] = set()
         self._waited: dict[int, float] = {}  # seconds each delivery has waited for the far side in this run
         self._tried: dict[int, int] = {}  # attempts of each delivery in this run: the retry budget is a run's
 
@@ -113,8 +123,13 @@ class Lanes:
                 await self._changed.wait()
                 self._changed = anyio.Event()
 
+    @property
+    def _ending(self) -> bool:
+        """Whether nothing more may be sent in this run."""
+        return self._stopping.requested or self.refused is not None
+
     def _startable(self) -> set[str]:
-        return set() if self._stopping.requested else self._awake - self._active - self._given_up
+        return set() if self._ending else self._awake - self._active - self._given_up
 
     def _start_lanes(self, tasks: TaskGroup) -> None:
         for lane in sorted(self._startable()):
@@ -125,7 +140,7 @@ class Lanes:
     async def _work(self, lane: str) -> None:
         """Empties one lane, or gives it up for this run."""
         try:
-            while not self._stopping.requested:
+            while not self._ending:
                 head = await self._deliveries.head(self._flow, self.stage.name, lane)
                 if head is not None and head.run != self._run:
                     self.earlier.add(head.delivery.id)
@@ -165,16 +180,15 @@ class Lanes:
 
     async def _attempt(self, head: OpenDelivery) -> bool:
         async with self._begun:
-            if self._stopping.requested:
+            if self._ending:
                 return True
             delivery = await self._deliveries.begin_attempt(head.delivery, self._run)
             return delivery is None or await self._send(head, delivery)
 
     async def _send(self, head: OpenDelivery, delivery: Delivery) -> bool:
         async with self._limiter:
-            if self._stopping.requested:
-                problem = Problem("transient", "MLC-DLV-0007", "IT", "The run was stopped before anything was sent")
-                await self._deliveries.waits(delivery, "retry", problem, next_at=None)
+            if self._ending:
+                await self._deliveries.waits(delivery, "retry", self._unsent(), next_at=None)
                 return True
             self._tried[delivery.id] = self._tried.get(delivery.id, 0) + 1
             passed = False
@@ -197,6 +211,21 @@ class Lanes:
             await self._post_verify(delivery)
         return True
 
+    def _unsent(self) -> Problem:
+        if self.refused is not None:
+            return Problem.of(self.refused)
+        return Problem("transient", "MLC-DLV-0007", "IT", "The run was stopped before anything was sent")
+
+    def _stop(self, error: ConnectorError) -> None:
+        """The lane stops; with a refused account all others as well, and that is told once."""
+        if isinstance(error, SignInRefused):
+            self.refused = self.refused or error
+            for pause in self._pauses:
+                pause.cancel()
+            self._notify()
+        else:
+            self.stopped.append(error)
+
     async def _delivered(self, delivery: Delivery, evidence: Evidence, how: str) -> None:
         upsert = self.stage.name if self.upserts else ""
         await self._deliveries.delivered(delivery, evidence, how, upsert=upsert)
@@ -212,7 +241,7 @@ class Lanes:
             return True
         if isinstance(error, ConfigError) or error.failure == "session":
             await self._deliveries.waits(delivery, "retry", problem, next_at=None)
-            self.stopped.append(error)
+            self._stop(error)
             return False
         if error.failure in ("data", "refused"):
             self._exceptions += 1
@@ -249,7 +278,7 @@ class Lanes:
         except (Undetermined, TransientError) as error:
             return await self._cannot_tell(head, str(error))
         except ConnectorError as error:
-            self.stopped.append(error)
+            self._stop(error)
             return False
         except Exception as error:  # noqa: BLE001  a fault of the sink proves nothing
             return await self._cannot_tell(head, f"{type(error).__name__}: {error}"[:300])
@@ -347,7 +376,13 @@ class Lanes:
         if waited + seconds > self._wait_seconds:
             return False
         self._waited[head.delivery.id] = waited + seconds
-        return await self._stopping.sleep(self._services.clock, seconds)
+        with anyio.CancelScope() as pause:
+            self._pauses.add(pause)
+            try:
+                return await self._stopping.sleep(self._services.clock, seconds)
+            finally:
+                self._pauses.discard(pause)
+        return False
 
 
 def _as_stage_error(error: Exception, stage: str, passed: bool) -> StageError:

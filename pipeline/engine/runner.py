@@ -74,7 +74,7 @@ async def run_flow(
             read_here=_read_here(graph),
             seconds=services.clock.monotonic() - began,
             began=bool(graph.nodes),
-            problem=problem or next((reader.problem for reader in graph.readers if reader.problem), None),
+            problem=problem or _broke_off(graph),
             stopped=[*_left(graph), *(error for lanes in graph.lanes for error in lanes.stopped)],
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),
@@ -108,6 +108,12 @@ async def _refuse_stranding(flow: Flow, ledger: Ledger) -> None:
             mend="give the stage its old name back and run; once nothing is on its way it may be renamed or removed",
             code="MLC-RUN-0008",
         )
+
+
+def _broke_off(graph: Graph) -> ConnectorError | None:
+    """Why reading ended early, or delivering did."""
+    causes = [*(reader.problem for reader in graph.readers), *(lanes.refused for lanes in graph.lanes)]
+    return next((cause for cause in causes if cause is not None), None)
 
 
 def _left(graph: Graph) -> list[ConnectorError]:

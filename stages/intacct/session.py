@@ -75,7 +75,7 @@ class Sessions:
             if (session := self._good(entry)) is not None:
                 return session
             if entry.refused is not None:
-                raise _again(entry.refused)
+                raise entry.refused.again()
             try:
                 grant = await sign_in()
             except ConfigError as error:
@@ -127,10 +127,3 @@ def moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return time if time.tzinfo is not None else None
-
-
-def _again(error: ConfigError) -> ConfigError:
-    """A fresh copy: one exception object raised in several tasks would mix their tracebacks."""
-    return type(error)(
-        error.what, where=error.where, why=error.why, mend=error.mend, owner=error.owner, code=error.code
-    )  # fmt: skip

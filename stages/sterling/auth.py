@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 import msgspec
 
-from pipeline import ConfigError, Secret
+from pipeline import Secret, SignInRefused
 from stages.sterling.config import OAuth2
 from stages.sterling.protocol.answer import Unreadable, parse_json
 from stages.sterling.protocol.errors import NotSentError
@@ -47,6 +47,23 @@ class Tokens:
         return self._token
 
 
+class Standing:
+    """Whether the sign-in is good, as far as is known. A refusal stays: one that is tried again and again gets its user locked."""
+
+    def __init__(self) -> None:
+        self.accepted = False
+        self.refusal: SignInRefused | None = None
+
+    def require(self) -> None:
+        """Raises `SignInRefused` when it is known to be refused."""
+        if self.refusal is not None:
+            raise self.refusal.again()
+
+    def refuse(self, refusal: SignInRefused) -> SignInRefused:
+        self.refusal = self.refusal or refusal
+        return self.refusal.again()
+
+
 def _read(body: bytes) -> tuple[str, float]:
     try:
         answer = parse_json(body)
@@ -83,25 +100,14 @@ def client_credentials(oauth: OAuth2) -> tuple[str, str]:
     return quote_plus(oauth.client_id), quote_plus(oauth.client_secret.reveal())
 
 
-def token_refused(oauth: OAuth2, where: str, status: int) -> ConfigError:
+def token_refused(oauth: OAuth2, where: str, status: int) -> SignInRefused:
     """The token endpoint said no: a person must mend the client's id, secret or scope."""
-    return ConfigError(
+    return SignInRefused(
         "The token server did not accept the client",
         where=where,
         why=f"HTTP {status} for client {oauth.client_id!r}.",
         mend="Check oauth2's client_id, client_secret, scope and style with whoever runs the token server.",
         code="MLC-STL-0120",
-    )
-
-
-def tokens_refused(where: str) -> ConfigError:
-    """A token fetched a moment ago was refused too: it will not get better by itself."""
-    return ConfigError(
-        "Sterling does not accept the tokens of the token server",
-        where=where,
-        why="A token fetched a moment ago was refused with HTTP 401.",
-        mend="Check oauth2's scope and token_url, and that the gateway lets this client use the B2B APIs.",
-        code="MLC-STL-0401",
     )
 
 

@@ -18,12 +18,12 @@ import anyio
 import msgspec
 from yarl import URL
 
-from pipeline import Clock, ConfigError, Context, Secret, SessionError, StageError, TransientError
-from stages.sterling.auth import Token, Tokens, client_credentials, no_token, token_form, token_refused, tokens_refused
+from pipeline import Clock, ConfigError, Context, Secret, StageError, TransientError
+from stages.sterling.auth import Standing, Token, Tokens, client_credentials, no_token, token_form, token_refused
 from stages.sterling.config import SterlingConfig, Tls, checked
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.answer import Answer
-from stages.sterling.protocol.errors import Call, NotSentError, judge, odd_refusal
+from stages.sterling.protocol.errors import Call, NotSentError, judge, odd_refusal, sign_in_refused, token_refused_here
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes. A window of 1,000 partners is about 3 MB."""
@@ -52,6 +52,8 @@ class Wire:
         self._gate = anyio.Semaphore(config.concurrency)
         self._tokens = Tokens()
         self._token_lock = anyio.Lock()
+        self._standing = Standing()
+        self._asking = anyio.Lock()  # held while one task finds out whether the sign-in is refused: the others wait
 
     def call(self, method: str, path: str, doing: str, *, writes: bool, secrets: tuple[Secret, ...] = ()) -> Call:
         """What is asked, for `exchange` and for judging the answer."""
@@ -71,10 +73,13 @@ class Wire:
         """The answer if it is a success, or of a status in ``accept``.
 
         A refused token is replaced once and the call repeated. A write only when the refusal is proved to have come before any
-        effect; otherwise its outcome is unknown, and the token is new for whoever looks.
+        effect; otherwise its outcome is unknown, and the token is new for whoever looks. Once the sign-in itself is refused nothing more is
+        asked: every call raises the same `SignInRefused`.
         """
         url = self._url(path, query)
         async with self._gate:
+            async with self._asking:
+                self._standing.require()
             token = await self._token()
             answer = await self._sent(call, method, url, self._headers(content_type, token), body)
             if answer.status == 401 and token is not None:
@@ -83,37 +88,40 @@ class Wire:
             if answer.status == 401 and token is not None and (answer.refused_token or not call.writes):
                 token = await self._token()
                 answer = await self._sent(call, method, url, self._headers(content_type, token), body)
+            failure = await self._unauthorized(answer, call, token) if answer.status == 401 else None
+        self._standing.accepted |= answer.ok
         if answer.status in accept:
             return answer
         if token is not None:
             call = msgspec.structs.replace(call, secrets=(*call.secrets, token.text))
-        failure = self._final(judge(answer, call, self._clock.now()), call)
-        if answer.status == 401 and call.writes and not await self._surely_refused(answer):
-            failure = odd_refusal(call)
+        failure = failure or judge(answer, call, self._clock.now())
         if failure is not None:
             raise failure
         return answer
 
-    @staticmethod
-    def _final(failure: StageError | None, call: Call) -> StageError | None:
-        """A fresh token refused as well will not get better by itself."""
-        if not isinstance(failure, SessionError):
-            return failure
-        return tokens_refused(call.where)
+    async def _unauthorized(self, answer: Answer, call: Call, token: Token | None) -> StageError:
+        """What a 401 means that no new token has mended. The sign-in's own is remembered; after a write it is proved by a second call, and so
+        it is after it was accepted once, since directory servers hiccup.
+        """
+        if token is not None and call.writes and not answer.refused_token:
+            return odd_refusal(call)
+        async with self._asking:
+            if self._standing.refusal is not None:
+                return self._standing.refusal.again()
+            doubtful = call.writes or self._standing.accepted
+            if not doubtful or await self._still_refused(token):
+                return self._standing.refuse(sign_in_refused(call))
+        return odd_refusal(call) if token is None else token_refused_here(call)
 
-    async def _surely_refused(self, answer: Answer) -> bool:
-        """Whether a 401 to a write is the sign-in's own, so that nothing happened."""
-        return answer.refused_token if self.config.scheme == "oauth2" else not await self._signs_in()
-
-    async def _signs_in(self) -> bool:
-        """Whether the account's sign-in is accepted a moment after it was refused."""
+    async def _still_refused(self, token: Token | None) -> bool:
+        """Whether the account is refused a moment later too, at a call that every account may make."""
         path = addresses.item("useraccounts", self.config.self_account or "self")
         call = self.call("GET", path, "read its own account", writes=False)
         try:
-            await self.exchange(call, "GET", path, accept=(403, 404))
+            answer = await self._sent(call, "GET", self._url(path, None), self._headers(JSON, token), None)
         except StageError:
-            return False
-        return True
+            return False  # that is not told
+        return answer.status == 401
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         prefix = URL(self.config.url)
@@ -171,6 +179,7 @@ class Wire:
         if self.config.scheme != "oauth2":
             return None
         async with self._token_lock:
+            self._standing.require()
             return self._tokens.current(self._clock.monotonic()) or await self._fetch_token()
 
     async def _fetch_token(self) -> Token:
@@ -185,7 +194,7 @@ class Wire:
         except TransientError as error:
             raise no_token(call.where, error.why) from None
         if answer.status in (400, 401, 403):
-            raise token_refused(oauth, call.where, answer.status)
+            raise self._standing.refuse(token_refused(oauth, call.where, answer.status))
         if not answer.ok:
             raise no_token(call.where, f"HTTP {answer.status}.")
         try:

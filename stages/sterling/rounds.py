@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
-from pipeline import ConfigError, ConnectorError, PermissionDenied, StageError, TransientError
+from pipeline import ConfigError, ConnectorError, PermissionDenied, SignInRefused, StageError, TransientError
 from stages.sterling.apis import SterlingClient
 from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
@@ -137,6 +137,8 @@ class Round:
         """The result; None when the mailbox cannot be read, which is kept for when all others have been."""
         try:
             return await call
+        except SignInRefused:
+            raise
         except PermissionDenied:
             self._refused.append(box.path)
         except StageError as error:

@@ -44,6 +44,22 @@ async def test_wrong_credentials_are_told_apart_and_nothing_is_lost(rigs: Any, r
         await rig.check_as_if_nothing_had_happened(await reference(BILLS))
 
 
+async def test_a_password_changed_in_the_middle_of_a_run_is_refused_a_few_times_and_told_once(
+    rigs: Any, reference: Any
+) -> None:
+    async with rigs(BILLS) as rig:
+        changed = rig.sterling.faults.add(Fault(kind="unauthorized", match="* *", skip=20, times=None))
+        outcome = await rig.run()
+        assert (outcome.code, outcome.err.count("MLC-STL-0401")) == (4, 1)
+        assert outcome.json["status"] == "failed"
+        assert outcome.json["balanced"]
+        assert outcome.json["in_flight"] > 0
+        assert 1 <= changed.hits <= 4 + 1  # the calls under way, and one that makes sure
+        rig.sterling.faults.clear()
+        assert (await rig.run()).code == 0
+        await rig.check_as_if_nothing_had_happened(await reference(BILLS))
+
+
 async def test_a_system_that_is_not_there_ends_the_run_clearly(rigs: Any) -> None:
     async with rigs(BILLS) as rig:
         await asyncio.gather(

@@ -17,7 +17,7 @@ from pipeline import (
     PermissionDenied,
     RefusedError,
     Secret,
-    SessionError,
+    SignInRefused,
     StageError,
     ThrottledError,
     TransientError,
@@ -115,8 +115,10 @@ def judge(answer: Answer, call: Call, now: datetime) -> StageError | None:
         return None
     if 300 <= status < 400:
         return _redirected(call, status)
-    if status in (401, 407):
-        return _not_signed_in(answer, call)
+    if status == 401:
+        return sign_in_refused(call)
+    if status == 407:
+        return _wants_proxy_sign_in(call)
     pause = retry_after_seconds(answer.retry_after, now)
     if status == 429:
         return _throttled(answer, call, pause)
@@ -137,13 +139,44 @@ def unreadable(call: Call, reason: str) -> TransientError:
     )
 
 
+def sign_in_refused(call: Call) -> SignInRefused:
+    """A 401 that is the sign-in's own. To a token: to one that was fetched a moment ago."""
+    if call.oauth:
+        return SignInRefused(
+            "Sterling does not accept the tokens of the token server",
+            where=call.where,
+            why="A token fetched a moment ago was refused with HTTP 401.",
+            mend="Check oauth2's scope and token_url, and that the gateway lets this client use the B2B APIs.",
+            code="MLC-STL-0401",
+        )
+    return SignInRefused(
+        "Sterling did not accept the sign-in",
+        where=call.where,
+        why="HTTP 401: the user or its secret is wrong, expired or locked. This run asks nothing more, since many refusals lock a user.",
+        mend="Check the connection's `auth` settings and sign in once by hand with the same account.",
+        code="MLC-STL-0401",
+    )
+
+
+def token_refused_here(call: Call) -> ConfigError:
+    """A token that other calls are accepted with is refused to this one."""
+    return ConfigError(
+        f"The gateway refuses the token when Sterling is asked to {call.doing}",
+        where=call.where,
+        why="HTTP 401 to this call only, with a token fetched a moment ago.",
+        mend="Check oauth2's scope, and that the gateway lets this client make the call.",
+        code="MLC-STL-0401",
+    )
+
+
 def odd_refusal(call: Call) -> TransientError:
-    """A 401 to a write that may come from anywhere, so that the outcome is unknown.
+    """A 401 that is not the sign-in's own, so that the outcome of a write is unknown.
 
     To a password: the same sign-in is accepted a moment later. To a token: no challenge says that it went no further.
     """
+    doubt = ", and the write may have been carried out" if call.writes else ""
     return TransientError(
-        f"The sign-in was refused when Sterling was asked to {call.doing}, and the write may have been carried out",
+        f"The sign-in was refused when Sterling was asked to {call.doing}{doubt}",
         where=call.where,
         why="HTTP 401 without the challenge of a gateway that checks tokens, so it may have come after the effect."
         if call.oauth
@@ -239,29 +272,13 @@ def _denied(call: Call, why: str) -> PermissionDenied:
     )
 
 
-def _not_signed_in(answer: Answer, call: Call) -> StageError:
-    if answer.status == 407:
-        return ConfigError(
-            "A proxy between here and Sterling asks for its own sign-in",
-            where=call.where,
-            why="HTTP 407.",
-            mend="Give this program a way to Sterling that needs no proxy sign-in.",
-            code="MLC-STL-0407",
-        )
-    if call.oauth:
-        return SessionError(
-            "The access token was not accepted",
-            where=call.where,
-            why="HTTP 401.",
-            mend="A new token is fetched once and the call repeated.",
-            code="MLC-STL-0401",
-        )
+def _wants_proxy_sign_in(call: Call) -> ConfigError:
     return ConfigError(
-        "Sterling did not accept the sign-in",
+        "A proxy between here and Sterling asks for its own sign-in",
         where=call.where,
-        why="HTTP 401: the user or its secret is wrong, expired or locked.",
-        mend="Check the connection's `auth` settings and sign in once by hand with the same account.",
-        code="MLC-STL-0401",
+        why="HTTP 407.",
+        mend="Give this program a way to Sterling that needs no proxy sign-in.",
+        code="MLC-STL-0407",
     )
 
 

@@ -21,6 +21,7 @@ from pipeline.errors import (
     PermissionDenied,
     RefusedError,
     SessionError,
+    SignInRefused,
     ThrottledError,
     TransientError,
     Undetermined,
@@ -28,7 +29,7 @@ from pipeline.errors import (
 from pipeline.record import Delivery, Evidence, Window
 from pipeline.retry import RetryPolicy
 from pipeline.stage import COMMIT_POINT, Mark
-from pipeline.testing import CollectingSink, FailingSink, Fault, ListSource
+from pipeline.testing import CollectingSink, FailingSink, Fault, ListSource, ManualClock
 
 QUICK = RetryPolicy(times=4, first=1.0, max=2.0)
 TRANSIENT = TransientError("reset", code="T-1")
@@ -137,6 +138,54 @@ async def test_the_flow_may_say_what_the_lane_is(inline_rig: Any, make_bills: An
     assert (found[0]["lane"], found[0]["address"]) == ("/P", "/P")
 
 
+async def test_a_refused_account_stops_every_lane_and_is_told_once(rig: Any, make_bill: Any, line_encoder: Any) -> None:
+    sink = FailingSink([None, *[Fault(LOCKED_OUT)] * 50])
+    bills = [make_bill(str(n), f"P{n}") for n in range(9)]
+    report, _, letters = await deliver(rig, bills, sink, line_encoder())
+    assert (sink.sends, len(sink.effects)) == (2, 1)  # the lane that heard it was the last to try
+    assert (report.problem, report.stopped, letters) == (LOCKED_OUT, [], [])
+    assert (report.status, report.exit_code, report.balanced) == ("failed", 4, True)
+    assert (report.totals.counts["delivered"], report.totals.counts["in_flight"]) == (1, 8)
+
+
+async def test_what_a_refused_account_left_is_delivered_by_the_next_run(
+    rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    sink = FailingSink([Fault(LOCKED_OUT)])
+    bills = [make_bill(str(n), f"P{n}") for n in range(5)]
+    await deliver(rig, bills, sink, line_encoder(), workers=2)
+    report, found, _ = await deliver(rig, [], sink, line_encoder(), workers=2)
+    assert (report.status, [one["state"] for one in found], len(sink.effects)) == ("clean", ["delivered"] * 5, 5)
+
+
+async def test_a_lane_that_rests_does_not_hold_up_the_end_when_the_account_is_refused(
+    inline_rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    inline_rig.clock = clock = ManualClock()  # nobody moves it: a rest would never end
+
+    class Two(CollectingSink):
+        async def send(self, delivery: Delivery, mark: Mark) -> Evidence:
+            if delivery.lane == "RESTS":
+                raise ThrottledError("slow", retry_after=100.0)
+            while not clock.sleepers:
+                await anyio.lowlevel.checkpoint()
+            raise LOCKED_OUT
+
+    bills = [make_bill("1", "RESTS"), make_bill("2", "TRIES")]
+    report, found, _ = await deliver(inline_rig, bills, Two(), line_encoder(), workers=2)
+    assert (report.problem, [one["state"] for one in found]) == (LOCKED_OUT, ["retry", "retry"])
+
+
+async def test_an_account_refused_at_a_look_leaves_the_doubt_and_stops_every_lane(
+    inline_rig: Any, make_bill: Any, line_encoder: Any
+) -> None:
+    sink = FailingSink([Fault(TRANSIENT, "lost")] * 3, unfindable=LOCKED_OUT)
+    bills = [make_bill(str(n), f"P{n}") for n in range(3)]
+    report, found, _ = await deliver(inline_rig, bills, sink, line_encoder())
+    assert (report.problem, report.exit_code) == (LOCKED_OUT, 4)
+    assert "in_doubt" in {one["state"] for one in found}
+
+
 @pytest.mark.parametrize(
     ("of_flow", "of_sink", "most"), [(3, None, 3), (3, 6, 3), (None, 6, 6), (None, None, 1)], ids=str
 )
@@ -208,6 +257,7 @@ SEMANTICS = [
     pytest.param(DataError("wrong", code="T-8"), "dead", "dead", id="data"),
     pytest.param(KeyError("bug"), "dead", "in_doubt", id="a bug of the sink"),
 ]
+LOCKED_OUT = SignInRefused("the account is refused", code="T-9")
 STOPS = (SessionError, ConfigError, ConnectError)
 
 

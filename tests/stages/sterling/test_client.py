@@ -10,7 +10,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from pipeline import ConfigError, PermissionDenied, RefusedError, Secret, StageError, ThrottledError, TransientError
+from pipeline import (
+    ConfigError,
+    PermissionDenied,
+    RefusedError,
+    Secret,
+    SignInRefused,
+    StageError,
+    ThrottledError,
+    TransientError,
+)
 from pipeline.flow.convert import convert
 from stages.sterling import ADAPTER
 from stages.sterling import client as client_module
@@ -264,6 +273,85 @@ async def test_wrong_password_stops_and_says_so(far, wire, connected):
             await client.ready()
 
 
+async def test_password_changed_in_the_middle_is_refused_once_for_each_call_under_way_and_once_more(
+    far, wire, connected
+):
+    """Many refusals lock a user, for the new password too."""
+    waiting, go = 0, asyncio.Event()
+
+    async def refused(_):
+        nonlocal waiting
+        waiting += 1
+        if waiting == 3:
+            go.set()
+        await go.wait()
+        return wire.page(401)
+
+    far.on("GET", "/things/1", {})
+    async with connected(concurrency=3) as client:
+        await client.read("things/1", "read a thing")
+        far.on("GET", "/things/1", refused)
+        far.on("GET", SELF, lambda _: wire.page(401))
+        told = []
+        async with anyio.create_task_group() as tasks:
+
+            async def lane():
+                with pytest.raises(SignInRefused) as caught:
+                    await client.read("things/1", "read a thing")
+                told.append(str(caught.value))
+
+            for _ in range(20):
+                tasks.start_soon(lane)
+        with pytest.raises(SignInRefused):
+            await client.create("things/", b"{}", "make a thing")
+    assert (len(far.calls("GET", "/things/1")), len(far.calls("GET", SELF)), len(far.seen)) == (1 + 3, 1, 5)
+    assert (len(told), len(set(told))) == (20, 1)
+
+
+async def test_sign_in_that_was_never_accepted_is_refused_once(far, wire, connected):
+    for path in (SELF, "/things/1"):
+        far.on("GET", path, lambda _: wire.page(401))
+    async with connected() as client:
+        for _ in range(3):
+            with pytest.raises(SignInRefused, match="sign-in"):
+                await client.read("things/1", "read a thing")
+    assert len(far.seen) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_refusal_of_one_call_while_the_sign_in_is_accepted_may_pass(far, wire, connected, method):
+    far.on("GET", "/things/1", {})
+    far.on("GET", "/things/2", lambda _: wire.page(401))
+    far.on("POST", "/things/", lambda _: wire.page(401))
+    async with connected() as client:
+        await client.read("things/1", "read a thing")
+        call = client.read("things/2", "read") if method == "GET" else client.create("things/", b"{}", "make a thing")
+        with pytest.raises(TransientError, match="refused") as caught:
+            await call
+        assert await client.read("things/1", "read a thing") == {}
+    assert ("may have been carried out" in caught.value.what) == (method == "POST")
+
+
+async def test_write_that_is_refused_while_nobody_can_say_whether_the_sign_in_is_has_an_unknown_outcome(
+    far, wire, connected
+):
+    far.on("POST", "/things/", lambda _: wire.page(401))
+    far.on("GET", SELF, lambda _: wire.page(503))
+    async with connected() as client:
+        with pytest.raises(TransientError, match="may have been carried out"):
+            await client.create("things/", b"{}", "make a thing")
+
+
+async def test_write_that_is_refused_like_the_sign_in_did_nothing(far, wire, connected):
+    far.on("POST", "/things/", lambda _: wire.page(401))
+    far.on("GET", SELF, lambda _: wire.page(401))
+    async with connected() as client:
+        for _ in range(2):
+            with pytest.raises(SignInRefused):
+                await client.create("things/", b"{}", "make a thing")
+    assert len(far.seen) == 2
+
+
 async def test_check_signs_in_and_looks_at_the_messages(far, wire, connected):
     far.on("GET", "/mailboxmessages/", lambda _: wire.error(403, "API000009: Not allowed."))
     async with connected() as client:
@@ -417,6 +505,29 @@ async def test_fresh_token_refused_too_stops(far, wire, connected, tokens, oauth
         with pytest.raises(ConfigError, match="scope"):
             await client.read("things/1", "read a thing")
     assert len(far.calls("GET", "/things/1")) == 2
+
+
+async def test_fresh_token_refused_everywhere_stops_all_calls(far, wire, connected, tokens, oauth):
+    for path in ("/things/1", "/things/2", "/useraccounts/self"):
+        far.on("GET", path, lambda _: wire.page(401))
+    async with connected(auth=oauth()) as client:
+        for path in ("things/1", "things/2"):
+            with pytest.raises(SignInRefused, match="scope"):
+                await client.read(path, "read a thing")
+    assert (len(tokens.asked), len(far.calls("GET", "/things/2"))) == (2, 0)
+
+
+async def test_client_that_the_token_server_refuses_is_refused_once(far, connected, tokens, oauth):
+    tokens.answer = lambda _: web.json_response({"error": "invalid_client"}, status=401)
+    async with connected(auth=oauth()) as client, anyio.create_task_group() as tasks:
+
+        async def lane():
+            with pytest.raises(SignInRefused):
+                await client.read("things/1", "read a thing")
+
+        for _ in range(8):
+            tasks.start_soon(lane)
+    assert (len(tokens.asked), far.seen) == (1, [])
 
 
 async def test_token_is_renewed_before_it_ends(far, settings, context, tokens, oauth):

@@ -11,7 +11,7 @@ from pipeline import (
     PermissionDenied,
     RefusedError,
     Secret,
-    SessionError,
+    SignInRefused,
     ThrottledError,
     TransientError,
 )
@@ -66,8 +66,8 @@ TABLE = [
     ("504", Answer(status=504), WRITE, TransientError),
     ("101", Answer(status=101), WRITE, TransientError),
     # Signing in and redirects.
-    ("401 basic", Answer(status=401, body=PAGE), WRITE, ConfigError),
-    ("401 oauth", Answer(status=401, body=PAGE), OAUTH, SessionError),
+    ("401 basic", Answer(status=401, body=PAGE), WRITE, SignInRefused),
+    ("401 oauth", Answer(status=401, body=PAGE), OAUTH, SignInRefused),
     ("407", Answer(status=407), WRITE, ConfigError),
     ("302 to a read", Answer(status=302), READ, ConfigError),
     ("307 to a write", Answer(status=307), WRITE, TransientError),
