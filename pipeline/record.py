@@ -202,12 +202,15 @@ class SentDocument(msgspec.Struct, frozen=True, kw_only=True):
     partner: str = ""
 
 
-AnswerStatus = Literal["accepted", "accepted_with_errors", "partially_accepted", "rejected", "duplicate"]
+AnswerStatus = Literal[
+    "accepted", "accepted_with_errors", "partially_accepted", "rejected", "duplicate", "foreign_mailbox"
+]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer says of one document. ``settles`` is False where it is kept, but is not the answer that is waited for.
 
+    One in a ``foreign_mailbox`` is not believed: it lay where others answer. Should the same answer be told anew with another status, that takes its place.
     ``proves`` is True when it could not have been said unless the document's delivery had arrived: it names numbers that only that
     delivery carries. ``reasons`` are sentences for people, empty when all is well.
     """

@@ -17,8 +17,9 @@ from pipeline.store.rows import stamp
 
 STATUSES = (
     "waiting", "accepted", "accepted_with_errors", "partially_accepted", "rejected", "overdue", "duplicate", "unmatched",
+    "foreign_mailbox",
 )  # fmt: skip
-"""Of documents: the first six, worst answer first to count. Of single answers: duplicate and unmatched."""
+"""Of documents: the first six, worst answer first to count. Of single answers: the others."""
 
 
 async def acks(

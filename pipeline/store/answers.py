@@ -7,13 +7,13 @@ by `Answers.match_again`: its message is not needed any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
 
 from pipeline.clock import Clock
-from pipeline.record import Answer, SentDocument, Verdict
+from pipeline.record import Answer, AnswerStatus, SentDocument, Verdict
 from pipeline.store.driver import Driver
 from pipeline.store.rows import moment, stamp
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
@@ -33,6 +33,8 @@ TRIED_AGAIN = timedelta(days=3)
 
 MOST_AT_ONCE = 500
 
+FOREIGN: AnswerStatus = "foreign_mailbox"
+
 
 class Told(msgspec.Struct, frozen=True):
     """One answer, where it was said, and when it was received (as the ledger writes times)."""
@@ -49,9 +51,10 @@ class AnswerWriter:
         self._told, self._run = told, run
         self._sent: dict[Asked, list[SentDocument]] = {}
         self._partners: dict[int, str] = {}
-        self._known: dict[Place, set[int | None]] = {}
+        self._known: dict[Place, dict[int | None, str]] = {}  # the verdict on each document
         self._rows: list[Row] = []
         self._matched: list[Row] = []
+        self._believed: list[Row] = []  # what was not, so far
         self._statuses: list[Row] = []
 
     def reads(self) -> list[tuple[str, Row]]:
@@ -69,7 +72,15 @@ class AnswerWriter:
 
     def found(self, rows: list[list[Row]]) -> None:
         """What the ledger holds now. A command may be built again, in a transaction of its own: it begins afresh here."""
-        for kept in (self._sent, self._partners, self._known, self._rows, self._matched, self._statuses):
+        for kept in (
+            self._sent,
+            self._partners,
+            self._known,
+            self._rows,
+            self._matched,
+            self._believed,
+            self._statuses,
+        ):
             kept.clear()
         if not rows:
             return
@@ -83,22 +94,24 @@ class AnswerWriter:
             )  # fmt: skip
             self._sent.setdefault((scope, name, what), []).append(sent)
             self._partners[id_] = partner
-        for *place, document in known:
-            self._known.setdefault(tuple(place), set()).add(document)
+        for *place, document, verdict in known:
+            self._known.setdefault(tuple(place), {})[document] = verdict
 
     def take(self, told: Told, audit: list[Audit]) -> bool:
         """Adds the rows of one answer; whether it says anything that the ledger did not know."""
         place, answer = told.place, told.answer
-        known = self._known.setdefault(place, set())
-        verdicts = [verdict for verdict in answer.match(self._candidates(answer)) if verdict.document not in known]
+        known = self._known.setdefault(place, {})
+        verdicts = [verdict for verdict in answer.match(self._candidates(answer)) if _is_news(verdict, known)]
         if not verdicts and not known:
-            known.add(None)
+            known[None] = ""
             self._unmatched(told, audit)
             return True
         if verdicts and None in known:
             self._matched.append(place)
         for verdict in verdicts:
-            known.add(verdict.document)
+            if verdict.document in known:
+                self._believed.append((*place, verdict.document))
+            known[verdict.document] = verdict.status
             self._verdict(told, verdict, audit)
         return bool(verdicts)
 
@@ -131,7 +144,16 @@ class AnswerWriter:
         return list({sent.id: sent for key in asked for sent in self._sent.get(key, ())}.values())
 
     def writes(self) -> list[tuple[str, list[Row]]]:
-        return [("forget_unmatched", self._matched), ("insert_answer", self._rows), ("acknowledge", self._statuses)]
+        return [
+            ("forget_unmatched", self._matched), ("forget_answer", self._believed), ("insert_answer", self._rows),
+            ("acknowledge", self._statuses),
+        ]  # fmt: skip
+
+
+def _is_news(verdict: Verdict, known: Mapping[int | None, str]) -> bool:
+    """Whether the ledger has nothing of this, or only that it was not believed."""
+    before = known.get(verdict.document)
+    return before is None or (before == FOREIGN != verdict.status)
 
 
 class Answers:

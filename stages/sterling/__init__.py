@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+
+from msgspec import structs
 
 from pipeline import (
     Adapter,
@@ -19,7 +21,7 @@ from pipeline import (
     StageSpec,
     Tell,
 )
-from stages.ap.partners import Isa, load_partners, partners_folder, required_partners
+from stages.ap.partners import Isa, Partner, load_partners, partners_folder, required_partners
 from stages.sterling import mailbox_view
 from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.commands import QUERIES
@@ -103,13 +105,27 @@ def _answer_boxes(setting: str, context: Context) -> list[Box]:
     """Where the partners answer, one mailbox or more of them in one. One that only the default names may be missing."""
     partners = required_partners(setting, context.folder, context.environment)
     boxes: dict[str, Box] = {}
+    one_party = _one_party(partners.all)
     for partner in partners.all:
         path = addresses.mailbox_path(partner.answers_mailbox, partner.code)
         shared = boxes.get(path.casefold())
         must = bool(partner.acknowledgement.mailbox) or (shared is not None and shared.must)
         sharing = shared.partners if shared is not None else ()
-        boxes[path.casefold()] = Box(path, (*sharing, partner.code), must)
-    return list(boxes.values())
+        also = (*(shared.also if shared is not None else ()), *one_party[_sender(partner.identity.isa)])
+        boxes[path.casefold()] = Box(path, (*sharing, partner.code), must, also)
+    return [structs.replace(box, also=_others(box)) for box in boxes.values()]
+
+
+def _one_party(partners: Iterable[Partner]) -> dict[Sender, list[str]]:
+    """All codes, of now and before, by the ISA identity in their files: whoever has it may speak for each of them."""
+    codes: dict[Sender, list[str]] = {}
+    for partner in partners:
+        codes.setdefault(_sender(partner.identity.isa), []).extend((partner.code, *partner.trading_partner.formerly))
+    return codes
+
+
+def _others(box: Box) -> tuple[str, ...]:
+    return tuple(code for code in dict.fromkeys(box.also) if code not in box.partners)
 
 
 def _lint_mailbox(settings: MailboxSettings | None, folder: Path, environment: Mapping[str, str]) -> list[Finding]:

@@ -26,8 +26,8 @@ GONE = "gone before it was read"
 
 
 class MailboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flow sees of a message. ``partners`` are the codes of those whose files say that they answer in this mailbox; ``partner``
-    is the code of the only one, or empty.
+    """What a flow sees of a message. ``partner`` is the code of the only one whose file says that it answers in this mailbox, or empty.
+    ``partners`` are the codes of all of them, with those they had before and those of other files with their ISA identity.
 
     ``format`` is x12, edifact, xml, json, text (CSV and anything else that can be read), binary or empty, by its first bytes.
     """
@@ -48,6 +48,7 @@ class Box(msgspec.Struct, frozen=True):
     path: str
     partners: tuple[str, ...] = ()  # the codes of those who answer there
     must: bool = True
+    also: tuple[str, ...] = ()  # other codes of theirs
 
     @property
     def partner(self) -> str:
@@ -171,7 +172,7 @@ def _body(seen: Message, box: Box, content: bytes) -> MailboxMessage:
         mailbox=box.path,
         name=seen.name,
         partner=box.partner,
-        partners=box.partners,
+        partners=(*box.partners, *box.also),
         received=seen.created,
         format=format_of(content),
         payload=content,

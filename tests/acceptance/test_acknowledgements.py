@@ -216,7 +216,7 @@ async def test_an_answer_settles_what_was_in_doubt_without_asking_the_far_side(r
         assert await rig.audit() is None
 
 
-async def test_an_answer_in_another_partners_mailbox_ends_no_doubt(rigs: Any) -> None:
+async def test_an_answer_in_another_partners_mailbox_ends_no_doubt_and_is_not_believed(rigs: Any) -> None:
     async with rigs(BILLS) as rig, answering(rig) as partners:
         partners.behaviour |= dict.fromkeys(partners.behaviour, "never")
         rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", times=None))  # nothing arrives
@@ -230,7 +230,10 @@ async def test_an_answer_in_another_partners_mailbox_ends_no_doubt(rigs: Any) ->
         rig.sterling.deposit(outbound(others), "forged.edi", forged)
         await read_answers(rig)
         state = f"select v.state, max(d.acknowledgement) from deliveries v join documents d on d.delivery = v.id where v.id = {first}"
-        assert rig.rows(state) == [("in_doubt", "accepted")]  # it is heard, and nothing hangs on it
+        assert rig.rows(state) == [("in_doubt", "waiting")]
+        told = await rig.command("acks", "--status", "foreign_mailbox", "--json")
+        assert {item["document"] for item in told.json["items"]}
+        assert "not believed, it says accepted" in told.json["items"][0]["detail"]
         rig.sterling.deposit(outbound(theirs), "own.edi", forged)
         await read_answers(rig)
         assert rig.rows(state) == [("delivered", "accepted")]

@@ -123,7 +123,7 @@ join deliveries v on v.id = named.delivery join documents d on d.delivery = v.id
 order by d.delivery, d.position;
 
 -- name: known_answers
-select a.flow, a.company, a.object, a.key, a.place, a.document from json_each(?) as k
+select a.flow, a.company, a.object, a.key, a.place, a.document, a.verdict from json_each(?) as k
 join acknowledgements a on a.flow = k.value ->> 0 and a.object = k.value ->> 2 and a.key = k.value ->> 3 and a.company = k.value ->> 1;
 
 -- name: unmatched_answers

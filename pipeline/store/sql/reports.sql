@@ -169,7 +169,7 @@ with told as (
     select a.document, a.id, a.partner, coalesce(d.set_code, ''), coalesce(d.label, ''), a.kind, a.status, a.received_at, d.acknowledge_by,
         a.detail, v.name, v.numbers, d.position, a.key
     from acknowledgements a left join documents d on d.id = a.document left join deliveries v on v.id = d.delivery
-    where a.status in ('duplicate', 'unmatched'))
+    where a.status in ('duplicate', 'unmatched', 'foreign_mailbox'))
 select document, partner, set_code, label, kind, status, received_at, acknowledge_by, detail, name, numbers, position, message from told
 where (?2 = '' or partner = ?2 collate nocase) and (?3 = '' or status = ?3) and (?5 = '' or set_code = ?5) and (?6 = '' or kind = ?6)
 order by document is null, document desc, answer desc limit ?4;
@@ -178,7 +178,7 @@ order by document is null, document desc, answer desc limit ?4;
 select case when acknowledgement = 'waiting' and acknowledge_by < ?1 then 'overdue' else acknowledgement end as status, count(*)
 from documents where acknowledgement <> '' and (acknowledgement <> 'waiting' or status in ('sealed', 'delivered')) and (?2 = '' or partner = ?2 collate nocase) group by 1
 union all
-select status, count(*) from acknowledgements where status in ('duplicate', 'unmatched') and (?2 = '' or partner = ?2 collate nocase) group by 1;
+select status, count(*) from acknowledgements where status in ('duplicate', 'unmatched', 'foreign_mailbox') and (?2 = '' or partner = ?2 collate nocase) group by 1;
 
 -- name: last_entry
 select max(at) from audit;

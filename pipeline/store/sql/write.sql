@@ -117,6 +117,9 @@ insert into received (flow, company, object, key, digest, label, at, payload) va
 -- name: forget_unmatched
 delete from acknowledgements where flow = ? and company = ? and object = ? and key = ? and place = ? and document is null;
 
+-- name: forget_answer
+delete from acknowledgements where flow = ? and company = ? and object = ? and key = ? and place = ? and document = ?;
+
 -- name: insert_answer
 insert into acknowledgements (flow, company, object, key, place, document, partner, kind, verdict, status, run, received_at, detail, sink,
     said, proves)

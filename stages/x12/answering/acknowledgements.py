@@ -24,6 +24,7 @@ NOTHING_ANSWERED = "no acknowledgement"
 
 DUPLICATE_INTERCHANGE = "025"
 MOST_FINDINGS = 5
+MOST_NAMED = 3
 
 _STATUSES: dict[Status, AnswerStatus] = {
     "received": "accepted", "accepted": "accepted", "accepted_with_errors": "accepted_with_errors", "unclear": "partially_accepted",
@@ -39,7 +40,7 @@ class NoSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 def decode(record: Record) -> list[Record]:
     """One record per answer in the message, which is the body or its ``payload``. Raises `Excluded` or `DataError`.
 
-    ``partners`` of the body, where it has them, are those in whose mailbox it lay: what may prove an arrival.
+    ``partners`` of the body, where it has them, are those in whose mailbox it lay: what is believed, and may prove an arrival.
     """
     payload = payload_of(record, "x12.decode")
     if payload is None:
@@ -173,14 +174,27 @@ def _told(said: object) -> str:
 
 def _verdicts(received: Received, documents: Sequence[SentDocument]) -> list[Verdict]:
     by_id = {document.id: document for document in documents}
-    found = match([received], _sent(received, documents)).matched
-    return [_verdict(received, one, _proves(received, one, by_id[int(one.document)])) for one in found]
+    found = [(one, by_id[int(one.document)]) for one in match([received], _sent(received, documents)).matched]
+    return [
+        _not_believed(received, one, document.partner)
+        if received.partners and document.partner not in received.partners
+        else _verdict(received, one, _proves(received, one, document))
+        for one, document in found
+    ]
+
+
+def _not_believed(received: Received, matched: Matched, partner: str) -> Verdict:
+    """An ISA names anybody: what lay where only others answer may be an error or a forgery, and decides nothing of a bill."""
+    others = ", ".join(received.partners[:MOST_NAMED]) + (", ..." if len(received.partners) > MOST_NAMED else "")
+    why = f"not believed, it says {_STATUSES[matched.status]} and lay where {others} answers, not {partner}"
+    mend = f"EDI desk: ask {partner}; if it answers there, name that mailbox under `acknowledgement` in its file, and read again"
+    return Verdict(document=int(matched.document), status="foreign_mailbox", reasons=(why, mend), settles=False)
 
 
 def _proves(received: Received, matched: Matched, document: SentDocument) -> bool:
     """Whether only who has the document's interchange can have said this: it lay where its partner answers, names its numbers and was written since.
 
-    An ISA names anybody: from another partner's mailbox, or from one that no partner file names, it may be an error or a forgery.
+    An ISA names anybody: from a mailbox that no partner file names it may be an error or a forgery.
 
     Numbers come again, after a wrap or in a ledger that was begun anew. So a TA1 must name our ISA date, and a 997 or 999 must not be
     older than a day, which is what partners' clocks and time zones make of "since". An 824 or 855 may go by a reference alone.

@@ -283,6 +283,22 @@ async def test_an_answer_that_does_not_settle_leaves_the_document_waiting(inline
         assert (1, "", "waiting") in await statuses(ledger)
 
 
+async def test_what_was_not_believed_in_a_foreign_mailbox_gives_way_to_the_same_answer_once_it_is(
+    store: Any, sealing: Any
+) -> None:
+    async with store.open() as ledger:
+        await sent(store, ledger, sealing, "1")
+        foreign = message("m", answer("foreign_mailbox", settles=False))
+        for _ in range(2):
+            await take(store, ledger, foreign)
+            assert await statuses(ledger) == [(1, "997", "foreign_mailbox"), (1, "", "waiting")]
+            assert await ledger.reports.acknowledgement_counts("") == {"waiting": 1, "foreign_mailbox": 1}
+        await take(store, ledger, message("m", answer("rejected")))  # the partner's file names the mailbox now
+        assert await statuses(ledger) == [(1, "997", "rejected")]
+        await take(store, ledger, foreign)
+        assert await statuses(ledger) == [(1, "997", "rejected")]
+
+
 async def test_waiting_becomes_overdue_when_the_partners_time_is_over(inline_store: Any, sealing: Any) -> None:
     async with inline_store.open() as ledger:
         await sent(inline_store, ledger, sealing, "1")

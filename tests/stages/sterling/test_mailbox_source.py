@@ -973,6 +973,20 @@ def test_partners_are_read_where_they_answer(context: Context) -> None:
     }  # fmt: skip
 
 
+def test_a_mailbox_is_also_for_former_codes_and_other_files_of_one_identity(context: Context) -> None:
+    folder = context.folder / "partners"
+    folder.mkdir()
+    west = PARTNER.format(code="WEST", more="trading_partner: { formerly: [COAST] }").replace("id: WEST", "id: EAST")
+    (folder / "east.yaml").write_text(PARTNER.format(code="EAST", more="trading_partner: { formerly: [EAST1] }"))
+    (folder / "west.yaml").write_text(west)
+    (folder / "far.yaml").write_text(PARTNER.format(code="FAR", more=""))
+    boxes = build(context, partners="partners")._boxes.values()
+    assert {(*box.partners, *box.also) for box in boxes} == {
+        ("EAST", "EAST1", "WEST", "COAST"), ("WEST", "EAST", "EAST1", "COAST"), ("FAR",),
+    }  # fmt: skip
+    assert {box.partner for box in boxes} == {"EAST", "WEST", "FAR"}
+
+
 def test_who_we_are_is_what_the_partner_files_say_unless_a_partner_is_that_too(context: Context) -> None:
     folder = context.folder / "partners"
     folder.mkdir()

@@ -218,11 +218,9 @@ def test_only_what_names_the_numbers_and_was_written_since_proves_that_it_arrive
     assert {verdict.proves for verdict in said} == {proves}
 
 
-@pytest.mark.parametrize(
-    ("partners", "proves"), [(("ACME",), True), (("OTHER", "ACME"), True), (("OTHER",), False), ((), False)]
-)
+@pytest.mark.parametrize(("partners", "proves"), [(("ACME",), True), (("OTHER", "ACME"), True), ((), False)])
 @pytest.mark.parametrize("kind", ["997", "TA1"])
-def test_an_answer_proves_an_arrival_only_where_the_documents_partner_answers_and_counts_everywhere(
+def test_an_answer_proves_an_arrival_only_where_the_documents_partner_answers_by_its_file(
     kind: str, partners: tuple[str, ...], proves: bool
 ) -> None:
     payload = EVERY_KIND[kind]
@@ -232,6 +230,17 @@ def test_an_answer_proves_an_arrival_only_where_the_documents_partner_answers_an
     assert again is not None
     for answer in (first, again):
         assert {(v.document, v.proves) for v in answer.match([document(1)])} == {(1, proves)}
+
+
+@pytest.mark.parametrize(("kind", "says"), [("997", "accepted"), ("TA1", "rejected"), ("824", "rejected")])
+def test_an_answer_that_lay_where_only_others_answer_is_not_believed(kind: str, says: str) -> None:
+    (record,) = decode(message(EVERY_KIND[kind], "OTHER", "NEXT", "THIRD", "FOURTH"))
+    said = Acknowledgements().answer(record).match([document(1), document(2, 2)])
+    assert said
+    for verdict in said:
+        assert (verdict.status, verdict.settles, verdict.proves) == ("foreign_mailbox", False, False)
+        assert f"it says {says} and lay where OTHER, NEXT, THIRD, ... answers, not ACME" in verdict.reasons[0]
+        assert "EDI desk" in verdict.reasons[1]
 
 
 def test_an_answer_written_more_than_a_day_before_the_document_was_sealed_says_nothing_of_it() -> None:
