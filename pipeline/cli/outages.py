@@ -19,7 +19,8 @@ def print_outages(outages: Sequence[Item], now: datetime) -> None:
         tell(f"{item['system']}: not available since {_clock(since, now)}, for {_length(now - since)}", "red")
         tell(f"  tried last at {_clock(last, now)} by the flow {item['flow']}: {said}")
         tell("  nothing is lost: the next run goes on where the last one stopped")
-        tell(f"  {problem['owner']}: {problem['mend']}")
+        if problem["mend"]:
+            tell(f"  {problem['owner']}: {problem['mend']}")
         tell("")
 
 
