@@ -92,7 +92,7 @@ _RULES = (
     Rule(
         code="MLC-INTACCT-0202",
         error=ThrottledError,
-        number=r"GW-0010",
+        text=r"\bGW-0010\b",  # also where another number stands and only the words name it
         what="Intacct has no free slot for this company",
         why="all integrations of a company share a small number of concurrent requests",
         mend="nothing to do now; lower the connection's `concurrency`, or space out the other integrations",

@@ -53,6 +53,7 @@ AT_LOGIN = Place("api.intacct.com", "acme", "sign-in", "login")
         ("authentication", "XL03000006", "The sender ID acme-ws is not authorized for this company", ConfigError),
         ("authentication", "PL04000055", "This demo company has expired", ConfigError),
         ("function", "GW-0010", "", ThrottledError),
+        ("control", "XL03000006", "GW-0010: no free slot", ThrottledError),
         ("function", "Query Failed", "API rate limit exceeded", ThrottledError),
         ("function", "XL03000009", "The Service is Temporarily Off-line", TransientError),
         ("function", "BL01001973", "", TransientError),
