@@ -60,8 +60,7 @@ async def next_page(
     filter, order = paging.page_filter(place, window, rules)
     found: Rows = await reader.page(all_of([where, filter]), order)
     behind, more = paging.advance(place, found.rows, found.more, rules)
-    distinct = {row[rules.key]: row for row in found.rows}
-    return list(distinct.values()), behind, more
+    return found.rows, behind, more
 
 
 async def zoned(reader: Reader, rules: paging.Rules, window: Window) -> paging.Rules:

@@ -66,7 +66,7 @@ class Reader:
         most: int = 0,
         offset: int = 0,
     ) -> Rows:
-        """One page, of ``most`` rows when that is less. Raises as `IntacctClient.query`; an unknown field or a refused page size only
+        """One page, of ``most`` rows when that is less, each record once. Raises as `IntacctClient.query`; an unknown field or a refused page size only
         when nothing helps.
         """
         selection = await self._fields()
@@ -99,7 +99,11 @@ class Reader:
                 more = data.more and bool(data.rows or not offset)
                 if more and not data.rows:
                     raise _empty_page(self._wish.object)
-                return Rows(data.rows, more)
+                return Rows(self._distinct(data.rows), more)
+
+    def _distinct(self, rows: list[Row]) -> list[Row]:
+        """A page may hold a record twice. What has no key is not told apart."""
+        return list({row.get(self._key) or str(place): row for place, row in enumerate(rows, -len(rows))}.values())
 
     async def fields(self) -> tuple[str, ...]:
         """What is asked for of each row in this company. Raises as `IntacctClient.query`."""
@@ -125,7 +129,7 @@ class Reader:
         )  # fmt: skip
 
     async def matching(self, field: str, values: Iterable[str], *filters: Filter) -> list[Row]:
-        """Every row whose ``field`` is one of ``values``, by the object's key; each slice of values is paged to its end."""
+        """Every row whose ``field`` is one of ``values``, once, by the object's key; each slice of values is paged to its end."""
         parts = await concurrently([lambda part=part: self._slice(field, part, filters) for part in slices(values)])  # type: ignore[misc]
         return [row for part in parts for row in part]
 
