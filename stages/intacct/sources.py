@@ -79,6 +79,7 @@ class VendorsSource:
         self._deletions = Deletions(context, "VENDOR", "vendor", ("vendor",), self._alive) if context else None
         deleted = self._deletions.trail if self._deletions and settings.deletions else None
         self._trails = Trails(self._own, [trail for trail in (contacts, deleted) if trail])
+        self._wrong: dict[str, str] = {}  # digests of what this run has told to be wrong: an unchanged one is told once
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page:
         """One page. Raises as `IntacctClient.query`."""
@@ -88,7 +89,9 @@ class VendorsSource:
         if window.keys:
             return await self._read_keys(window, cursor)
         rows, behind, more = await next_page(self._reader, self._rules, window, cursor)
-        return Page([self._record(row) async for row in unhurried(rows)], behind.cursor(), more)
+        records = [self._record(row) async for row in unhurried(rows)]
+        self._wrong |= {record.key: record.digest for record in records if isinstance(record.body, DataError)}
+        return Page(records, behind.cursor(), more)
 
     async def estimate(self, window: Window, cursor: dict[str, str] | None) -> Estimate:
         """What reading would take. Raises as `Reader.count`."""
@@ -107,7 +110,10 @@ class VendorsSource:
         return Page([*records, *deleted.values(), *lost], behind, more)
 
     async def _numbered(self, numbers: list[str]) -> list[Record]:
-        return [self._record(row) for row in await self._reader.matching("RECORDNO", numbers)]
+        records = [self._record(row) for row in await self._reader.matching("RECORDNO", numbers)]
+        fresh = [record for record in records if self._wrong.get(record.key) != record.digest]
+        self._wrong |= {record.key: record.digest for record in fresh if isinstance(record.body, DataError)}
+        return fresh
 
     async def _alive(self, known: Sequence[Known]) -> set[str]:
         rows = await self._reader.matching("VENDORID", [each.key for each in known])

@@ -17,6 +17,8 @@ from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.contacts import ContactChanges
 from stages.intacct.payments import payments_source
+from stages.intacct.protocol import objects
+from stages.intacct.protocol.responses import Source
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator
 from stages.intacct.sources import BillsSettings, VendorsSettings, bills_source, vendors_source
 from stages.intacct.trails import Trails
@@ -153,6 +155,27 @@ async def test_an_address_saved_late_is_found(world: World, books: Books) -> Non
         book.simulator.edit_contact(other.contact.name, city="Elsewhere")
         assert {record.key for record in await book.run()} == {other.id}
         assert vendor.id in {record.key for record in await book.run()}
+
+
+async def test_a_vendor_that_is_wrong_is_told_once_in_a_run_that_meets_it_by_its_contact_too(
+    world: World, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor, build = with_pay_to(world), objects.vendor
+
+    def wrong(source: Source) -> Vendor:
+        if source["VENDORID"] == vendor.id:
+            raise DataError("it is wrong", code="MLC-INTACCT-0402")
+        return build(source)
+
+    monkeypatch.setattr(objects, "vendor", wrong)
+    async with books(vendors) as book:
+        await book.run()
+        await book.run()
+        for contact in (vendor.contact, vendor.pay_to):
+            book.simulator.edit_contact(contact.name, city="Newtown")
+        book.simulator.put_vendor(msgspec.structs.replace(vendor, modified=book.clock.now()))
+        book.digests.clear()
+        assert [record.key for record in await book.run()].count(vendor.id) == 1
 
 
 async def test_without_the_right_to_contacts_it_is_told_and_vendors_are_read(world: World, books: Books) -> None:
