@@ -221,6 +221,7 @@ class Books:
             self._drop_all(known, known.details)
         row = PaymentRow(self, payment)
         self._put_all(row, row.details)
+        self.tables["APADJUSTMENT"].changed()
 
     def put_adjustment(self, adjustment: SeedAdjustment) -> None:
         """Adds the adjustment, or replaces the one with its record."""
@@ -270,6 +271,7 @@ class Books:
         row = self.tables["APPYMT"].rows[record]
         assert isinstance(row, PaymentRow)
         self._drop_all(row, row.details)
+        self.tables["APADJUSTMENT"].changed()
 
     def add_contact(self, contact: SeedContact, now: datetime) -> None:
         """A contact that no vendor has."""

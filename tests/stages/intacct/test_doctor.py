@@ -443,6 +443,15 @@ async def test_an_object_that_cannot_be_read_is_told_with_what_that_does(
     assert ("without it" in lines[object].found) == (state == "warning")
 
 
+@pytest.mark.parametrize("stage", ["intacct.bills", "intacct.orders"])
+@pytest.mark.parametrize(("wanted", "state"), [(True, "warning"), (False, None)])
+async def test_the_right_to_cross_references_is_asked_about_where_the_flow_wants_them(
+    looked: Any, stage: str, wanted: bool, state: str | None
+) -> None:
+    lines, _ = await looked(stage, Behaviour(denied=frozenset({"ITEMCROSSREF"})), vendor_items=wanted)
+    assert (lines["ITEMCROSSREF"].state if "ITEMCROSSREF" in lines else None) == state
+
+
 async def test_a_dimension_asked_for_by_name_must_be_readable(looked: Any) -> None:
     lines, _ = await looked("intacct.dimensions", Behaviour(absent=frozenset({"PROJECT"})), objects=["PROJECT", "ITEM"])
     assert {name: line.state for name, line in lines.items()} == {"PROJECT": "failed", "ITEM": "ok"}
