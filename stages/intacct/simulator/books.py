@@ -88,6 +88,8 @@ class Books:
         self._bill_of_purchase: dict[str, int] = {}
         self._bills_of_vendor: dict[str, dict[int, BillRow]] = {}
         self._lines = _FIRST_LINE
+        self._dropped: dict[tuple[str, int], dict[int, int]] = {}  # the records that lines had, by number
+        self._highest: dict[str, int] = {}
         self._last_contact = 0
         self._last_bill = 0  # a record number is never given twice
         self.besides = Besides(self.types, self.tables)
@@ -199,11 +201,10 @@ class Books:
         self._vendors_changed()
 
     def put_bill(self, bill: SeedBill) -> None:
-        """Adds the bill, or replaces the one with its record; a line that stays in its place keeps its record."""
-        numbers: dict[int, int] = {}
+        """Adds the bill, or replaces the one with its record; a line that stays in its place, or comes back, keeps its record."""
         if bill.record in self.tables["APBILL"].rows:
-            numbers = {line.line.number: line.record for line in self.bill(bill.record).lines}
             self.drop_bill(bill.record)
+        numbers = self._dropped.pop(("APBILL", bill.record), {})
         self._last_bill = max(self._last_bill, bill.record)
         row = BillRow(self, bill)
         row.lines = [BillLineRow(row, numbers.get(line.number) or self._next_line(), line) for line in bill.lines]
@@ -254,6 +255,7 @@ class Books:
     def drop_bill(self, record: int) -> SeedBill:
         """Takes the bill and its lines away. Returns it; KeyError when there is none."""
         row = self.bill(record)
+        self._dropped["APBILL", record] = {line.line.number: line.record for line in row.lines}
         self._drop_all(row, row.lines)
         del self._bills_of_vendor[row.seed.vendor][record]
         if row.seed.purchase is not None and self._bill_of_purchase.get(row.seed.purchase) == record:
@@ -315,19 +317,20 @@ class Books:
         return self._purchases.get(id)
 
     def put_purchase(self, purchase: SeedPurchase) -> None:
-        """Adds the document with new line records, or replaces the one of its id."""
+        """Adds the document, or replaces the one of its id; a line that stays in its place, or comes back, keeps its record."""
         self._define(purchase.definition, "Invoice")
-        known = self._purchases.get(purchase.id)
-        if known is not None:
-            self._drop_all(known, known.lines)
+        if purchase.id in self._purchases:
+            self.drop_purchase(purchase.id)
+        numbers = self._dropped.pop(("PODOCUMENT", purchase.record), {})
         row = self._purchases[purchase.id] = PurchaseRow(self, purchase)
         lines = (line for line in purchase.lines if not line.generated)  # tax and freight are subtotals there, no lines
-        row.lines = [PurchaseLineRow(row, self._next_line(), line) for line in lines]
+        row.lines = [PurchaseLineRow(row, numbers.get(line.number) or self._next_line(), line) for line in lines]
         self._put_all(row, row.lines)
 
     def drop_purchase(self, id: str) -> None:
         """Takes the document and its lines away; its bill stays. KeyError when there is none."""
         row = self._purchases.pop(id)
+        self._dropped["PODOCUMENT", row.record] = {line.line.number: line.record for line in row.lines}
         self._drop_all(row, row.lines)
 
     @property
@@ -345,6 +348,12 @@ class Books:
         number = self.notes + 1
         user = self.world.user
         self._put(AuditRow(self, number, object=object, key=key, mode=mode, at=at, user=user, source=source))
+
+    def next_record(self, object: str) -> int:
+        """A record number that no record of the object ever had."""
+        highest = max(self.tables[object].rows, default=0)
+        self._highest[object] = max(self._highest.get(object, 0), highest) + 1
+        return self._highest[object]
 
     def reserve(self) -> int:
         """A record number for a bill, which no other will get."""

@@ -98,7 +98,7 @@ _PURCHASE_LINE = Shape(
     fields=_fields(
         "itemid=ITEMID itemaliasid=ITEMALIASID itemdesc=ITEMDESC taxable warehouseid quantity=UIQTY unit=UNIT linelevelsimpletaxtype "
         "price=UIPRICE sourcelinekey overridetaxamount deliverto tax locationid=LOCATIONID departmentid=DEPARTMENTID memo=MEMO itemdetails "
-        "form1099 form1099type form1099box customfields projectid taskid costtypeid customerid vendorid employeeid classid contractid "
+        "form1099 form1099type form1099box customfields projectid=PROJECTID taskid costtypeid customerid=CUSTOMERID vendorid employeeid=EMPLOYEEID classid=CLASSID contractid "
         "billable needbydate donotshipbeforedate donotshipafterdate promiseddate"
     )
 )

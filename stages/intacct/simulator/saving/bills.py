@@ -22,6 +22,9 @@ _WORDS = {
 }
 
 
+_KEPT = frozenset({"TRX_AMOUNT", "AMOUNT", "ACCOUNTNO", *_WORDS.values()})
+
+
 class Bills(Kind):
     """A bill. One that is paid, or being paid, is neither changed in its lines nor deleted."""
 
@@ -34,7 +37,8 @@ class Bills(Kind):
         vendor = words(values, "VENDORID")
         if self.books.vendor(vendor) is None:
             raise unknown("Vendor", vendor)
-        drawn = tuple(self._line(number, line) for number, line in enumerate(lines, start=1))
+        rests: dict[int, Values] = {}
+        drawn = tuple(self._line(number, line, rests) for number, line in enumerate(lines, start=1))
         if not drawn:
             raise missing("bill", "APBILLITEMS")
         day, now = values.pop("WHENCREATED"), self.books.now()
@@ -55,7 +59,9 @@ class Bills(Kind):
             **self.attributes(values),
         )
         self.books.put_bill(bill)
-        return Done(self.books.bill(bill.record), lambda: self._remove(bill.record))
+        row = self.books.bill(bill.record)
+        self.keep("APBILLITEM", row.lines, rests)
+        return Done(row, lambda: self._remove(bill.record))
 
     def change(self, row: Row, values: Values, lines: list[Given]) -> Done:
         assert isinstance(row, BillRow)
@@ -64,11 +70,19 @@ class Bills(Kind):
             raise wrong_state(f"The bill is {before.state} and its lines cannot be changed.")
         words(values, "ACTION")
         changes: dict[str, Any] = self.attributes(values)
+        rests: dict[int, Values] = {}
         if lines:
-            drawn = self._changed(row, lines)
+            drawn = self._changed(row, lines, rests)
             changes |= {"lines": drawn, "total": _total(drawn)}
         self.books.put_bill(msgspec.structs.replace(before, modified=self.books.now(), **changes))
-        return Done(self.books.bill(before.record), lambda: self.books.put_bill(before))
+        after = self.books.bill(before.record)
+        again = self.keep("APBILLITEM", after.lines, rests)
+
+        def undo() -> None:
+            again()
+            self.books.put_bill(before)
+
+        return Done(after, undo)
 
     def drop(self, row: Row) -> Done:
         assert isinstance(row, BillRow)
@@ -100,7 +114,7 @@ class Bills(Kind):
     def _remove(self, record: int) -> None:
         self.books.drop_bill(record)
 
-    def _changed(self, row: BillRow, lines: list[Given]) -> tuple[SeedLine, ...]:
+    def _changed(self, row: BillRow, lines: list[Given], rests: dict[int, Values]) -> tuple[SeedLine, ...]:
         """The bill's lines with these in them: one that names a line changes it, the others come behind."""
         kept = {line.line.number: line.line for line in row.lines}
         records = {str(line.record): line.line.number for line in row.lines}
@@ -109,11 +123,13 @@ class Bills(Kind):
             if number and number not in kept:
                 raise unknown("line", number)
             place = number or max(kept, default=0) + 1
-            kept[place] = self._line(place, line, kept.get(place))
+            kept[place] = self._line(place, line, rests, kept.get(place))
         return tuple(kept[number] for number in sorted(kept))
 
-    def _line(self, number: int, given: Given, before: SeedLine | None = None) -> SeedLine:
+    def _line(self, number: int, given: Given, rests: dict[int, Values], before: SeedLine | None = None) -> SeedLine:
+        """The line; what it says besides goes to ``rests``."""
         values = typed(self.books.types["APBILLITEM"], given)
+        rests[number] = {name: value for name, value in values.items() if name not in _KEPT}
         amount = values.get("TRX_AMOUNT", values.get("AMOUNT", before.amount if before else None))
         if not isinstance(amount, Decimal):
             raise missing("bill line", "TRX_AMOUNT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -58,8 +58,22 @@ class Kind:
         behind = [name for name in values if name in fields and fields[name].writable]
         return {fields[name].writable: "" if (value := values.pop(name)) is None else value for name in behind}
 
+    def keep(self, object: str, lines: Iterable[Row], rests: Mapping[int, Values]) -> Callable[[], None]:
+        """Keeps what lines say besides their seeds, by number (of the rows' ``line``); returns how to undo it."""
+        besides = self.books.besides
+        kept = [(line.record, rests[number]) for line in lines if (number := line.line.number) in rests]  # type: ignore[attr-defined]
+        before = [(record, besides.values(object, record)) for record, _ in kept]
+        for record, rest in kept:
+            besides.put(object, record, rest)
+
+        def undo() -> None:
+            for record, values in before:
+                besides.put(object, record, values, replace=True)
+
+        return undo
+
     def next_record(self) -> int:
-        return max(self.books.tables[self.object].rows, default=0) + 1
+        return self.books.next_record(self.object)
 
 
 def typed(type: ObjectType, given: Given, actions: tuple[str, ...] = ()) -> Values:

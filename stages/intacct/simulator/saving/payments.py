@@ -40,7 +40,6 @@ class Payments(Kind):
         state = "Submitted" if method in _REQUESTED else "Complete"
         if words(values, "ACTION").title() == "Draft":
             state = "Draft"
-        first = max(self.books.tables["APPYMTDETAIL"].rows, default=0) + 1
         payment = SeedPayment(
             record=self.next_record(),
             number=words(values, "DOCNUMBER"),
@@ -52,7 +51,7 @@ class Payments(Kind):
             total=sum((bill.total for bill in bills), Decimal(0)),
             currency=words(values, "CURRENCY") or bills[0].currency,
             entity=location,
-            details=_details(bills, first),
+            details=self._details(bills),
             created=now,
             modified=now,
         )
@@ -100,8 +99,7 @@ class Payments(Kind):
         if before.state not in {"Draft", "Submitted"}:
             raise wrong_state(f"The payment is {before.state} and its details cannot be changed.")
         bills = [self._settled(before.vendor, line, old) for line in lines]
-        first = max(self.books.tables["APPYMTDETAIL"].rows, default=0) + 1
-        details = _details(bills, first)
+        details = self._details(bills)
         total = sum((bill.total for bill in bills), Decimal(0))
         self.books.put_payment(msgspec.structs.replace(before, details=details, total=total, modified=self.books.now()))
         self._move(old, "Posted")
@@ -128,6 +126,12 @@ class Payments(Kind):
             )
         return row.seed
 
+    def _details(self, bills: Iterable[SeedBill]) -> tuple[SeedPaymentDetail, ...]:
+        return tuple(
+            SeedPaymentDetail(record=self.books.next_record("APPYMTDETAIL"), bill=bill.record, amount=bill.total)
+            for bill in bills
+        )
+
     def _bills(self, row: PaymentRow) -> list[SeedBill]:
         rows = self.books.tables["APBILL"].rows
         found = [rows.get(detail.detail.bill) for detail in row.details]
@@ -148,10 +152,3 @@ class Payments(Kind):
             self._back(bills)
 
         return undo
-
-
-def _details(bills: Iterable[SeedBill], first: int) -> tuple[SeedPaymentDetail, ...]:
-    """A detail for each bill, numbered from ``first``."""
-    return tuple(
-        SeedPaymentDetail(record=first + place, bill=bill.record, amount=bill.total) for place, bill in enumerate(bills)
-    )

@@ -31,6 +31,9 @@ _WORDS = {
 }
 
 
+_KEPT = frozenset({"ITEMID", "UIQTY", "QUANTITY", "UIPRICE", "PRICE", *_WORDS.values()})
+
+
 class Purchases(Kind):
     object = "PODOCUMENT"
     required = ("DOCPARID", "CUSTVENDID", "WHENCREATED")
@@ -42,7 +45,8 @@ class Purchases(Kind):
 
     def create(self, values: Values, lines: list[Given], location: str) -> Done:
         seed, source = self._new(values), self._source(words(values, "CREATEDFROM"))
-        drawn = self._changed((), lines)
+        rests: dict[int, Values] = {}
+        drawn = self._changed((), lines, rests)
         if all(line.generated for line in drawn):
             raise missing("purchasing transaction", "PODOCUMENTENTRIES")
         if source is not None:
@@ -51,6 +55,7 @@ class Purchases(Kind):
         bill = self._bill(document, values, location)
         converted = source.seed if source is not None else None
         self._save(document, None, bill)
+        self.keep("PODOCUMENTENTRY", self._row(document.id).lines, rests)
         if converted is not None:
             self.books.put_purchase(msgspec.structs.replace(converted, state="Converted", modified=self.books.now()))
 
@@ -67,11 +72,22 @@ class Purchases(Kind):
         before, old = row.seed, row.bill
         action = words(values, "ACTION")
         state = action.title() if action else before.state
-        drawn = self._changed(before.lines, lines) if lines else before.lines
+        rests: dict[int, Values] = {}
+        drawn = self._changed(before.lines, lines, rests) if lines else before.lines
         document = msgspec.structs.replace(before, lines=drawn, state=state, modified=self.books.now())
         bill = self._again(old, document, values) if old else self._bill(document, values, "")
         self._save(document, old.seed if old else None, bill)
-        return Done(self._row(document.id), self._undo(before, old.seed if old else None, bill))
+        after = self._row(document.id)
+        again, back = (
+            self.keep("PODOCUMENTENTRY", after.lines, rests),
+            self._undo(before, old.seed if old else None, bill),
+        )
+
+        def undo() -> None:
+            again()
+            back()
+
+        return Done(after, undo)
 
     def drop(self, row: Row) -> Done:
         assert isinstance(row, PurchaseRow)
@@ -151,7 +167,9 @@ class Purchases(Kind):
             raise wrong_state(f"{id} is converted already.")
         return row
 
-    def _changed(self, before: Iterable[SeedLine], lines: list[Given]) -> tuple[SeedLine, ...]:
+    def _changed(
+        self, before: Iterable[SeedLine], lines: list[Given], rests: dict[int, Values]
+    ) -> tuple[SeedLine, ...]:
         """The lines with these in them, and behind them the subtotals: freight and tax, told by their names."""
         kept = {line.number: line for line in before}
         for line in (line for line in lines if _SUBTOTAL not in line):
@@ -159,7 +177,7 @@ class Purchases(Kind):
             if number and number not in kept:
                 raise unknown("line", number)
             place = number or max(kept, default=0) + 1
-            kept[place] = self._line(place, line, kept.get(place))
+            kept[place] = self._line(place, line, rests, kept.get(place))
         goods = sum((line.amount for line in kept.values() if not line.generated), Decimal(0))
         for line in (line for line in lines if _SUBTOTAL in line):
             named = [
@@ -169,8 +187,10 @@ class Purchases(Kind):
             kept[place] = _subtotal(place, line, goods)
         return tuple(kept[number] for number in sorted(kept))
 
-    def _line(self, number: int, given: Given, before: SeedLine | None = None) -> SeedLine:
+    def _line(self, number: int, given: Given, rests: dict[int, Values], before: SeedLine | None = None) -> SeedLine:
+        """The line; what it says besides goes to ``rests``."""
         values = typed(self.books.types["PODOCUMENTENTRY"], given)
+        rests[number] = {name: value for name, value in values.items() if name not in _KEPT}
         item = str(values.get("ITEMID") or (before.item if before else ""))
         quantity = values.get("UIQTY", values.get("QUANTITY", before.quantity if before else None))
         price = values.get("UIPRICE", values.get("PRICE", before.price if before else Decimal(0)))

@@ -308,7 +308,20 @@ async def test_what_was_created_before_a_failure_is_reported_with_it(wired):
 async def test_a_transaction_undoes_every_write(wired, function):
     everything = [
         f"<readByQuery><object>{object}</object><fields>*</fields><query>RECORDNO &gt; 0</query></readByQuery>"
-        for object in ("VENDOR", "CONTACT", "APBILL", "CLASS", "PODOCUMENT", "ITEMCROSSREF", "APPYMT")
+        for object in (
+            *(
+                "VENDOR",
+                "CONTACT",
+                "APBILL",
+                "APBILLITEM",
+                "CLASS",
+                "PODOCUMENT",
+                "PODOCUMENTENTRY",
+                "ITEMCROSSREF",
+                "APPYMT",
+            ),
+            "APPYMTDETAIL",
+        )
     ]
     everything.append("<query><object>AUDITHISTORY</object><select><field>ID</field></select></query>")
 
@@ -685,3 +698,48 @@ async def test_who_may_not_touch_an_object_may_not_write_it_in_any_form(wired, f
         result = await wire.call(function)
 
     assert result.findtext("errormessage/error/errorno") == "PL04000005"
+
+
+LINES = (
+    "<query><object>{}</object><select><field>RECORDNO</field><field>PROJECTID</field><field>CLASSID</field></select><filter><equalto>"
+    "<field>{}</field><value>{}</value></equalto></filter><orderby><order><field>LINE_NO</field></order></orderby></query>"
+)
+
+
+async def test_a_line_keeps_its_record_and_what_it_says_besides(wired):
+    named = LEGACY_BILL.replace("</memo>", "</memo><projectid>P-1</projectid><classid>C-1</classid>")
+    bill_change = (
+        '<update_bill key="107"><updatebillitems><updatelineitem line_num="1"><amount>8</amount><classid>C-2</classid></updatelineitem>'
+        "</updatebillitems></update_bill>"
+    )
+    order = PURCHASE.format(kind="Purchase Order", more="").replace(
+        "<price>12</price>", "<price>12</price><projectid>P-9</projectid>"
+    )
+    async with wired() as wire:
+        await wire.call(ITEM)
+        await wire.call(named)
+        first = _texts(await wire.call(LINES.format("APBILLITEM", "RECORDKEY", 107)))
+        await wire.call(bill_change)
+        second = _texts(await wire.call(LINES.format("APBILLITEM", "RECORDKEY", 107)))
+        await wire.call(order)
+        before = _texts(await wire.call(LINES.format("PODOCUMENTENTRY", "DOCHDRID", "Purchase Order-77")))
+        await wire.call(PURCHASE_UPDATE.replace("Vendor Invoice-VI-1", "Purchase Order-77"))
+        after = _texts(await wire.call(LINES.format("PODOCUMENTENTRY", "DOCHDRID", "Purchase Order-77")))
+
+    record = first[0][0]
+    assert (first, second) == ([[record, "P-1", "C-1"]], [[record, "P-1", "C-2"]])
+    assert [line[1:] for line in before] == [["P-9", None], [None, None]]
+    assert after[:2] == before
+    assert len(after) == 3
+
+
+async def test_a_record_number_is_never_given_twice(wired):
+    create = "<create><CLASS><CLASSID>{0}</CLASSID><NAME>{0}</NAME></CLASS></create>"
+    async with wired() as wire:
+        numbers = []
+        for name in ("A", "B"):
+            made = await wire.call(create.format(name))
+            numbers.append(made.findtext("data/class/RECORDNO"))
+            await wire.call(f"<delete><object>CLASS</object><keys>{numbers[-1]}</keys></delete>")
+
+    assert len(set(numbers)) == 2
