@@ -190,7 +190,8 @@ class SourceReader:
     async def _tell_settled(self, source: Settles, page: Page) -> None:
         """What fails here is the run's problem; the outcomes are durable, and the pages behind go on."""
         try:
-            cursor = await tried(partial(source.settled, page), self.stage.retry, self._services, self._stopping)
+            told = partial(self._system.watch, partial(source.settled, page))
+            cursor = await tried(told, self.stage.retry, self._services, self._stopping)
         except ConnectorError as error:
             self.problem = self.problem or error
             return

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
+from pipeline.engine.services import Stopping
 from pipeline.engine.systems import System, Systems
 from pipeline.errors import ConfigError, DataError, PermissionDenied, RefusedError, ThrottledError, TransientError
+from pipeline.flow.model import Connection, Stage
+from pipeline.record import Page, Record
+from pipeline.registry import Registry
+from pipeline.retry import RetryPolicy
+from pipeline.stage import Adapter, ConnectionSpec, Context, StageSpec
 from pipeline.store import Ledger
+from pipeline.testing import CollectingSink
 
 
 def raising(error: Exception) -> Callable[[], Awaitable[None]]:
@@ -134,3 +145,76 @@ async def test_a_run_that_did_not_come_to_meet_a_system_does_not_forget_its_outa
         await fails(stuck.meet("books", "Books (ACME)"))
         await stuck.settle(met_all=False)
         assert await told(ledger) == [("Books (ACME)", "bills"), ("There", "bills")]
+
+
+class Books:
+    """A source of one page that fails in ``what``: the sign-in, the reading, or being told that the page is settled."""
+
+    def __init__(self, what: str, bills: list[Record]) -> None:
+        self.what, self.bills = what, bills
+
+    def _do(self, what: str) -> None:
+        if what == self.what:
+            raise TransientError(f"no {what}", code="TST-0001")
+
+    async def check(self) -> None:
+        self._do("sign-in")
+
+    async def read(self, window: Any, cursor: Any) -> Page:
+        self._do("page")
+        return Page(self.bills, {"page": "1"}, more=False)
+
+    async def settled(self, page: Page) -> None:
+        self._do("settling")
+
+
+class Shelf(CollectingSink):
+    """A sink over the same books."""
+
+    def __init__(self, books: Books) -> None:
+        super().__init__()
+        self.books = books
+
+    async def send(self, delivery: Any, mark: Any) -> Any:
+        self.books._do("delivery")
+        return await super().send(delivery, mark)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    name: str = "ACME"
+
+
+async def run(rig: Any, ledger: Ledger, bills: list[Record], what: str) -> None:
+    books = Books(what, bills)
+
+    @asynccontextmanager
+    async def opened(settings: Any, context: Context) -> AsyncIterator[Books]:
+        yield books
+
+    def through(stage: Stage, component: Any) -> Stage:
+        spec = StageSpec(name=f"test.{stage.name}", verb=stage.verb, build=lambda *_: component, exactly_once=False)
+        return msgspec.structs.replace(stage, spec=spec, via="books", retry=RetryPolicy(times=2, first=0.1, max=0.1))
+
+    flow = rig.chain(None, sink=CollectingSink())
+    sink = flow.stage("sink")
+    stages = (through(flow.stage("source"), books), through(sink, Shelf(books)) if what == "delivery" else sink)
+    connection = Connection(name="books", type="books", settings={}, line=1)
+    flow = msgspec.structs.replace(flow, stages=stages, connections=(connection,))
+    spec = ConnectionSpec(
+        name="books", config=Settings, open=opened, check=Books.check, title=lambda settings: f"Books ({settings.name})"
+    )
+    await run_flow(
+        flow, Registry([Adapter(name="t", connections=(spec,))]), ledger, rig.services, RunRequest(), Stopping()
+    )
+
+
+@pytest.mark.parametrize("what", ["sign-in", "page", "settling", "delivery"])
+async def test_whatever_a_run_needs_of_a_system_tells_that_it_is_down_and_a_good_run_that_it_is_not(
+    inline_rig: Any, make_bills: Any, what: str
+) -> None:
+    async with inline_rig.ledger() as ledger:
+        await run(inline_rig, ledger, make_bills(range(2)), what)
+        (outage,) = await ledger.reports.outages()
+        assert (outage["system"], f'"no {what}"' in outage["problem"]) == ("Books (ACME)", True)
+        await run(inline_rig, ledger, make_bills(range(2)), "nothing")
+        assert await told(ledger) == []
