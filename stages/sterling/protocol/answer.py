@@ -38,6 +38,18 @@ class Answer(msgspec.Struct, frozen=True):
             self.status == 401 and re.search(r"(?:^|,)\s*Bearer(?:\s|,|$)", self.challenge, re.IGNORECASE) is not None
         )
 
+    @property
+    def lacking_scope(self) -> str | None:
+        """The scope that a token lacks by the challenge of a 403 (RFC 6750 3.1), "" when it names none, None when it says no such thing.
+
+        It went no further than the gateway that checks tokens.
+        """
+        told = self.challenge if self.status == 403 else ""
+        if not re.search(r"(?:^|,)\s*Bearer\s.*error=\"?insufficient_scope", told, re.IGNORECASE):
+            return None
+        scope = re.search(r'scope="([^"]*)"', told, re.IGNORECASE)
+        return scope[1] if scope else ""
+
 
 class Unreadable(ValueError):
     """The body is not the JSON it should be: a proxy's page, a cut-off answer, or nothing at all."""

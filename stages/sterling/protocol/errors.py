@@ -122,6 +122,8 @@ def judge(answer: Answer, call: Call, now: datetime) -> StageError | None:
     pause = retry_after_seconds(answer.retry_after, now)
     if status == 429:
         return _throttled(answer, call, pause)
+    if answer.lacking_scope is not None:
+        return _scope_lacking(call, plain_text(call.scrub(answer.lacking_scope)))
     if status < 300 or status >= 500 or status in (408, 425):
         return _passing(answer, call, pause)
     text = own_error(answer.body)
@@ -268,6 +270,18 @@ def _denied(call: Call, why: str) -> PermissionDenied:
         where=call.where,
         why=why,
         mend="Ask Sterling's administrator for the permission APIUser and the permission of the mailbox named here.",
+        code="MLC-STL-0403",
+    )
+
+
+def _scope_lacking(call: Call, scope: str) -> PermissionDenied:
+    return PermissionDenied(
+        f"The access token may not be used to {call.doing}",
+        where=call.where,
+        why=f"HTTP 403: the gateway wants the scope {scope!r}."
+        if scope
+        else "HTTP 403: the gateway wants another scope.",
+        mend="Add the scope to the connection's `auth.oauth2.scope`, and let the gateway's administrator allow it to this client.",
         code="MLC-STL-0403",
     )
 

@@ -229,7 +229,8 @@ class MessageBatches(Messages):
         return {"mailboxPath": item.mailbox.path, "name": item.name}
 
     def create(self, call: Call) -> str:
-        pairs = [self._pair(*pair, call) for pair in _pairs(read_parts(call.raw, call.content_type))]
+        parts = _pairs(read_parts(call.raw, call.content_type), strict=self.switches.ordered_parts)
+        pairs = [self._pair(*pair, call) for pair in parts]
         made = [self.put(mailbox, name, self.hub.add_document(name, data)) for name, data, mailbox in pairs]
         return str(made[-1].id)
 
@@ -241,8 +242,10 @@ class MessageBatches(Messages):
         return self.check_name(upload.filename), upload.content, mailbox
 
 
-def _pairs(parts: list[Part]) -> list[tuple[Part, Part]]:
-    """File, mailbox, file, mailbox: in this order and nothing else."""
+def _pairs(parts: list[Part], *, strict: bool) -> list[tuple[Part, Part]]:
+    """File, mailbox, file, mailbox: in this order and nothing else. One pair may stand the other way round, unless ``strict``."""
+    if not strict and [part.name for part in parts] == ["mailboxName", "upstream"]:
+        parts = parts[::-1]
     names = [part.name for part in parts]
     if not parts or len(parts) % 2 or names != ["upstream", "mailboxName"] * (len(parts) // 2):
         raise ApiError(400, "The parts must be pairs of 'upstream' and 'mailboxName', in this order")

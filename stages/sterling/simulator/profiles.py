@@ -31,6 +31,7 @@ PROFILES: Mapping[str, Switches] = {
         clock_skew=-90.0,
         put_replaces=True,
         refuse_links=True,
+        ordered_parts=True,
         password_minimum=12,
         dot_in_user_id=False,
         dash_in_group_members=False,

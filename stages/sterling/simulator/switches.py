@@ -66,6 +66,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     purge_after: float | None = (
         None  # seconds after which one that cannot be extracted any more is gone; its document stays
     )
+    ordered_parts: bool = False  # whether a batch of one file must name it before its mailbox; several always must
     batches_status: Literal[0, 404, 405] = 0  # what `messagebatches` answers on levels that lack it; 0: it works
     document_name: str = "documentName"  # member names of a document's creation: not public, so a setting
     document_payload: str = "payload"

@@ -459,6 +459,32 @@ async def test_write_refused_without_a_bearer_challenge_is_not_repeated_and_its_
     assert far.calls("GET", "/things/1")[0]["headers"]["Authorization"] == "Bearer canary-token-2"
 
 
+@pytest.mark.parametrize(
+    ("challenge", "told"),
+    [('Bearer realm="x", error="insufficient_scope", scope="write"', "'write'"), ("Bearer error=insufficient_scope", "another scope"),
+     ('Basic realm="y", bearer error="insufficient_scope"', "another scope")],
+)  # fmt: skip
+async def test_a_token_that_lacks_a_scope_is_a_missing_right_and_nothing_is_in_doubt(
+    far, wire, connected, tokens, oauth, challenge, told
+):
+    far.on("POST", "/things/", lambda _: wire.page(403, **{"WWW-Authenticate": challenge}))
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(PermissionDenied) as caught:
+            await client.create("things/", b"{}", "make a thing")
+    assert told in caught.value.why
+    assert len(far.calls("POST", "/things/")) == 1
+
+
+@pytest.mark.parametrize(
+    "challenge", ['Bearer realm="insufficient_scope"', 'Basic realm="error=insufficient_scope"', ""]
+)
+async def test_any_other_403_page_to_a_write_leaves_its_outcome_unknown(far, wire, connected, tokens, oauth, challenge):
+    far.on("POST", "/things/", lambda _: wire.page(403, **({"WWW-Authenticate": challenge} if challenge else {})))
+    async with connected(auth=oauth()) as client:
+        with pytest.raises(ForeignError):
+            await client.create("things/", b"{}", "make a thing")
+
+
 async def test_write_refused_by_challenge_with_a_fresh_token_too_stops_and_did_nothing(
     far, wire, connected, tokens, oauth
 ):

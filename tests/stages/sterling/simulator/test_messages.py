@@ -94,12 +94,21 @@ UP, BOX = ("upstream", "a", b"1"), ("mailboxName", None, b"/RIVERBEND/Inbound")
 
 
 @pytest.mark.parametrize(
+    ("strict", "parts", "status"),
+    [(False, [BOX, UP], 201), (True, [BOX, UP], 400), (True, [UP, BOX], 201), (False, [BOX, UP, BOX, UP], 400)],
+)
+async def test_one_pair_may_stand_the_other_way_round_as_python_scripts_send_it(serve, form, strict, parts, status):
+    async with serve(ordered_parts=strict) as call:
+        assert (await call("POST", "/messagebatches/", form(*parts), headers=BATCH)).status == status
+        assert len(call.simulator.messages("/RIVERBEND/Inbound")) == (status == 201)
+
+
+@pytest.mark.parametrize(
     "parts",
     [
         [],
         [UP],
         [BOX],
-        [BOX, UP],
         [UP, UP, BOX, BOX],
         [UP, BOX, UP],
         [UP, ("mailbox", None, b"/RIVERBEND/Inbound")],
