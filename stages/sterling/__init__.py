@@ -37,6 +37,7 @@ from stages.sterling.mailbox_source import MailboxSource
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.own import Sender
+from stages.sterling.provision import no_rules
 from stages.sterling.resource_source import ResourceSource
 from stages.sterling.route import (
     ListRouteSettings,
@@ -48,9 +49,13 @@ from stages.sterling.route import (
 from stages.sterling.taking import Box
 
 
-def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
+async def _partners(settings: PartnerSettings | None, context: Context) -> PartnerSink:
+    """Raises `ConfigError` for a rule that this Sterling cannot have, before anything is read: else each partner would fail by itself."""
     client: SterlingClient = context.connection
-    return PartnerSink(client, checked_partners(settings or PartnerSettings(), client.config.self_account), context.ids)
+    settings = checked_partners(settings or PartnerSettings(), client.config.self_account)
+    if settings.rule.action and await client.lacks("routingrules"):
+        raise no_rules()
+    return PartnerSink(client, settings, context.ids)
 
 
 def _mailbox(settings: None, context: Context) -> MailboxSink:

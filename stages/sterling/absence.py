@@ -10,7 +10,14 @@ from typing import Any, Protocol
 from pipeline import PermissionDenied, RefusedError, StageError
 from stages.sterling.config import SterlingConfig
 from stages.sterling.protocol import addresses
-from stages.sterling.protocol.errors import ForeignError, lacks_collection, no_sterling, not_passed, says_not_there
+from stages.sterling.protocol.errors import (
+    ForeignError,
+    NotOfferedError,
+    lacks_collection,
+    no_sterling,
+    not_passed,
+    says_not_there,
+)
 
 ROOTED = "mailboxes/"
 """Of the collections that every level has, the one that is never empty: it has a root."""
@@ -68,6 +75,34 @@ class Absence:
         except StageError:
             return error
         return None if there is None else not_passed(path, doing, error)
+
+    async def lacks(self, collection: str) -> bool:
+        """Whether this level of the server has no such collection (a path), while its others answer. False in every unclear case.
+
+        Its list may be empty, which some servers say by a page as well: what counts is that an object which is not there gets a page in this collection, and
+        Sterling's own word in another.
+        """
+        try:
+            await self._ask(collection, f"look at {collection}", {"_range": "0-0"})
+        except StageError as error:
+            if not lacks_collection(error):
+                return False
+            if isinstance(error, NotOfferedError):
+                return True
+        else:
+            return False
+        messages = addresses.collection(self._config.mailboxmessages)
+        return await self._says(f"{messages}0") and await self._missing(f"{collection}0")
+
+    async def _says(self, path: str) -> bool:
+        """Whether Sterling itself answers here."""
+        try:
+            await self._ask(path, "see what is answered for what is not there")
+        except RefusedError:
+            return True
+        except StageError:
+            return False
+        return True
 
     async def _missing(self, collection: str) -> bool:
         try:

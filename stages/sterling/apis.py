@@ -152,6 +152,10 @@ class SterlingClient:
             raise failure
         return None
 
+    async def lacks(self, name: str) -> bool:
+        """Whether this level of Sterling has no collection of that name: see `Absence.lacks`."""
+        return await self._absence.lacks(addresses.collection(name))
+
     async def prove(self) -> None:
         """Raises `ConfigError` when what answers at the connection's url is no Sterling, as far as this process knows."""
         if self.config.server not in self._reached:

@@ -27,7 +27,7 @@ from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import names
-from stages.sterling.provision import no_community
+from stages.sterling.provision import no_community, no_rules
 from stages.sterling.taking import Box
 
 NAMED = 5
@@ -299,7 +299,10 @@ async def diagnose_partners(
     for name, needed in (("tradingpartners", True), ("mailboxes", False), ("useraccounts", False)):
         await _collection(client, name, tell, needed=needed)
     if settings.rule.action:
-        await _collection(client, "routingrules", tell, needed=True)
+        if await client.lacks("routingrules"):
+            tell(Diagnosis.failed("routingrules", no_rules()))
+        else:
+            await _collection(client, "routingrules", tell, needed=True)
     if settings.codes.list:
         key, codes = await read_codes(client, settings.codes)
         tell(Diagnosis.ok("code list", f"{key}, {len(codes)} codes"))

@@ -221,6 +221,17 @@ def no_community(problem: str, why: str) -> ConfigError:
     )
 
 
+def no_rules() -> ConfigError:
+    return ConfigError(
+        "Routing rules are asked for, and this level of Sterling has none",
+        where="sterling.partners, `rule`",
+        why="Its APIs lack the collection routingrules, while the others answer.",
+        mend="Leave out `rule` and make the rules in Sterling's dashboard (Deployment > Mailboxes > Routing Rules), or ask for a level that has them.",
+        owner="EDI desk",
+        code="MLC-STL-0346",
+    )
+
+
 def _no_ids(path: str) -> PermissionDenied:
     return PermissionDenied(
         "A routing rule cannot be made: it names its mailbox by a number that is not known here",

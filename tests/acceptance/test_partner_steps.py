@@ -45,3 +45,11 @@ async def test_a_kill_after_any_step_leaves_a_partner_that_the_next_run_complete
         assert sum(name.startswith("partner.created") for name in once) == len(hub.partners)
         drift = await rig.command("drift", flow, "--json")
         assert drift.json["items"] == []
+
+
+async def test_rules_on_a_level_without_them_end_the_run_before_it_reads(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        rig.edit(("community: AP_VENDORS,", "community: AP_VENDORS, rule: { action: BP },"), name="vendors.yaml")
+        rig.sterling.faults.add(Fault(kind="html", status=404, match="* routingrules*", times=None))
+        told = await rig.command("run", str(rig.flows / "vendors.yaml"), "--json")
+        assert (told.code, told.json["read"], "MLC-STL-0346" in told.err) == (4, 0, True), told.err

@@ -215,6 +215,21 @@ async def test_community_code_list_and_rules_are_looked_up(serve, stage):
         assert simulator.effects() == ()
 
 
+@pytest.mark.parametrize(
+    ("form", "status", "state"),
+    [("json", 404, "failed"), ("json", 405, "failed"), ("json", 0, "ok"), ("html", 0, "ok"), ("empty", 0, "ok")],
+)
+async def test_a_level_without_routing_rules_fails_where_the_flow_wants_them_and_it_can_be_told(
+    serve, stage, form, status, state
+):
+    async with serve(unknown=form, empty=form, empty_is_404=frozenset({"*"})) as simulator:
+        if status:
+            simulator.faults.add(Fault(kind="html", status=status, match="* routingrules*", times=None))
+        lines = await stage(PARTNERS, simulator, PartnerSettings(rule=RuleSettings(action="BP")))
+        assert lines.states["routingrules"] == state
+        assert not status or "Leave out `rule`" in lines["routingrules"].problem.mend
+
+
 @pytest.mark.parametrize(("create", "state"), [(False, "failed"), (True, "ok")])
 async def test_a_missing_community_fails_unless_it_is_to_be_made(serve, stage, create, state):
     async with serve() as simulator:
