@@ -123,3 +123,27 @@ async def test_a_code_changed_by_hand_is_one_line_that_names_the_code_that_has_t
         assert (item["key"], item["name"]) == (code, name)
         assert "taken by code GONE-1" in item["note"]
         assert "`trading_partner.formerly`" in item["note"]
+
+
+async def test_a_code_changed_by_hand_is_taken_back_once_the_partner_file_names_it_as_former(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        await vendors(rig)
+        partners = rig.sterling.hub.partners
+        file = next(
+            file for file in sorted((rig.flows / "partners").glob("[a-z]*.yaml")) if file.stem.upper() in partners
+        )
+        name, before = file.stem.upper(), len(partners)
+        partners[name]["code"] = "GONE-1"
+        (item,) = (await drift(rig)).json["items"]
+        assert "name GONE-1 in `trading_partner.formerly` of its partner file" in item["note"]
+        with file.open("a") as text:
+            text.write("\ntrading_partner: { formerly: [GONE-1] }\n")
+        since = len(rig.sterling.effects())
+        (item,) = (await drift(rig)).json["items"]
+        assert (item["kind"], [field["member"] for field in item["fields"]]) == ("differs", ["code"])
+        assert (await vendors(rig, "--rewrite")).json["balanced"]
+        assert writes(rig, since) == ["partner.updated"]
+        assert (partners[name]["code"], len(partners)) == (name, before)
+        assert (await drift(rig)).json["items"] == []
+        assert (await vendors(rig, "--rewrite")).json["balanced"]
+        assert writes(rig, since) == ["partner.updated"]
