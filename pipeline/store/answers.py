@@ -1,6 +1,7 @@
 """How answers of partners become ledger rows: which documents each is about, and what it makes of them.
 
-An answer is known by the record that said it and its place in that record, so that a record read again changes nothing. The worst
+An answer is known by the record that said it and its place in that record, so that a record read again changes nothing; also by another flow, where
+records have a company: that makes their keys unique. The worst
 answer about a document wins, in whatever order they come. One that matches nothing yet is kept as its sink wrote it and tried again
 by `Answers.match_again`: its message is not needed any more.
 """
@@ -36,6 +37,11 @@ MOST_AT_ONCE = 500
 FOREIGN: AnswerStatus = "foreign_mailbox"
 
 
+def _said(place: Place) -> Place:
+    """What an answer is known by: its place, whichever flow read it where the record's company tells it from all others."""
+    return ("", *place[1:]) if place[1] else place
+
+
 class Told(msgspec.Struct, frozen=True):
     """One answer, where it was said, and when it was received (as the ledger writes times)."""
 
@@ -51,7 +57,8 @@ class AnswerWriter:
         self._told, self._run = told, run
         self._sent: dict[Asked, list[SentDocument]] = {}
         self._partners: dict[int, str] = {}
-        self._known: dict[Place, dict[int | None, str]] = {}  # the verdict on each document
+        self._known: dict[Place, dict[int | None, str]] = {}  # by what is said: the verdict on each document
+        self._read: dict[tuple[Place, int | None], Place] = {}  # where that was read
         self._rows: list[Row] = []
         self._matched: list[Row] = []
         self._believed: list[Row] = []  # what was not, so far
@@ -76,6 +83,7 @@ class AnswerWriter:
             self._sent,
             self._partners,
             self._known,
+            self._read,
             self._rows,
             self._matched,
             self._believed,
@@ -95,23 +103,27 @@ class AnswerWriter:
             self._sent.setdefault((scope, name, what), []).append(sent)
             self._partners[id_] = partner
         for *place, document, verdict in known:
-            self._known.setdefault(tuple(place), {})[document] = verdict
+            said = _said(tuple(place))
+            self._known.setdefault(said, {})[document] = verdict
+            self._read[said, document] = tuple(place)
 
     def take(self, told: Told, audit: list[Audit]) -> bool:
         """Adds the rows of one answer; whether it says anything that the ledger did not know."""
-        place, answer = told.place, told.answer
-        known = self._known.setdefault(place, {})
+        said, answer = _said(told.place), told.answer
+        known = self._known.setdefault(said, {})
         verdicts = [verdict for verdict in answer.match(self._candidates(answer)) if _is_news(verdict, known)]
         if not verdicts and not known:
             known[None] = ""
+            self._read[said, None] = told.place
             self._unmatched(told, audit)
             return True
         if verdicts and None in known:
-            self._matched.append(place)
+            self._matched.append(self._read[said, None])
         for verdict in verdicts:
             if verdict.document in known:
-                self._believed.append((*place, verdict.document))
+                self._believed.append((*self._read[said, verdict.document], verdict.document))
             known[verdict.document] = verdict.status
+            self._read[said, verdict.document] = told.place
             self._verdict(told, verdict, audit)
         return bool(verdicts)
 

@@ -266,3 +266,40 @@ async def test_other_messages_are_excluded_and_damaged_ones_are_dead_with_their_
         if outcome == "dead":
             letters = (await rig.command("dead", "--json")).json["items"]
             assert [(letter["code"], letter["partner"]) for letter in letters] == [("MLC-X12-0601", "ZZ")]
+
+
+@pytest.mark.parametrize("first", ["acknowledgements", "mailbox"])
+async def test_two_flows_that_read_the_same_answers_tell_each_of_them_once(rigs: Any, first: str) -> None:
+    second = "mailbox" if first == "acknowledgements" else "acknowledgements"
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        await rig.run()
+        assert (await rig.command("run", str(rig.flows / f"{first}.yaml"), "--json")).code == 0
+        before = await acks(rig)
+        told = await rig.command("run", str(rig.flows / f"{second}.yaml"), "--json")
+        assert (told.code, told.json["read"], told.json["unchanged"]) == (
+            0,
+            len(partners.answered),
+            len(partners.answered),
+        )
+        assert (await acks(rig)) == before
+        assert statuses(before) == expected(rig, partners.behaviour)
+        assert await rig.audit() is None
+
+
+async def test_an_answer_that_two_flows_read_before_its_document_was_known_is_matched_once(rigs: Any) -> None:
+    """One flow keeps it unmatched; what it is about is in the ledger when the other reads it."""
+    async with rigs(BILLS) as rig, answering(rig) as partners:
+        await rig.run(MLC_STORE=rig.other_store("elsewhere"))
+        await read_answers(rig)
+        assert {item["status"] for item in (await acks(rig))["items"]} == {"unmatched"}
+        await rig.run()  # the same bills, the same control numbers
+        told = await rig.command("run", str(rig.flows / "mailbox.yaml"), "--json")
+        assert told.json["balanced"], told.err
+        found = (await acks(rig))["items"]
+        matched = [item for item in found if item["document"]]
+        said = {(item["message"], item["kind"], item["document"]) for item in matched}
+        assert len(said) == len(matched) > 0
+        assert not {item["message"] for item in found if item["status"] == "unmatched"} & {
+            i["message"] for i in matched
+        }
+        assert len(partners.answered) > 0

@@ -124,7 +124,8 @@ order by d.delivery, d.position;
 
 -- name: known_answers
 select a.flow, a.company, a.object, a.key, a.place, a.document, a.verdict from json_each(?) as k
-join acknowledgements a on a.flow = k.value ->> 0 and a.object = k.value ->> 2 and a.key = k.value ->> 3 and a.company = k.value ->> 1;
+cross join acknowledgements a on a.object = k.value ->> 2 and a.key = k.value ->> 3 and a.company = k.value ->> 1
+where a.flow = k.value ->> 0 or a.company <> '';
 
 -- name: unmatched_answers
 select flow, company, object, key, place, received_at, sink, said from acknowledgements indexed by acknowledgements_unmatched
