@@ -122,6 +122,16 @@ _RULES = (
         mend="nothing to do: it is tried again",
     ),
     Rule(
+        code="MLC-INTACCT-0119",
+        error=ConfigError,
+        levels=("control",),
+        number=r"XL03000003",
+        text=r"showadditionalerrorinfo",
+        what="this Intacct gateway knows no ids of errors",
+        why="the connection asks for them (error_ids), and the gateway's schema has no place for that",
+        mend="remove error_ids from the connection in the flow file",
+    ),
+    Rule(
         code="MLC-INTACCT-0110",
         error=ConfigError,
         levels=("control",),

@@ -90,15 +90,18 @@ def read_document(body: bytes) -> etree._Element:
     return cast(etree._Element, root)
 
 
-def read_control(root: etree._Element) -> Control:
-    """The request's ``control``. Raises `RequestRefused` when it is not the sequence the schema has."""
+def read_control(root: etree._Element, *, newer: bool = True) -> Control:
+    """The request's ``control``. Raises `RequestRefused` when it is not the sequence the schema has.
+
+    ``newer`` schemas have an element for more about errors.
+    """
     if root.tag != "request":
         raise RequestRefused(SCHEMA, f"Element '{root.tag}': no declaration available; 'request' is expected")
     parts = elements(root)
     if not parts or parts[0].tag != "control":
         raise RequestRefused(SCHEMA, "Element 'request': missing child element 'control'")
-    named = _sequence([each for each in elements(parts[0]) if each.tag != _LOOSE], "control", _CONTROL)
-    detailed = [text(each) for each in elements(parts[0]) if each.tag == _LOOSE]
+    loose = [each for each in elements(parts[0]) if newer and each.tag == _LOOSE]
+    named = _sequence([each for each in elements(parts[0]) if each not in loose], "control", _CONTROL)
     for name in ("senderid", "password", "controlid", "dtdversion"):
         if name not in named:
             raise RequestRefused(SCHEMA, f"Element 'control': missing child element '{name}'")
@@ -114,7 +117,7 @@ def read_control(root: etree._Element) -> Control:
         unique=_boolean("uniqueid", named.get("uniqueid", "true")),
         whitespace=_boolean("includewhitespace", named.get("includewhitespace", "true")),
         legacy=named["dtdversion"] != "3.0",
-        detailed=any(_boolean(_LOOSE, value) for value in detailed),
+        detailed=any(_boolean(_LOOSE, text(each)) for each in loose),
         echo={
             "senderid": named["senderid"],
             "controlid": named["controlid"],

@@ -83,6 +83,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     remember_seconds: float = 0  # how long a completed controlid is refused; 0: for ever
     duplicate: str = IDENTITY  # the errorno of a refused controlid, which is not published
     bare_duplicate: bool = False  # the refusal has neither status nor error, a shape that has been seen
+    error_ids: bool = True  # False: an older gateway, whose schema has no showadditionalerrorinfo
     indented: bool = False  # replies are, whatever includewhitespace says
     skip_after_failure: bool = True  # in a transaction: functions after the culprit are left out of the reply
     concurrency: int = 0  # requests in work at once; 0: any number
@@ -154,7 +155,7 @@ class Gateway:
         control: Control | None = None
         try:
             root = read_document(body)
-            control = read_control(root)
+            control = read_control(root, newer=self.behaviour.error_ids)
             self._check_sender(control)
             if asynchronous(root):
                 raise RequestRefused(IDENTITY, "There is no transport policy of that name")

@@ -441,3 +441,11 @@ async def test_an_error_tells_its_stable_id_when_the_connection_asks_for_it(runn
             told.append("XL03000009 (XL-0009): " in refused.value.why)
 
     assert told == [True, False]
+
+
+async def test_a_gateway_without_ids_of_errors_says_which_setting_to_remove(running: Running) -> None:
+    async with running(error_ids=True, behaviour=Behaviour(error_ids=False)) as (_, client):
+        with pytest.raises(ConfigError) as refused:
+            await client.sign_in()
+    assert refused.value.code == "MLC-INTACCT-0119"
+    assert "error_ids" in refused.value.mend
