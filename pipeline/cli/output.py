@@ -25,7 +25,7 @@ from pipeline.printable import legible
 from pipeline.stage import CommandResult
 
 STYLES = {"delivered": "green", "clean": "green", "ok": "green", "dead": "red", "failed": "red", "out_of_balance": "red",
-          "held": "yellow", "in_doubt": "yellow", "in_flight": "yellow", "exceptions": "yellow", "waiting": "yellow"}  # fmt: skip
+          "held": "yellow", "in_doubt": "yellow", "in_flight": "yellow", "exceptions": "yellow", "stopped": "yellow", "waiting": "yellow"}  # fmt: skip
 UNBOUNDED = 10_000  # columns where there is no terminal: what is piped must stay whole
 GAP = "  "
 NARROWEST_WRAPPED = 16

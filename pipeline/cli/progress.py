@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.cli.output import counted, err, on_terminal, say
 from pipeline.clock import Clock
+from pipeline.engine.services import Pause
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -30,6 +32,7 @@ class RunProgress:
         self._read = self._settled = self._delivered = 0
         self._last = clock.monotonic()
         self._bars: Progress | None = None
+        self._waits: dict[str, datetime] = {}  # what was told to be waited for, and until when
         self._notes = Notes() if notes is None else notes
 
     def __enter__(self) -> RunProgress:
@@ -66,7 +69,18 @@ class RunProgress:
             self._delivered += 1
         elif event == "note":
             self._note(detail)
+        elif event == "waiting":
+            self._waiting(detail)
         self._show()
+
+    def _waiting(self, pause: Pause) -> None:
+        """What takes long enough to be wondered at; a hundred lanes that wait for the same are told once."""
+        now, told = self._clock.now(), self._waits.get(pause.why)
+        if self._quiet or (told is not None and now < told):
+            return
+        if (pause.until - now).total_seconds() >= PLAIN_EVERY_SECONDS:
+            self._waits[pause.why] = pause.until
+            say(f"{self._name}: waiting until {pause.until:%H:%M:%S} UTC; {pause.why}")
 
     def _note(self, text: str) -> None:
         """Each text once, however many stages and runs have it to say."""

@@ -73,6 +73,8 @@ class Summary:
         """The next useful commands, most useful last."""
         counts = self.report.totals.counts
         if self.report.signal:
+            if self.report.unread:
+                say(f"{joined(self.report.unread)}: not read to the end", "yellow")
             suggest(f"run {shlex.quote(str(self.file))}", lead="stopped; resume:")
         if counts.get("in_doubt") or counts.get("in_flight") or self.report.exceptions:
             suggest("status", "shows what waits for the far side; the next run goes on with it")

@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 
 from pipeline.engine.faults import explained
 from pipeline.engine.sealing import Sealer
-from pipeline.engine.services import Services, Stopping
+from pipeline.engine.services import Pause, Services, Stopping
 from pipeline.engine.systems import System
 from pipeline.errors import (
     ConfigError,
@@ -376,6 +376,9 @@ class Lanes:
         if waited + seconds > self._wait_seconds:
             return False
         self._waited[head.delivery.id] = waited + seconds
+        until = self._services.clock.now() + timedelta(seconds=seconds)
+        why = f"delivering to {self.stage.name}: {head.problem.what if head.problem else head.state}"
+        self._services.observe("waiting", Pause(until, why))
         with anyio.CancelScope() as pause:
             self._pauses.add(pause)
             try:

@@ -11,12 +11,12 @@ from pipeline.errors import ConnectorError
 from pipeline.store.reports import Totals
 from pipeline.store.rows import OUTCOMES, amount_text
 
-Status = Literal["clean", "exceptions", "out_of_balance", "failed"]
+Status = Literal["clean", "exceptions", "stopped", "out_of_balance", "failed"]
 
 TERMS = ("delivered", "excluded", "unchanged", "dead", "held", "in_doubt", "in_flight")
 """The terms that must sum to ``read``, in the order people read them."""
 
-EXIT_CODES: dict[str, int] = {"clean": 0, "exceptions": 5, "out_of_balance": 7}
+EXIT_CODES: dict[str, int] = {"clean": 0, "exceptions": 5, "stopped": 5, "out_of_balance": 7}
 
 
 class RunReport(msgspec.Struct, kw_only=True):
@@ -29,6 +29,7 @@ class RunReport(msgspec.Struct, kw_only=True):
     seconds: float
     problem: ConnectorError | None = None
     began: bool = True  # False when it ended before anything was read: a connection or stage could not be made
+    unread: list[str] = []  # sources that a stop kept from being read to their end
     stopped: list[ConnectorError] = []  # why lanes were stopped, and places of a source not read
     exceptions: int = 0  # of deliveries: also those of earlier runs' documents, which no term of this run counts
     earlier: list[int] = []  # deliveries that earlier runs sealed and this one went on with
@@ -48,6 +49,8 @@ class RunReport(msgspec.Struct, kw_only=True):
             return "out_of_balance"
         if self.problem is not None:
             return "failed"
+        if self.unread:
+            return "stopped"
         counts = self.totals.counts
         open_ = any(counts.get(term, 0) for term in ("dead", "held", "in_doubt", "in_flight"))
         return "exceptions" if open_ or self.stopped or self.exceptions else "clean"

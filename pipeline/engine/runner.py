@@ -75,6 +75,7 @@ async def run_flow(
             seconds=services.clock.monotonic() - began,
             began=bool(graph.nodes),
             problem=problem or _broke_off(graph),
+            unread=[reader.stage.name for reader in graph.readers if not reader.ended and reader.problem is None],
             stopped=[*_left(graph), *(error for lanes in graph.lanes for error in lanes.stopped)],
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),

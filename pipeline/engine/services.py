@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import anyio
@@ -15,7 +16,15 @@ from pipeline.shared import Shared
 
 T = TypeVar("T")
 Observer = Callable[[str, Any], None]
-"""Called with what happened (``read`` a page's record count, ``settled`` a page's record count, ``delivered`` a delivery, ``note`` a text)."""
+"""Called with what happened (``read`` a page's record count, ``settled`` a page's record count, ``delivered`` a delivery, ``note`` a text,
+``waiting`` a `Pause`)."""
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """A wait for a far side until then, and what it is waited for."""
+
+    until: datetime
+    why: str
 
 
 def ignore(event: str, detail: Any) -> None:

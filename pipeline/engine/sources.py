@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ from pipeline.engine.lanes import Lanes
 from pipeline.engine.meter import Meters
 from pipeline.engine.nodes import Outputs, close_all, emit, settle
 from pipeline.engine.receipt import LeftOut, Receipt
-from pipeline.engine.services import Services, Stopping
+from pipeline.engine.services import Pause, Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
 from pipeline.engine.systems import System
 from pipeline.errors import ConnectorError, DataError, EngineFault, Excluded, Held, StageError, TransientError
@@ -47,7 +48,8 @@ class Commits(Protocol):
 class SourceReader:
     """Reads one source to its end, page by page, and commits each page when it is settled and all before it are.
 
-    `read_here` counts what was read, independently of the ledger. ``problem`` is why reading ended early, if it did. Without a ledger
+    `read_here` counts what was read, independently of the ledger. ``problem`` is why reading ended early, if it did; ``ended`` is whether
+    the source was read to its end, which a stop prevents without a problem. Without a ledger
     it only looks: it reads from the beginning, and the source is not told that anything was settled.
     """
 
@@ -58,6 +60,7 @@ class SourceReader:
         self.stage = stage
         self.read_here = Totals()
         self.problem: ConnectorError | None = None
+        self.ended = False
         self._source, self._outputs, self._window = source, outputs, window
         self._ledger, self._services, self._stopping = ledger, services, stopping
         self._committer = committer
@@ -93,11 +96,13 @@ class SourceReader:
         while not self._stopping.requested:
             page = await tried(partial(self._read, cursor), self.stage.retry, self._services, self._stopping)
             if page is None:
+                self.ended = not self._stopping.requested
                 return
             number += 1
             cursor = page.cursor or cursor
             await self._enter(number, page)
             if not page.more:
+                self.ended = True
                 return
 
     async def _read(self, cursor: dict[str, str] | None) -> Page | None:
@@ -267,5 +272,7 @@ async def tried(
             decision = decide(error, attempt, policy, services.rng)
             if decision == "stop":
                 raise
+            until = services.clock.now() + timedelta(seconds=decision.seconds)
+            services.observe("waiting", Pause(until, f"{error.what} ({error.where or error.why})"))
             if not await stopping.sleep(services.clock, decision.seconds):
                 return None

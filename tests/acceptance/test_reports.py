@@ -15,7 +15,7 @@ def check_run(report: dict[str, Any]) -> None:
     """The object ``mlc.run/1``: exactly these keys, counts as integers, money as decimal text, and sums that tie."""
     assert set(report) == RUN_KEYS
     assert report["schema"] == "mlc.run/1"
-    assert report["status"] in ("clean", "exceptions", "out_of_balance", "failed")
+    assert report["status"] in ("clean", "exceptions", "stopped", "out_of_balance", "failed")
     assert all(type(report[key]) is int for key in ("run", *TERMS, "documents", "interchanges"))
     assert type(report["seconds"]) in (int, float)
     assert report["read"] == sum(report[term] for term in TERMS[1:])

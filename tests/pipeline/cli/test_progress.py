@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import timedelta
 
 import pytest
 
 from pipeline.cli.progress import Notes, RunProgress
 from pipeline.clock import SystemClock
+from pipeline.engine.services import Pause
+from pipeline.testing.clock import ManualClock
 
 
 class Terminal(io.StringIO):
@@ -39,3 +42,15 @@ def test_a_note_is_told_once_and_not_when_quiet(capsys: pytest.CaptureFixture[st
             for _ in range(2):
                 progress("note", "contacts cannot be read")
     assert capsys.readouterr().err.count("contacts cannot be read") == 1
+
+
+def test_a_long_wait_is_told_once_with_its_end_and_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = ManualClock()
+    until = clock.now() + timedelta(minutes=15)
+    with RunProgress("bills", clock) as progress:
+        progress("waiting", Pause(clock.now() + timedelta(seconds=2), "a moment"))
+        for _ in range(100):
+            progress("waiting", Pause(until, "Intacct limits our requests"))
+    with RunProgress("bills", clock, quiet=True) as progress:
+        progress("waiting", Pause(until, "Intacct limits our requests"))
+    assert capsys.readouterr().err == f"bills: waiting until {until:%H:%M:%S} UTC; Intacct limits our requests\n"

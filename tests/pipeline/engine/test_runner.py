@@ -369,6 +369,7 @@ async def test_a_stop_reads_no_further_page_and_finishes_what_is_in_flight(
         report = await rig.run(ledger, flow, stopping=stopping)
         assert 0 < report.totals.read < 40
         assert (report.exit_code, report.balanced, report.totals.unsettled) == (130, True, 0)
+        assert (report.status, report.unread) == ("stopped", ["source"])
         rest = await rig.run(ledger, flow)
     assert report.totals.read + rest.totals.read == 40
     assert rest.status == "clean"

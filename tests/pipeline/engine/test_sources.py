@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipeline.errors import (
     TransientError,
 )
 from pipeline.record import Page, Record, Window
-from pipeline.retry import RetryPolicy
+from pipeline.retry import LONGEST_ASKED_WAIT_SECONDS, RetryPolicy
 from pipeline.testing import CollectingSink, ListSource
 
 TRANSIENT = TransientError("the far side is away", code="T-1")
@@ -307,6 +307,26 @@ async def test_an_amount_that_cannot_be_kept_exactly_makes_the_record_dead_and_t
     assert (report.balanced, report.totals.counts["dead"], report.totals.counts["delivered"]) == (True, 1, 1)
     assert report.as_json()["amounts"]["USD"]["read"] == "5.00"
     assert [letter["code"] for letter in letters] == ["MLC-STO-0010"]
+
+
+async def test_a_run_stopped_while_it_waits_for_its_source_says_so_and_is_not_clean(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
+    stopping = Stopping()
+
+    class Away(ListSource):
+        async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
+            stopping.request(15)
+            raise ThrottledError("slow down", where="the far side", retry_after=3600.0)
+
+    flow = inline_rig.chain(Away(make_bills(range(2))), encoder=line_encoder(), sink=CollectingSink())
+    async with inline_rig.ledger() as ledger:
+        report = await inline_rig.run(ledger, flow, stopping=stopping)
+        assert [run["status"] for run in await ledger.reports.latest_runs()] == ["stopped"]
+    (wait,) = [detail for event, detail in inline_rig.events if event == "waiting"]
+    assert wait.why == "slow down (the far side)"
+    assert wait.until - inline_rig.clock.now() == timedelta(seconds=LONGEST_ASKED_WAIT_SECONDS)
+    assert (report.status, report.unread, report.exit_code) == ("stopped", ["source"], 143)
 
 
 async def test_a_window_of_keys_drops_whatever_else_a_source_gives(inline_rig: Any, make_bills: Any) -> None:
