@@ -71,6 +71,7 @@ async def test_all_shipped_flows_run_end_to_end_on_every_kind_of_sterling(rigs: 
         sent = rig.rows("select count(*) from deliveries where sink = 'delivered' and state = 'delivered'")
         assert sent == [(len(names),)]
         assert not rig.rows("select id from deliveries where state <> 'delivered'")
+        assert not found.refused
         assert not [line for line, status in rig.sterling.requests if status >= 500]
         assert await rig.audit() is None
 
@@ -101,3 +102,17 @@ async def test_lost_answers_and_passing_failures_on_an_awkward_sterling_cost_no_
         created = [effect["partner"] for effect in rig.sterling.effects() if effect["effect"] == "partner.created"]
         assert len(created) == len(set(created)) == len(rig.sterling.hub.partners)
         assert await rig.audit() is None
+
+
+async def test_partners_that_read_strictly_find_nothing_in_what_the_flows_write(rigs: Any) -> None:
+    async with rigs(120) as rig:
+        partners = list(rig.world.partners)
+        for partner in partners:
+            open_mailbox(rig.sterling.hub, outbound(partner.mailbox))
+        async with correspondence(rig.sterling, partners, {}) as found:
+            for name in ("bills", "payments", "acknowledgements"):
+                told = await rig.command("run", str(rig.flows / f"{name}.yaml"), "--json")
+                assert told.json["balanced"]
+        assert not found.refused
+        sql = "select set_code, acknowledgement, count(*) from documents where status = 'delivered' and acknowledgement <> '' group by 1, 2"
+        assert [(code, status) for code, status, _ in rig.rows(sql)] == [(x, "accepted") for x in ("810", "820", "850")]
