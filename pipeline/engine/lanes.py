@@ -38,6 +38,8 @@ from pipeline.store.ledger import Ledger
 from pipeline.store.rows import OpenDelivery, Problem
 
 ABSENT_TWICE = 2
+ANSWERED_WITHIN = timedelta(days=1)
+"""How long a delivery that may have been taken away waits for its partner's answer before a person is asked."""
 """How often the far side must be proved not to have a delivery before it is sent again."""
 
 LONGEST_FIND_WAIT_SECONDS = 60.0
@@ -276,6 +278,8 @@ class Lanes:
             async with self._limiter:
                 matches = await self._system.watch(partial(self._sink.find, delivery))
         except (Undetermined, TransientError) as error:
+            if isinstance(error, Undetermined) and error.gone and self._gone_for_good(head):
+                return await self._taken_away(head, str(error))
             return await self._cannot_tell(head, str(error))
         except ConnectorError as error:
             self._stop(error)
@@ -327,6 +331,21 @@ class Lanes:
         await self._deliveries.waits(
             head.delivery, "in_doubt", problem, next_at=until, absences=head.absences, ended=False
         )
+        return True
+
+    def _gone_for_good(self, head: OpenDelivery) -> bool:
+        return head.last_end is not None and self._services.clock.now() >= head.last_end + ANSWERED_WITHIN
+
+    async def _taken_away(self, head: OpenDelivery, why: str) -> bool:
+        """It may have arrived, and no answer has said so: a person asks. An answer that comes later still settles it."""
+        delivery = head.delivery
+        problem = Problem(
+            "refused", "MLC-DLV-0012", "EDI desk", "It may have arrived, and nothing tells any more whether it did",
+            f"{delivery.name} in {delivery.address or delivery.lane}", why,
+            "ask the partner whether it has these numbers; if it has not, replay sends it again with the same ones",
+        )  # fmt: skip
+        self._exceptions += 1
+        await self._deliveries.ends(delivery, "dead", problem, self._flow, self.stage.name, self._run)
         return True
 
     async def _post_verify(self, delivery: Delivery) -> None:

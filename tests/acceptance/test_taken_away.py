@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from stages.sterling.simulator import Fault, Switches, correspondence, open_mailbox, outbound
+from stages.sterling.simulator import Fault, Switches, answers, correspondence, open_mailbox, outbound
+from stages.sterling.simulator.interchanges import read
 
 BILLS = 60
 LOST = 5
@@ -70,6 +72,28 @@ async def test_what_was_taken_by_a_partner_that_never_answers_stays_in_doubt(rig
         assert set(arrivals(rig).values()) == {1}
         problems = [text for (text,) in rig.rows("select problem from deliveries where state = 'in_doubt'")]
         assert all("taken the message away" in text for text in problems), problems
+
+
+async def test_after_a_day_without_an_answer_a_person_is_asked_and_a_later_answer_still_settles_it(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, taking(rig, "never"):
+        rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", times=1, after=True))
+        await rig.run("--wait", "200ms")
+        rig.tamper(
+            "update attempts set ended_at = date(substr(ended_at, 1, 10), '-2 days') || substr(ended_at, 11),"
+            " committed_at = date(substr(committed_at, 1, 10), '-2 days') || substr(committed_at, 11)"
+        )
+        told = await rig.run("--wait", "10s")
+        assert (told.code, "in_doubt" in states(rig), states(rig)["dead"]) == (5, False, 1)
+        (letter,) = (await rig.command("dead", "--json")).json["items"]
+        assert (letter["code"], letter["owner"]) == ("MLC-DLV-0012", "EDI desk")
+        ((payload, address),) = rig.rows("select payload, address from deliveries where state = 'dead'")
+        found = read(payload)
+        said = [answers.functional(group, ["A"] * len(group.sets)) for group in found.groups]
+        late = answers.interchange(found, 901, datetime.now(UTC), said, ("FA", "997"))
+        rig.sterling.deposit(outbound(address), "late.edi", late)
+        await read_answers(rig)
+        assert (states(rig), set(arrivals(rig).values())) == ({"delivered": len(arrivals(rig))}, {1})
+        assert (await rig.command("dead", "--json")).json["items"] == []
 
 
 @pytest.mark.parametrize("upload", ["messagebatches", "documents"])

@@ -543,6 +543,27 @@ async def test_a_second_look_is_taken_once(inline_rig: Any, make_bills: Any, lin
         assert (await inline_rig.run(ledger, flow)).status == "clean"
 
 
+async def test_what_may_have_been_taken_away_waits_a_day_for_an_answer_and_is_then_for_a_person(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
+    sink = Oracle(inline_rig, [Undetermined("taken away", gone=True)] * 50, settle=1.0)
+    flow = inline_rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=sink)
+    async with inline_rig.ledger() as ledger:
+        await inline_rig.run(ledger, flow)
+        await inline_rig.clock.advance(23 * 3600.0)
+        await inline_rig.run(ledger, flow)
+        assert (await ledger.reports.delivery(1))["state"] == "in_doubt"
+        await inline_rig.clock.advance(3600.0)
+        sink.answers = [Undetermined("cut off")] * 50
+        await inline_rig.run(ledger, flow)
+        assert (await ledger.reports.delivery(1))["state"] == "in_doubt"
+        sink.answers = [Undetermined("taken away", gone=True)]
+        await inline_rig.run(ledger, flow)
+        assert (await ledger.reports.delivery(1))["state"] == "dead"
+        (letter,) = await ledger.reports.dead_letters()
+        assert (letter["code"], letter["owner"], sink.sends) == ("MLC-DLV-0012", "EDI desk", 1)
+
+
 async def test_a_second_look_at_what_has_been_taken_away_is_not_repeated(
     inline_rig: Any, make_bills: Any, line_encoder: Any
 ) -> None:
