@@ -76,6 +76,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
         frozenset()
     )  # fields that query shows and takes in no filter, as OBJECT.FIELD or OBJECT.PATH.FIELD
     custom: frozenset[str] = frozenset()  # text fields of its own, as OBJECT.FIELD
+    console: str = ""  # a console whose user this company lets in; then the user is the console's
     unauthorised: Mapping[str, str] = {}  # senders (with their passwords) the company has not authorised
     denied: frozenset[str] = frozenset()  # objects the user's role does not include
     absent: frozenset[str] = frozenset()  # objects of modules the company has not subscribed to
@@ -213,10 +214,11 @@ class Gateway:
         return self.behaviour.second_endpoint and path != SECOND_PATH
 
     def _log_in(self, element: etree._Element, login: Login, visit: _Visit, now: datetime) -> Session | None:
-        known = self.sessions.knows(user=login.user, company=login.company, password=login.password)
+        login = _slid(login)
+        known = self._knows(login)
         if 0 < self.behaviour.lock_after <= self.counts.login_failures:
             problem = "Your account has been locked out. Contact your administrator."
-        elif not known or login.client:
+        elif not known:
             problem = "Sign-in information is incorrect"
         elif visit.control.sender in self.behaviour.unauthorised:
             problem = f"The sender ID '{visit.control.sender}' is not authorized to make Web Services requests to this company"
@@ -231,6 +233,14 @@ class Gateway:
         self.effects.add("login refused", location=login.location, text=problem)
         add_refusal(element, login.user, login.company, problem, detailed=visit.control.detailed)
         return None
+
+    def _knows(self, login: Login) -> bool:
+        """A console's user comes in by naming the console, and the company as its client."""
+        world, console = self.world, self.behaviour.console
+        companies = (console, world.company) if console else (world.company, "")
+        return (login.company, login.client) == companies and self.sessions.knows(
+            user=login.user, company=world.company, password=login.password
+        )
 
     # Functions
 
@@ -362,6 +372,14 @@ class _Visit(msgspec.Struct, frozen=True):
     path: str
     base: str
     failing: GatewayError | None
+
+
+def _slid(login: Login) -> Login:
+    """A login that names console, client and entity in one word."""
+    if "|" not in login.company:
+        return login
+    console, client, entity = (*login.company.split("|"), "", "")[:3]
+    return msgspec.structs.replace(login, company=console, client=client, location=entity or login.location)
 
 
 def _named(function: Function) -> set[str]:

@@ -449,3 +449,10 @@ async def test_a_gateway_without_ids_of_errors_says_which_setting_to_remove(runn
             await client.sign_in()
     assert refused.value.code == "MLC-INTACCT-0119"
     assert "error_ids" in refused.value.mend
+
+
+async def test_a_console_user_reads_the_company_it_slides_into(running: Running, world: World) -> None:
+    settings = {"company_id": "FIRM", "client_id": world.company, "location_id": world.entities[0].id}
+    async with running(behaviour=Behaviour(console="FIRM"), **settings) as (_, client):
+        data = await client.query(Query(object="APBILL", fields=("RECORDNO", "MEGAENTITYID")))
+    assert {row["MEGAENTITYID"] for row in data.rows} == {world.entities[0].id}

@@ -269,3 +269,34 @@ async def test_the_counts_tell_what_was_used(wired):
         counts = wire.simulator.counts
 
     assert (counts.requests, counts.logins, counts.functions, counts.billable) == (3, 1, 3, 1)
+
+
+CONSOLE = "<login><userid>sync</userid><companyid>{}</companyid><password>user-pass</password>{}</login>"
+
+
+@pytest.mark.parametrize(
+    ("company", "more", "location"),
+    [
+        ("firm", "<clientid>acme</clientid>", ""),
+        ("firm", "<clientid>acme</clientid><locationid>WEST</locationid>", "WEST"),
+        ("firm|acme", "", ""),
+        ("firm|acme|WEST", "", "WEST"),
+        ("acme", "", None),
+        ("firm", "", None),
+        ("firm|other", "", None),
+        ("firm|acme|EAST", "", None),
+    ],
+)
+async def test_a_user_of_a_console_slides_into_its_client(wired, company, more, location):
+    async with wired(console="firm") as wire:
+        reply = await wire.sign_in(CONSOLE.format(company, more))
+
+    assert reply.findtext("operation/authentication/status") == ("failure" if location is None else "success")
+    assert reply.findtext("operation/result/data/api/locationid") == location
+
+
+async def test_a_company_without_a_console_lets_no_client_in(wired):
+    async with wired() as wire:
+        reply = await wire.sign_in(CONSOLE.format("firm", "<clientid>acme</clientid>"))
+
+    assert reply.findtext("operation/authentication/status") == "failure"
