@@ -13,7 +13,6 @@ from pipeline import Clock
 from stages.ap.seed.world import (
     SeedAdjustment,
     SeedBill,
-    SeedContact,
     SeedMaster,
     SeedPayment,
     SeedPurchase,
@@ -23,6 +22,7 @@ from stages.ap.seed.world import (
 )
 from stages.intacct.simulator.attachments import Attachments
 from stages.intacct.simulator.besides import Besides
+from stages.intacct.simulator.contacts import Contacts
 from stages.intacct.simulator.model import Field, ObjectType
 from stages.intacct.simulator.objects import OBJECTS, ROWS
 from stages.intacct.simulator.rows import (
@@ -30,7 +30,6 @@ from stages.intacct.simulator.rows import (
     AuditRow,
     BillLineRow,
     BillRow,
-    ContactRow,
     DefinitionRow,
     EntityRow,
     MasterRow,
@@ -79,10 +78,10 @@ class Books:
         self.types = {name: _as_here(type, hidden, custom) for name, type in OBJECTS.items()}
         self.tables = {name: Table(type) for name, type in self.types.items()}
         self.vendors: dict[str, VendorRow] = {}
+        self.contacts = Contacts(self, self.tables["CONTACT"])
         self._entities: dict[str, EntityRow] = {}
         self._terms: dict[str, TermRow] = {}
         self._definitions: dict[str, DefinitionRow] = {}
-        self._contacts: dict[str, ContactRow] = {}
         self._purchases: dict[str, PurchaseRow] = {}
         self._masters: dict[tuple[str, str], MasterRow] = {}
         self._bill_of_purchase: dict[str, int] = {}
@@ -90,7 +89,6 @@ class Books:
         self._lines = _FIRST_LINE
         self._dropped: dict[tuple[str, int], dict[int, int]] = {}  # the records that lines had, by number
         self._highest: dict[str, int] = {}
-        self._last_contact = 0
         self._last_bill = 0  # a record number is never given twice
         self.besides = Besides(self.types, self.tables)
         self._uncommitted: list[tuple[datetime, Callable[[], object]]] = []
@@ -153,25 +151,6 @@ class Books:
     def master(self, object: str, id: str) -> MasterRow | None:
         return self._masters.get((object, id))
 
-    def contact(self, contact: SeedContact | None) -> ContactRow | None:
-        return self._contacts.get(contact.name) if contact else None
-
-    def contact_named(self, name: str) -> SeedContact:
-        """KeyError when there is no contact of that name."""
-        return self._contacts[name].contact
-
-    def contact_row(self, name: str) -> ContactRow:
-        """KeyError when there is none."""
-        return self._contacts[name]
-
-    def has_contact(self, name: str) -> bool:
-        return name in self._contacts
-
-    def user_of_contact(self, name: str) -> str:
-        """A vendor that has the contact, "" when none has."""
-        seeds = (row.seed for row in self.vendors.values())
-        return next((seed.id for seed in seeds if name in (_named(seed.contact), _named(seed.pay_to))), "")
-
     def bill_of_purchase(self, id: str) -> BillRow | None:
         record = self._bill_of_purchase.get(id)
         return self.bill(record) if record is not None else None
@@ -195,9 +174,7 @@ class Books:
         row = self.vendors[vendor.id] = VendorRow(self, vendor)
         self._put(row)
         self._put_term(vendor.terms)
-        for contact in (vendor.contact, vendor.pay_to):
-            if contact is not None:
-                self._put_contact(contact, vendor)
+        self.contacts.had_by(vendor)
         self._vendors_changed()
 
     def put_bill(self, bill: SeedBill) -> None:
@@ -274,40 +251,6 @@ class Books:
         assert isinstance(row, PaymentRow)
         self._drop_all(row, row.details)
         self.tables["APADJUSTMENT"].changed()
-
-    def add_contact(self, contact: SeedContact, now: datetime) -> None:
-        """A contact that no vendor has."""
-        self._keep_contact(ContactRow(self, self._last_contact + 1, contact, "", now, now))
-
-    def drop_contact(self, name: str) -> None:
-        """Takes the contact away; who has it keeps it. KeyError when there is none."""
-        self.tables["CONTACT"].remove(self._contacts.pop(name).record)
-
-    def contacts(self) -> dict[str, ContactRow]:
-        """Those there are now, for `keep_contacts`."""
-        return dict(self._contacts)
-
-    def keep_contacts(self, rows: dict[str, ContactRow]) -> None:
-        """The contacts are these again."""
-        for name, row in list(self._contacts.items()):
-            if rows.get(name) is not row:
-                self.drop_contact(name)
-        for name, row in rows.items():
-            if name not in self._contacts:
-                self._keep_contact(row)
-
-    def restore_contact(self, row: ContactRow) -> None:
-        """Takes back that the contact was taken away."""
-        self._keep_contact(row)
-
-    def put_contact(self, contact: SeedContact, modified: datetime | None) -> None:
-        """Saves a contact, and what vendors that have it show; their own time of change stays. KeyError when there is none."""
-        for vendor in [each.seed for each in self.vendors.values()]:
-            held = {name: contact for name in ("contact", "pay_to") if _named(getattr(vendor, name)) == contact.name}
-            if held:
-                self.put_vendor(msgspec.structs.replace(vendor, **held))
-        known = self._contacts[contact.name]
-        self._keep_contact(ContactRow(self, known.record, contact, known.vendor, known.created, modified))
 
     def purchase(self, id: str) -> SeedPurchase:
         """The purchasing document. KeyError when there is none."""
@@ -415,22 +358,6 @@ class Books:
         if name not in self._definitions:
             self._definitions[name] = DefinitionRow(self, len(self._definitions) + 1, name, kind)
             self._put(self._definitions[name])
-
-    def _put_contact(self, contact: SeedContact, vendor: SeedVendor) -> None:
-        known = self._contacts.get(contact.name)
-        if known is not None and known.contact == contact:
-            return  # a vendor saved with the same contact does not save the contact
-        number = known.record if known else self._last_contact + 1
-        self._keep_contact(ContactRow(self, number, contact, vendor.id, vendor.created, vendor.modified))
-
-    def _keep_contact(self, row: ContactRow) -> None:
-        self._last_contact = max(self._last_contact, row.record)
-        self._contacts[row.contact.name] = row
-        self._put(row)
-
-
-def _named(contact: SeedContact | None) -> str:
-    return contact.name if contact else ""
 
 
 def _as_here(type: ObjectType, hidden: Collection[str], custom: Collection[str]) -> ObjectType:

@@ -151,9 +151,9 @@ class Edits:
 
         KeyError when no vendor has a contact of that name.
         """
-        contact, saved = self._books.contact_named(name), modified or self._books.now()
+        contact, saved = self._books.contacts[name].contact, modified or self._books.now()
         after = msgspec.structs.replace(contact, **changes)
-        put = self._books.put_contact
+        put = self._books.contacts.put
         self._save("contact saved", ("CONTACT", name, "M"), lambda: put(after, saved), visible, contact=name)
         return after
 

@@ -34,7 +34,9 @@ BILL_STATES: Pairs = (
 )
 _RAW = dict(BILL_STATES)
 
-_PAY_TO = Relation(path="PAYTO", object="CONTACT", by="BILLTOPAYTOKEY", follow=lambda r: r.books.contact(r.remit_to))
+_PAY_TO = Relation(
+    path="PAYTO", object="CONTACT", by="BILLTOPAYTOKEY", follow=lambda r: r.books.contacts.of(r.remit_to)
+)
 
 APBILL = ObjectType(
     name="APBILL",
@@ -77,7 +79,7 @@ APBILL = ObjectType(
             field("TAXSOLUTIONID", "TEXT", none),
             field("BILLTOPAYTOCONTACTNAME", "TEXT", lambda r: r.remit_to.name if r.remit_to else None),
             field("SHIPTORETURNTOCONTACTNAME", "TEXT", none),
-            field("BILLTOPAYTOKEY", "INTEGER", lambda r: getattr(r.books.contact(r.remit_to), "record", None)),
+            field("BILLTOPAYTOKEY", "INTEGER", lambda r: getattr(r.books.contacts.of(r.remit_to), "record", None)),
             field("SHIPTORETURNTOKEY", "INTEGER", none),
             field("ONHOLD", "BOOLEAN", lambda r: r.seed.on_hold),
             field("PAYMENTPRIORITY", "ENUM", constant("normal"), PRIORITIES),

@@ -74,8 +74,10 @@ VENDOR = ObjectType(
                 (("Unrestricted", "U"), ("RootOnly", "R"), ("Restricted", "E")),
             ),
             # Saving a contact moves the contact's own WHENMODIFIED, not that of the vendors it belongs to.
-            field("DISPLAYCONTACTKEY", "INTEGER", lambda r: getattr(r.books.contact(r.seed.contact), "record", None)),
-            field("PAYTOKEY", "INTEGER", lambda r: getattr(r.books.contact(r.seed.pay_to), "record", None)),
+            field(
+                "DISPLAYCONTACTKEY", "INTEGER", lambda r: getattr(r.books.contacts.of(r.seed.contact), "record", None)
+            ),
+            field("PAYTOKEY", "INTEGER", lambda r: getattr(r.books.contacts.of(r.seed.pay_to), "record", None)),
             *contact_group("DISPLAYCONTACT.", _vendor_contact),
             *contact_group("CONTACTINFO.", none),
             *contact_group("PAYTO.", _vendor_pay_to),
@@ -87,12 +89,14 @@ VENDOR = ObjectType(
         ]
     ),
     relations=(
-        Relation(path="PAYTOCONTACT", object="CONTACT", by="PAYTOKEY", follow=lambda r: r.books.contact(r.seed.pay_to)),
+        Relation(
+            path="PAYTOCONTACT", object="CONTACT", by="PAYTOKEY", follow=lambda r: r.books.contacts.of(r.seed.pay_to)
+        ),
         Relation(
             path="PRIMARYCONTACT",
             object="CONTACT",
             by="DISPLAYCONTACTKEY",
-            follow=lambda r: r.books.contact(r.seed.contact),
+            follow=lambda r: r.books.contacts.of(r.seed.contact),
         ),
         Relation(path="APTERM", object="APTERM", by="TERMNAME", follow=lambda r: r.books.term(r.seed.terms)),
     ),

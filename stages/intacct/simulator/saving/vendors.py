@@ -27,22 +27,22 @@ class Vendors(Kind):
             raise duplicate("vendor", id)
         now, record = self.books.now(), self.next_record()
         blank = SeedVendor(record=record, id=id, name="", kind="", entity=location, created=now, modified=now)
-        before = self.books.contacts()
+        before = self.books.contacts.all()
         self.books.put_vendor(self._changed(blank, values))
 
         def undo() -> None:
             self.books.drop_vendor(id)
-            self.books.keep_contacts(before)
+            self.books.contacts.restore(before)
 
         return Done(self.books.vendors[id], undo)
 
     def change(self, row: Row, values: Values, lines: list[Given]) -> Done:
         assert isinstance(row, VendorRow)
-        seed, before = row.seed, self.books.contacts()
+        seed, before = row.seed, self.books.contacts.all()
         self.books.put_vendor(self._changed(seed, values))
 
         def undo() -> None:
-            self.books.keep_contacts(before)
+            self.books.contacts.restore(before)
             self.books.put_vendor(seed)
 
         return Done(self.books.vendors[seed.id], undo)
@@ -60,11 +60,11 @@ class Vendors(Kind):
         own = {behind[part]: str(value or "") for name, value in sent.items() if (part := name[len(_OWN) :]) in behind}
         changes: dict[str, Any] = {}
         for path in ("PAYTO", "RETURNTO", "CONTACTINFO"):
-            if (name := values.get(f"{path}.CONTACTNAME")) and not self.books.has_contact(str(name)):
+            if (name := values.get(f"{path}.CONTACTNAME")) and str(name) not in self.books.contacts:
                 raise unknown("Contact", name)
         if "PAYTO.CONTACTNAME" in values:
             pay_to = words(values, "PAYTO.CONTACTNAME")
-            changes["pay_to"] = self.books.contact_named(pay_to) if pay_to else None
+            changes["pay_to"] = self.books.contacts[pay_to].contact if pay_to else None
         changes |= self.attributes(values)
         if own:
             usual = seed.contact or SeedContact(name=str(changes.get("name", seed.name)))
@@ -80,22 +80,26 @@ class Contacts(Kind):
 
     def create(self, values: Values, lines: list[Given], location: str) -> Done:
         name = words(values, "CONTACTNAME")
-        if self.books.has_contact(name):
+        if name in self.books.contacts:
             raise duplicate("contact", name)
         contact = msgspec.structs.replace(SeedContact(name=name), **self.attributes(values))
-        self.books.add_contact(contact, self.books.now())
-        return Done(self.books.contact_row(name), lambda: self.books.drop_contact(name))
+        row = self.books.contacts.add(contact, self.books.now())
+        return Done(row, lambda: self.books.contacts.drop(name))
 
     def change(self, row: Row, values: Values, lines: list[Given]) -> Done:
         assert isinstance(row, ContactRow)
         before, modified = row.contact, row.modified
-        self.books.put_contact(msgspec.structs.replace(before, **self.attributes(values)), self.books.now())
-        return Done(self.books.contact_row(before.name), lambda: self.books.put_contact(before, modified))
+        self.books.contacts.put(msgspec.structs.replace(before, **self.attributes(values)), self.books.now())
+        return Done(self.books.contacts[before.name], lambda: self.books.contacts.put(before, modified))
 
     def drop(self, row: Row) -> Done:
         assert isinstance(row, ContactRow)
-        if user := self.books.user_of_contact(row.contact.name):
+        if user := self.books.contacts.user(row.contact.name):
             text = f"Contact {row.contact.name} is used by vendor {user} and cannot be deleted."
             raise FunctionRefused(BUSINESS, text)
-        self.books.drop_contact(row.contact.name)
-        return Done(row, lambda: self.books.restore_contact(row))
+        self.books.contacts.drop(row.contact.name)
+
+        def undo() -> None:
+            self.books.contacts.keep(row)
+
+        return Done(row, undo)
