@@ -250,6 +250,7 @@ async def nothing_to_do() -> None:
 class Context(msgspec.Struct):
     """What a stage is built with. ``folder`` is the flow file's directory; ``offload`` runs a function off the event loop.
 
+    ``output`` is where relative names of files that a stage writes begin, None: the flow file's directory.
     ``note`` tells people something worth knowing that is no error; ``recall`` is what the ledger remembers of this flow's records; ``shared`` is what flows have in common, and the slots of what allows only so many calls.
     ``spent`` is what a `Metered` client awaits when it has counted a call, before the call is made: so a kill loses the count of few.
     ``watch`` is for a connection's ``diagnose``: it counts the calls of the `Metered` clients that are opened there.
@@ -268,6 +269,7 @@ class Context(msgspec.Struct):
     recall: Recall = recall_each
     watch: Callable[[Any], None] = lambda client: None
     spent: Callable[[], Awaitable[None]] = nothing_to_do
+    output: Path | None = None
 
 
 CheckState = Literal["ok", "warning", "failed", "skipped"]

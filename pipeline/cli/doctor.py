@@ -18,7 +18,7 @@ from rich.text import Text
 from pipeline.cli import machine
 from pipeline.cli.execute import services_here, store_url
 from pipeline.cli.output import counted, error_json, joined, out, print_json, say
-from pipeline.cli.shipped import find_flow, flows_here
+from pipeline.cli.shipped import find_flow, flows_here, placed
 from pipeline.cli.usage import counting
 from pipeline.clock import SystemClock
 from pipeline.engine.doctor import Section, broken, diagnose_flows
@@ -164,7 +164,7 @@ def _flow(report: Report, path: Path, registry: Registry, needed: dict[str, list
     if any(finding.code == codes.UNSET_VARIABLE and finding.path.startswith("$.stages") for finding in findings):
         report.tell(section, Diagnosis.skipped("stages", "variables that their settings refer to are not set"))
         return None
-    return flow
+    return placed(flow) if flow is not None else None
 
 
 def _about_flow(path: Path, flow: Flow | None, findings: list[Finding]) -> Iterable[Diagnosis]:

@@ -14,6 +14,7 @@ import anyio
 
 from pipeline.cli.output import counted, print_findings, say
 from pipeline.cli.progress import Notes, RunProgress
+from pipeline.cli.shipped import placed
 from pipeline.clock import SystemClock, system_random
 from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
@@ -57,7 +58,7 @@ def load_checked(path: Path, registry: Registry, environment: Mapping[str, str],
             mend=f"mend them, then:  ml-connector check {path}", code="MLC-FLOW-0000",
         )  # fmt: skip
     print_findings([finding for finding in findings if notes and finding.severity == "note"])
-    return flow
+    return placed(flow)
 
 
 async def execute(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 import pipeline
 from pipeline.errors import UsageError
+from pipeline.flow.model import Flow
 
 
 def shipped_flows() -> Path:
@@ -38,3 +41,10 @@ def flows_here() -> list[Path]:
     """The flow files in ``flows/`` here, or the shipped ones."""
     folder = Path("flows") if Path("flows").is_dir() else shipped_flows()
     return sorted(folder.glob("*.yaml"))
+
+
+def placed(flow: Flow) -> Flow:
+    """The flow, which writes below the working folder when it is a shipped one: nobody's files belong into the program's own folders."""
+    if flow.file.resolve().parent == shipped_flows().resolve():
+        return msgspec.structs.replace(flow, output=Path.cwd())
+    return flow

@@ -149,6 +149,7 @@ def context_for(flow: Flow, name: str, services: Services, client: Any = None) -
         environment=services.environment,
         shared=services.shared,
         note=partial(services.observe, "note"),
+        output=flow.output,
     )
 
 

@@ -73,7 +73,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked flow. ``stages`` are in topological order. ``digest`` is the SHA-256 of the file and of the code it names."""
+    """A checked flow. ``stages`` are in topological order. ``digest`` is the SHA-256 of the file and of the code it names.
+
+    ``output`` is where relative names of files that it writes begin, None: in the file's folder.
+    """
 
     name: str
     version: int
@@ -82,6 +85,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     connections: tuple[Connection, ...]
     stages: tuple[Stage, ...]
+    output: Path | None = None
     every: float | None = None  # seconds from one beginning to the next, where it is run again and again
 
     def readers(self, stage: str, port: str = MAIN) -> tuple[Stage, ...]:

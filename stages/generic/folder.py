@@ -54,7 +54,7 @@ error).
 
 
 class FolderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``path`` is the folder, below the flow's folder or absolute; it is made when it is not there.
+    """``path`` is the folder, below the flow's folder (of a shipped flow: the working folder) or absolute; it is made when it is not there.
 
     ``suffix`` is added to each name, e.g. ``.edi``. ``settle`` is how many seconds a file may take to be seen after
     it was written: 0 on a local disk, a little on a network share.
@@ -89,6 +89,7 @@ class Folder:
             evidence: Evidence = await self._context.offload(_reveal, temporary, target)
         except OSError as error:  # the rename may have happened: find decides
             raise _fault(TransientError, error, target) from None
+        self._context.note(f"files of {self._context.stage} are in {self._root()}")
         return _ours(evidence, delivery)
 
     async def find(self, delivery: Delivery) -> list[Evidence]:
@@ -107,7 +108,7 @@ class Folder:
 
     def _root(self) -> Path:
         try:
-            return resolve(self._context.folder, self._config.path)
+            return resolve(_beginning(self._context), self._config.path)
         except ValueError as error:
             raise ConfigError(
                 "the folder cannot be used",
@@ -132,6 +133,10 @@ class Folder:
                     code="MLC-GEN-0012",
                 )
         return self._root().joinpath(*parts, name)
+
+
+def _beginning(context: Context) -> Path:
+    return context.output or context.folder
 
 
 def _kind(error: OSError) -> type[StageError]:
@@ -211,7 +216,7 @@ def _finding(place: Path, message: str, suggestion: str) -> Finding:
 
 async def diagnose(config: FolderConfig, context: Context, destinations: Sequence[Destination], tell: Tell) -> None:
     """Whether this account may write there, found out without writing."""
-    root = resolve(context.folder, config.path)
+    root = resolve(_beginning(context), config.path)
     nearest = next(place for place in (root, *root.parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         refused = PermissionError(errno.EACCES, f"this account may not write to {nearest}")
