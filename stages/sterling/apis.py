@@ -20,7 +20,7 @@ from stages.sterling.client import JSON, Wire, wire
 from stages.sterling.config import SterlingConfig
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
-from stages.sterling.protocol.answer import Answer, Unreadable, created_id, parse_json
+from stages.sterling.protocol.answer import Answer, Unreadable, created_id, is_page, parse_json
 from stages.sterling.protocol.errors import (
     Call,
     ForeignError,
@@ -129,20 +129,18 @@ class SterlingClient:
             raise unreadable(call, "The answer names no id of what was created.")
         return call.scrub(made)
 
-    async def act(
-        self, path: str, doing: str, query: Mapping[str, str] | None = None, largest: int = 0, *, writes: bool = False
-    ) -> Any:
-        """POST of an action; its answer as parsed JSON, None when Sterling itself answers 404. One that may not be repeated freely ``writes``.
+    async def act(self, path: str, doing: str, query: Mapping[str, str] | None = None, largest: int = 0) -> Any:
+        """POST of an action that changes nothing; its answer as parsed JSON, None when Sterling itself answers 404.
 
         ``largest`` bounds the answer where `client.LARGEST_ANSWER` is too little for it; beyond it is a `TooLargeError`.
         """
-        call = msgspec.structs.replace(self._wire.call("POST", path, doing, writes=writes), largest=largest)
+        call = msgspec.structs.replace(self._wire.call("POST", path, doing, writes=False), largest=largest)
         try:
             answer = await self._wire.exchange(call, "POST", path, query=query, body=b"")
         except NotFoundError:
             return None
         except ForeignError as error:
-            if writes or not lacks_collection(error):
+            if not lacks_collection(error):
                 raise
             doubt = error
         else:
@@ -160,6 +158,18 @@ class SterlingClient:
         """Raises `ConfigError` when what answers at the connection's url is no Sterling, as far as this process knows."""
         if self.config.server not in self._reached:
             await self._absence.prove()
+
+    async def carry_out(self, path: str, doing: str) -> None:
+        """POST of an action that takes effect. Whatever a success answers, it is done, and no more of it is read than needs be; what Sterling itself
+        says is not there has gone. A sign-on page is a `TransientError`, whatever its status: the outcome is unknown.
+        """
+        call = msgspec.structs.replace(self._wire.call("POST", path, doing, writes=True), unread=True)
+        try:
+            answer = await self._wire.exchange(call, "POST", path, body=b"")
+        except NotFoundError:
+            return
+        if is_page(answer.body):
+            raise unreadable(call, "the answer was a page")
 
     async def remove(self, path: str, doing: str) -> None:
         """DELETE; what is gone already is as good. May be repeated freely."""

@@ -10,7 +10,7 @@ import logging
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +27,9 @@ from stages.sterling.protocol.errors import Call, NotSentError, judge, odd_refus
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes. A window of 1,000 partners is about 3 MB."""
+
+UNREAD_SECONDS = 10
+"""That are given to an answer whose body nobody wants."""
 
 IDLE_SECONDS = 25
 """Kept connections are closed before the 30 s after which gateways in front of Sterling drop them."""
@@ -163,7 +166,7 @@ class Wire:
                 ) as response:
                     return Answer(
                         status=response.status,
-                        body=await _bounded(response.content, max(call.largest, LARGEST_ANSWER)),
+                        body=await (_beginning if call.unread and response.ok else _bounded)(response, call),
                         location=response.headers.get("Location", ""),
                         retry_after=response.headers.get("Retry-After", ""),
                         challenge=", ".join(response.headers.getall("WWW-Authenticate", ())),
@@ -204,14 +207,30 @@ class Wire:
         raise no_token(call.where, problem)
 
 
-async def _bounded(stream: aiohttp.StreamReader, largest: int) -> bytes:
+async def _bounded(response: aiohttp.ClientResponse, call: Call) -> bytes:
     """The body up to so many bytes. Raises `_TooLarge` beyond."""
-    body = bytearray()
-    async for chunk in stream.iter_any():
+    body, largest = bytearray(), max(call.largest, LARGEST_ANSWER)
+    async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > largest:
             raise _TooLarge(f"The answer is larger than {largest} bytes.")
     return bytes(body)
+
+
+async def _beginning(response: aiohttp.ClientResponse, call: Call) -> bytes:
+    """The first piece of a body that nobody wants. The rest is read for a while, so that the connection can be kept, and thrown away.
+
+    What fails here changes nothing: the status says that it is done.
+    """
+    body, read = b"", 0
+    with anyio.move_on_after(UNREAD_SECONDS), suppress(aiohttp.ClientError, OSError):
+        async for chunk in response.content.iter_any():
+            body, read = body or chunk, read + len(chunk)
+            if read > LARGEST_ANSWER:
+                break
+    if not response.content.at_eof():
+        response.close()
+    return body
 
 
 class DroppedError(TransientError):

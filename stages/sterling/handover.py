@@ -75,7 +75,7 @@ class Handover:
         self._tried.add(id_)
         path, doing = f"{self._path(id_)}/actions/extract", f"extract message {id_}"
         try:
-            await self._client.act(path, doing, writes=True)
+            await self._client.carry_out(path, doing)
         except RefusedError as error:
             log.info("sterling: message %s was not extracted: %s", id_, error.why)
         except ForeignError as error:

@@ -68,6 +68,11 @@ def parse_json(body: bytes) -> Any:
         raise Unreadable("the answer was broken off or is not valid JSON") from None
 
 
+def is_page(body: bytes) -> bool:
+    """Whether it begins as an HTML page does: a sign-on page's 200 says nothing of what was asked."""
+    return re.match(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", body, re.IGNORECASE) is not None
+
+
 def own_error(body: bytes) -> str | None:
     """The server's own error text as it came, or None when the body is not the server's own error object.
 

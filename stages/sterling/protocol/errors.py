@@ -92,6 +92,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     oauth: bool = False
     secrets: tuple[Secret, ...] = ()
     largest: int = 0  # bytes of its answer that are read; 0: as the client does of all
+    unread: bool = False  # of a success only the status counts
 
     def scrub(self, text: str) -> str:
         """The text without any secret that the far side may have echoed, plainly or in a URL's or page's spelling.

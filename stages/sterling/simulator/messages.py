@@ -174,7 +174,15 @@ class MailboxMessages(Messages):
         self.hub.remove_message(item)
 
     def _extract(self, call: Call, item: Message) -> Reply:
-        return content(self.hub.extract(item), call.query)
+        payload = self.hub.extract(item)
+        match self.switches.extracted:
+            case "json":
+                return content(payload, call.query)
+            case "raw":
+                return Reply(None, raw=payload)
+            case "empty":
+                return Reply(None, raw=b"")
+        return Reply(None, 204, raw=b"")
 
     def _move(self, call: Call, item: Message) -> Reply:
         fields = read_fields(_PLACE, call.fields(), creating=False)

@@ -63,6 +63,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     name_limit: int = 255  # of message names; 100 on one database
     duplicate_names: Literal["allow", "replace"] = "allow"  # replace: the older message of that name is dropped first
     extractions: int = 0  # how often a new message may be extracted; 0: without a limit, as public samples show it
+    extracted: Literal["json", "raw", "empty", "none"] = "json"  # what an extraction answers; raw: its bytes; none: 204
     purge_after: float | None = (
         None  # seconds after which one that cannot be extracted any more is gone; its document stays
     )

@@ -46,12 +46,13 @@ class Target:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer before it is written: ``content`` is a JSON value, ``written`` tells the spelling of its media type."""
+    """An answer before it is written: ``content`` is a JSON value, ``written`` tells the spelling of its media type; ``raw`` goes out in its place."""
 
     content: Any
     status: int = 200
     written: bool = False
     location: str = ""
+    raw: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -152,6 +153,8 @@ def _attributes(element: etree._Element) -> dict[str, str]:
 def render(reply: Reply, *, xml: bool) -> Raw:
     """Writes an answer with the server's exact spelling of its media type."""
     headers = {"Location": reply.location} if reply.location else {}
+    if reply.raw is not None:
+        return Raw(reply.status, reply.raw, "application/octet-stream", headers)
     if xml:
         return Raw(reply.status, _write_xml(reply.content), f"{XML_TYPE};charset=UTF-8", headers)
     body = json.dumps(reply.content, ensure_ascii=False, separators=(",", ":")).encode()

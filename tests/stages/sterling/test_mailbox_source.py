@@ -35,6 +35,7 @@ from pipeline import (
 from pipeline.testing import ManualClock
 from stages.ap.seed.world import SeedPartner, World
 from stages.sterling import ADAPTER, mailbox_source
+from stages.sterling import client as client_module
 from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
 from stages.sterling.due import cursor_of, due_in
@@ -750,6 +751,41 @@ async def test_an_extraction_whose_answer_is_lost_is_looked_for_before_it_is_rep
         assert [message.count for message in messages] == [2] * 4
         assert len(rig.effects("message.extracted")) == 4
         assert due_in(cursor) == {}
+
+
+@pytest.mark.parametrize("extracted", ["json", "raw", "empty", "none"])
+async def test_an_extraction_has_happened_whatever_its_success_answers(rigs: Any, extracted: str) -> None:
+    async with rigs({"extracted": extracted}) as rig:
+        keys, cursor = rig.drop(3), {"due": ""}
+        source = rig.source(BOX, after="extract")
+        page = await source.read(Window(), None)
+        assert await source.settled(page) == cursor
+        assert sorted(str(effect["message"]) for effect in rig.effects("message.extracted")) == keys
+
+
+@pytest.mark.parametrize("size", [2_000, 2_000_000])
+async def test_an_extraction_whose_answer_is_larger_than_anything_that_is_read_has_happened(
+    rigs: Any, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    async with rigs() as rig:
+        rig.simulator.deposit(BOX, "large.csv", b"x" * size)
+        source = rig.source(BOX, after="extract", largest=3_000_000)
+        page = await source.read(Window(), None)
+        monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1_000)
+        assert await source.settled(page) == {"due": ""}
+        assert len(rig.effects("message.extracted")) == 1
+
+
+async def test_an_extraction_that_is_answered_by_a_sign_on_page_has_perhaps_not_happened(rigs: Any) -> None:
+    async with rigs() as rig:
+        counted(rig, rig.drop(1))
+        source = rig.source(BOX, after="extract")
+        page = await source.read(Window(), None)
+        rig.simulator.faults.add(Fault(kind="html", status=200, match="POST mailboxmessages/*/extract"))
+        with pytest.raises(TransientError, match="page"):
+            await source.settled(page)
+        assert await source.settled(page) == {"due": ""}
+        assert len(rig.effects("message.extracted")) == 1
 
 
 @pytest.mark.parametrize("extracted", [0, 1, 3])
