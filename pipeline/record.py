@@ -65,6 +65,7 @@ class Known(msgspec.Struct, frozen=True):
     alias: str = ""
     label: str = ""
     digest: str = ""  # of its record
+    left_out: str = ""  # the rule that left it out, or the code under which it is held for that
 
 
 class Tally(msgspec.Struct, frozen=True):

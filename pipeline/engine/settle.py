@@ -15,7 +15,7 @@ from pipeline.engine.faults import explained
 from pipeline.engine.receipt import DEAD, HELD, LeftOut, Receipt
 from pipeline.record import Deleted, Destination, Document, Fingerprint, Record
 from pipeline.store.ledger import Identity
-from pipeline.store.rows import RANK, Fate, NewDocument, Previous, Problem
+from pipeline.store.rows import DELETED, LEFT_OUT, RANK, Fate, NewDocument, Previous, Problem
 
 UNCHANGED = RANK["unchanged"]
 
@@ -180,7 +180,7 @@ class Settlement:
         if isinstance(record.body, Deleted):
             return _deleted_after(record, record.body, self._sent[identity_of(record)])
         return Problem(
-            "held", "MLC-DOC-0003", "EDI desk", "The record is left out now, after a document of it was sent",
+            "held", LEFT_OUT, "EDI desk", "The record is left out now, after a document of it was sent",
             f"{record.kind} {record.label}, {self._sent[identity_of(record)]}",
             f"the rule {rule!r} leaves it out; the partner still has the document",
             "tell the partner, or undo it on the far side; then replay this, which leaves it out for good",
@@ -189,7 +189,7 @@ class Settlement:
 
 def _deleted_after(record: Record, body: Deleted, sent: str) -> Problem:
     return Problem(
-        "held", "MLC-DOC-0004", "AP", "The record was deleted at its source, after a document of it was sent",
+        "held", DELETED, "AP", "The record was deleted at its source, after a document of it was sent",
         f"{record.kind} {record.label or record.key}, {sent}",
         f"{body.told or 'the source has it no more'}; the far side still has what was sent",
         "tell the partner, or undo it on the far side; then replay this, which closes it",

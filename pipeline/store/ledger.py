@@ -28,7 +28,7 @@ from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, migrate,
 from pipeline.store.locks import beside, try_lock
 from pipeline.store.pages import page_command
 from pipeline.store.reports import Reports
-from pipeline.store.rows import Lease, PageCommit, Previous, Problem, stamp
+from pipeline.store.rows import HELD_FOR_LEAVING, RANK, Lease, PageCommit, Previous, Problem, stamp
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 from pipeline.store.writer import Writer
 
@@ -60,6 +60,11 @@ def store_path(url: str) -> Path:
             code="MLC-STO-0004",
         )
     return path
+
+
+def _left_out(rank: int | None, reason: str) -> str:
+    """Why a record takes no part in its flow: a rule excludes it, or it is held because one does so now."""
+    return reason if rank == RANK["excluded"] or reason in HELD_FOR_LEAVING else ""
 
 
 @asynccontextmanager
@@ -223,7 +228,11 @@ class Ledger:
     async def recall(self, flow: str, company: str, object: str, names: Sequence[str]) -> list[Known]:
         """The records of this flow that were read by one of these names, as key or alias, as they were read last."""
         values = (msgspec.json.encode(names).decode(), object, company, flow)
-        return [Known(*row) for row in await self._driver.fetch("known_records", values)]
+        rows = await self._driver.fetch("known_records", values)
+        return [
+            Known(name, key, alias, label, digest, _left_out(rank, reason))
+            for name, key, alias, label, digest, rank, reason in rows
+        ]
 
     async def last_reads(self, flow: str, identities: Sequence[Identity]) -> dict[Identity, tuple[str, int | None]]:
         """The currency and amount (millionths) of each of these records as the flow read it last; those it never read are not there."""

@@ -14,6 +14,10 @@ OUTCOMES = ("excluded", "unchanged", "delivered", "in_flight", "in_doubt", "held
 """The outcomes of a source record, from best to worst; its place is its rank. With several documents the worst counts."""
 
 RANK = {name: rank for rank, name in enumerate(OUTCOMES)}
+LEFT_OUT, DELETED = "MLC-DOC-0003", "MLC-DOC-0004"
+HELD_FOR_LEAVING = (LEFT_OUT, DELETED)
+"""Under these codes records are held that are left out now, or deleted, after a document of them was sent."""
+
 MILLIONTHS = Decimal(1_000_000)
 LARGEST_AMOUNT = Decimal(10) ** 12
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import Context, DataError, Excluded, Finding, Record
+from pipeline import Context, DataError, Excluded, Finding, Recall, Record
 from stages.ap.model import Contact, Vendor
 from stages.ap.partners import Defaults, Partner, Partners, far_name, load_partners, partners_folder, required_partners
 
@@ -64,25 +64,42 @@ class PartnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class PartnerStage:
     """Makes trading partners. What wins, first to last: the partner file, the vendor's contact, the flow's defaults.
 
-    The vendors of one partner file are one trading partner, made from the vendor the file lists first; the others are
-    excluded as merged. So a vendor that is no longer read (inactive, say) must not be listed first.
+    The vendors of one partner file are one trading partner, made from one of them; the others are excluded as merged. It is the first in the
+    file that is active, as far as the ledger knows: one that the flow left out when it was read last (inactive, deleted) is passed over. One that was
+    never read may still come, and is waited for.
     """
 
-    def __init__(self, settings: PartnerSettings, partners: Partners) -> None:
+    def __init__(self, settings: PartnerSettings, partners: Partners, recall: Recall) -> None:
         self._settings = settings
         self._partners = partners
+        self._recall = recall
+        self._active: set[str] = set()  # vendors that came here in this run
         self._codes = {far_name(partner.code).upper(): partner.code for partner in partners.all}
 
-    def __call__(self, record: Record) -> Record:
+    async def __call__(self, record: Record) -> Record:
         vendor: Vendor = record.body
         partner = self._partners.for_vendor(vendor.id)
         if partner is None:
             self._claim(vendor)
         elif partner.trading_partner.opt_out:
             raise Excluded("opted out", f"the file of partner {partner.code} says so")
-        elif vendor.id != partner.vendors[0]:
-            raise Excluded(f"merged into partner {partner.code}", f"vendor {partner.vendors[0]} carries it")
+        elif len(partner.vendors) > 1:
+            await self._choose(record, vendor, partner)
         return record.replace(body=trading_partner(vendor, partner, self._settings))
+
+    async def _choose(self, record: Record, vendor: Vendor, partner: Partner) -> None:
+        """Excludes the vendor unless the partner is made from it."""
+        if vendor.status == "inactive":
+            raise Excluded(f"inactive, of partner {partner.code}")
+        self._active.add(vendor.id)
+        before = partner.vendors[: partner.vendors.index(vendor.id)]
+        known = await self._recall(record.company, record.object, before) if before else []
+        gone = {
+            each.key for each in known if each.left_out and each.left_out != merged_into(partner.code)
+        } - self._active
+        carrier = next((other for other in before if other not in gone), None)
+        if carrier is not None:
+            raise Excluded(merged_into(partner.code), f"vendor {carrier} carries it")
 
     def _claim(self, vendor: Vendor) -> None:
         """Two vendors whose ids differ in punctuation only would overwrite each other's trading partner."""
@@ -99,6 +116,11 @@ class PartnerStage:
             )
 
 
+def merged_into(code: str) -> str:
+    """The rule that leaves out vendors of a partner that is made from another one."""
+    return f"merged into partner {code}"
+
+
 def trading_partner(vendor: Vendor, partner: Partner | None, settings: PartnerSettings) -> TradingPartner:
     """The trading partner of a vendor, with the partner file's word where there is one. Pure."""
     code = partner.code if partner else vendor.id
@@ -110,7 +132,7 @@ def trading_partner(vendor: Vendor, partner: Partner | None, settings: PartnerSe
         name=far_name(code),
         vendors=partner.vendors if partner else (vendor.id,),
         display_name=partner.name if partner else vendor.name.strip(),
-        active=vendor.status != "inactive" or (partner is not None and len(partner.vendors) > 1),
+        active=vendor.status != "inactive",
         **wanted | (_from_file(partner) if partner else {}),
     )
 
@@ -154,7 +176,8 @@ def _from_books(contact: Contact) -> dict[str, str]:
 
 def build_partner(settings: PartnerSettings, context: Context) -> PartnerStage:
     """Reads the partner files once. Raises `FlowError` with every finding about them."""
-    return PartnerStage(settings, required_partners(settings.partners, context.folder, context.environment))
+    partners = required_partners(settings.partners, context.folder, context.environment)
+    return PartnerStage(settings, partners, context.recall)
 
 
 def lint_partner(settings: PartnerSettings, folder: Path, environment: Mapping[str, str]) -> list[Finding]:

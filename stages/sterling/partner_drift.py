@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline import Drift
-from stages.ap.partner import TradingPartner
+from stages.ap.partner import TradingPartner, merged_into
 from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import partner
 from stages.sterling.protocol.representations import text_of
@@ -93,11 +93,13 @@ def _unwanted(
     vendors = {vendor: state for state in wanted for vendor in state.vendors}
     # A partner under a former code is not too many as long as it is still to be taken over.
     awaited = {code for state in wanted if state.code not in partners for code in state.formerly if code in partners}
+    # Whoever carries a merged partner is chosen by what the ledger knows: one whose first vendor is left out is not compared.
+    merged = {code for code in partners if merged_into(code) in left_out.values()}
     names = _by_name(partners)
     told = {state.name for state in wanted if state.active and _holder(state, partners, names) is not None}
     found = []
     for code, rows in partners.items():
-        for row in rows if code not in codes | awaited else ():
+        for row in rows if code not in codes | awaited | merged else ():
             if row.get("community") in communities and partner.name_of(row) not in told:
                 note = _why_unwanted(code, vendors, left_out)
                 found.append(Drift(kind="extra", key=code, name=partner.name_of(row), note=note))

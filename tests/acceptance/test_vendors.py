@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import yaml
 
+from stages.ap.partners import load_partners
+
 BILLS = 20
 
 
@@ -115,3 +117,46 @@ async def test_without_the_filter_the_login_of_an_inactive_vendor_can_be_blocked
             edit(rig, vendor, status=status)
             assert (await vendors(rig)).code == 0
             assert account.permissions == permissions
+
+
+async def test_a_merged_partner_is_made_from_the_next_active_vendor_and_from_the_first_again_once_it_is_active(
+    rigs: Any,
+) -> None:
+    async with rigs(BILLS) as rig:
+        await vendors(rig)
+        first, other = alone(rig, 0), alone(rig, 1)
+        write_file(rig, "MERGED", first.id, other.id)
+        await vendors(rig, "--rewrite")
+        del rig.sterling.hub.partners[other.id.replace("-", "_")]  # as drift says
+        row, before = rig.sterling.hub.partners[first.id.replace("-", "_")], len(rig.sterling.hub.partners)
+        edit(rig, first, status="inactive")
+        left = await vendors(rig)
+        assert (left.code, left.json["held"]) == (5, 1)
+        (letter,) = (await rig.command("dead", "--json")).json["items"]
+        assert (letter["code"], letter["key"], row["emailAddress"]) == ("MLC-DOC-0003", first.id, first.contact.email)
+        edit(rig, other, contact=msgspec.structs.replace(other.contact, email="other@vendor.example"))
+        assert (await vendors(rig)).json["delivered"] >= 1
+        assert (row["code"], row["emailAddress"]) == ("MERGED", "other@vendor.example")
+        assert (await rig.command("drift", str(rig.flows / "vendors.yaml"), "--json")).json["items"] == []
+        assert (await rig.command("replay", letter["id"], "--json")).code == 0
+        assert (await rig.command("dead", "--json")).json["items"] == []
+        edit(rig, first, status="active")
+        await vendors(rig, "--rewrite")
+        assert (row["code"], row["emailAddress"]) == ("MERGED", first.contact.email)
+        assert len(rig.sterling.hub.partners) == before
+
+
+async def test_a_rewrite_makes_a_merged_partner_whose_first_vendor_was_never_active(rigs: Any) -> None:
+    async with rigs(BILLS) as rig:
+        filed = load_partners(rig.flows / "partners")[0]
+        assert filed is not None
+        first, other = [
+            v
+            for v in rig.world.vendors
+            if v.status == "active" and v.contact and v.contact.email and not filed.for_vendor(v.id)
+        ][:2]
+        edit(rig, first, status="inactive")
+        write_file(rig, "MERGED", first.id, other.id)
+        await vendors(rig)
+        await vendors(rig, "--rewrite")
+        assert rig.sterling.hub.partners["MERGED"]["emailAddress"] == other.contact.email

@@ -34,7 +34,7 @@ with found as (
     union
     select k.value, r.key, (select max(n.id) from records n where n.object = r.object and n.key = r.key and n.company = r.company and n.flow = r.flow)
     from json_each(?1) as k cross join records r on r.object = ?2 and r.alias = k.value and r.alias <> '' and r.company = ?3 and r.flow = ?4)
-select distinct found.name, r.key, r.alias, r.label, r.digest from found join records r on r.id = found.id;
+select distinct found.name, r.key, r.alias, r.label, r.digest, r.rank, r.reason from found join records r on r.id = found.id;
 
 -- name: last_reads
 select r.company, r.object, r.key, r.currency, r.amount from json_each(?1) as k
