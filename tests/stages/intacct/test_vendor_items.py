@@ -14,6 +14,7 @@ from pipeline import Context, Record, Secret, Window
 from pipeline.testing import ManualClock
 from stages.ap.model import Bill, Order
 from stages.ap.seed import SeedReference, World, build_world
+from stages.intacct import vendor_items
 from stages.intacct.company import open_intacct
 from stages.intacct.config import IntacctConfig
 from stages.intacct.orders import OrdersSettings, OrdersSource
@@ -160,6 +161,18 @@ async def test_an_estimate_counts_the_calls_for_numbers(running: Running) -> Non
             found.append(await bills.estimate(Window(), None))
     named, plain = found
     assert named.calls == plain.calls + plain.pages + 1  # each page may meet new vendors; one page of cross references
+
+
+async def test_what_does_not_fit_into_memory_is_read_again(
+    world: World, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as (simulator, bills, _):
+        expected = [called(body) for body in bodies(await read(bills), Bill)]
+        once = asked(simulator)
+    monkeypatch.setattr(vendor_items, "_LARGEST_CACHE", 0)
+    async with running() as (simulator, bills, _):
+        assert [called(body) for body in bodies(await read(bills), Bill)] == expected
+        assert asked(simulator) >= once
 
 
 @pytest.mark.parametrize(
