@@ -107,7 +107,10 @@ class UserAccounts(Collection):
             raise ApiError(400, f"{_SAVE}API000393: The password was used before")
         if password:
             check_password(password, self.switches)
-        for attribute, value in self._lists(fields).items():
+        lists = self._lists(fields)
+        if self.switches.put_replaces and call.method == "PUT":
+            lists = {attribute: lists.get(attribute, []) for attribute in _LISTS.values()}
+        for attribute, value in lists.items():
             setattr(item, attribute, value)
         if password:
             self.hub.set_password(item, password)

@@ -74,7 +74,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     lag: float = 0.0  # seconds until a new message shows in lists
     clock_skew: float = 0.0  # seconds added to every timestamp shown
 
-    put_replaces: bool = False  # a PUT of a partner empties the optional members that it does not name
+    put_replaces: bool = (
+        False  # a PUT of a partner or user empties the optional members, or lists, that it does not name
+    )
     refuse_links: bool = (
         False  # a body that holds what only reads have (`_id`, `href` and so on) is refused, not taken without them
     )

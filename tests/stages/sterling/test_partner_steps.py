@@ -135,7 +135,7 @@ def rigs(tmp_path):
             bills=(), purchases=(), partners=(), sterling_user="apconnector", sterling_password="Canary-pass-1",
             now=datetime(2024, 1, 31, tzinfo=UTC),
         )  # fmt: skip
-        simulator = SterlingSimulator(world, SystemClock(), switches=Switches(refuse_links=True))
+        simulator = SterlingSimulator(world, SystemClock(), switches=Switches(refuse_links=True, put_replaces=True))
         async with simulator.listen():
             await routes(simulator)
             simulator.hub.effects.clear()

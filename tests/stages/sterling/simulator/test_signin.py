@@ -117,3 +117,19 @@ async def test_a_scope_that_is_not_offered_or_missing_is_refused(serve, scope):
     async with serve(oauth=gateway) as call:
         got = await token(call, **({"scope": scope} if scope else {}))
         assert (got.status, got.body) == (400, {"error": "invalid_scope"})
+
+
+@pytest.mark.parametrize(("replaces", "left"), [(False, ["APIUser"]), (True, [])])
+async def test_an_update_of_a_user_may_empty_the_lists_that_it_does_not_name(serve, replaces, left):
+    async with serve(put_replaces=replaces) as call:
+        user = {
+            "userId": "u1",
+            "password": "Passw0rd",
+            "givenName": "U",
+            "surname": "1",
+            "permissions": [{"name": "APIUser"}],
+        }
+        await call("POST", "/useraccounts/", user, user=ADMIN)
+        for method, wanted in (("PATCH", ["APIUser"]), ("PUT", left)):
+            assert (await call(method, "/useraccounts/u1", {"email": "u@example.com"}, user=ADMIN)).status == 200
+            assert call.simulator.hub.accounts["u1"].permissions == wanted
