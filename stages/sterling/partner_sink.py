@@ -39,6 +39,7 @@ from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import addresses, partner
 from stages.sterling.protocol.errors import ExistsError, NotFoundError, lacks_collection
 from stages.sterling.protocol.representations import text_of
+from stages.sterling.protocol.secrecy import secrets_of
 from stages.sterling.provision import Provision, Step, no_community
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class PartnerSink:
     def __init__(self, client: SterlingClient, settings: PartnerSettings, ids: Ids) -> None:
         self._client = client
         self._settings = settings
-        self._secrets = partner.secrets_of(settings.create)
+        self._secrets = secrets_of(settings.create)
         self._directory = Directory(client)
         self._provision = Provision(client, settings, self._directory, ids)
         self.settle_seconds = float(client.config.settle)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pipeline import Secret
 from stages.ap.partner import TradingPartner
 from stages.sterling.protocol.representations import Fields, text_of, writable
 
@@ -124,34 +122,3 @@ def creation(
         **fillers,
     }
     return {**body, **wanted(partner), **extra}
-
-
-_SECRET_NAME = re.compile(r"pass|secret|token|credential|private|(?:^|[_-])pin$|PIN$|api_?key", re.IGNORECASE)
-
-
-def secrets_of(settings: Any) -> tuple[Secret, ...]:
-    """The texts in the settings for new partners that a member's name marks as secret, at any depth; their echoes are struck out.
-
-    Protocol extensions are one text of ``name:value`` pairs joined by commas: the marked ones among them count, and the text.
-    """
-    return tuple(Secret(text) for text in dict.fromkeys(_secret_texts("", settings)) if text)
-
-
-def _secret_texts(name: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, member in value.items():
-            yield from _secret_texts(f"{name} {key}" if _SECRET_NAME.search(name) else str(key), member)
-    elif isinstance(value, list | tuple):
-        for member in value:
-            yield from _secret_texts(name, member)
-    elif _SECRET_NAME.search(name):
-        yield "" if value is None or isinstance(value, bool) else str(value)
-    elif isinstance(value, str) and ":" in value:
-        yield from _secret_pairs(value)
-
-
-def _secret_pairs(text: str) -> Iterator[str]:
-    for pair in text.split(","):
-        name, _, value = pair.partition(":")
-        if value and _SECRET_NAME.search(name):
-            yield value.strip()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stages.sterling.protocol.representations import text_of, unwrap
+from stages.sterling.protocol.secrecy import without_secrets
 
 Row = Mapping[str, Any]
 
@@ -40,12 +41,15 @@ _NAMES = ("name", "path", "documentName", "partnerName", "scheduleName", "codeLi
 
 
 def plain(row: Row) -> dict[str, Any]:
-    """The fields as they are written: coded values unwrapped; no links, no actions, nothing that is named like a password."""
-    return {name: unwrap(value) for name, value in row.items() if not _left_out(name)}
+    """The fields as they are written: coded values unwrapped; no links, no actions, no secrets."""
+    fields: dict[str, Any] = without_secrets(
+        {name: unwrap(value) for name, value in row.items() if not _left_out(name)}
+    )
+    return fields
 
 
 def _left_out(name: str) -> bool:
-    return name in ("href", "actions", "_title") or name.startswith("$") or "password" in name.lower()
+    return name in ("href", "actions", "_title") or name.startswith("$")
 
 
 def label(row: Row) -> str:

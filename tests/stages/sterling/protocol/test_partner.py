@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from stages.ap.partner import TradingPartner
-from stages.sterling.protocol.partner import differences, secrets_of, update
+from stages.sterling.protocol.partner import differences, update
 
 WANTED = TradingPartner(code="C", name="N", vendors=("V",), city="Salem", country="US", time_zone="-05")
 
@@ -81,19 +79,3 @@ def test_connections_without_documented_members_go_back_whole_but_for_links_and_
 
 def test_change_to_a_member_that_is_not_returned_is_sent():
     assert update({"postalCode": "97301"}, read())["postalCode"] == "97301"
-
-
-@pytest.mark.parametrize(
-    ("settings", "secrets"),
-    [
-        ({}, []),
-        ({"timeZone": "-05", "isListeningConsumer": True, "keyEnabled": True, "authorizedUserKeyName": "K"}, []),
-        ({"consumerFtpConfiguration": {"hostname": "h", "password": "canary"}}, ["canary"]),
-        ({"a": [{"apiKey": "k1", "sshPassphrase": "k2", "port": 22}], "clientSecret": "k1"}, ["k1", "k2"]),
-        ({"credentials": {"user": "u", "other": ["w"]}}, ["u", "w"]),
-        ({"pin": 1234, "pinboard": "p", "password": "", "token": None}, ["1234"]),
-        ({"customProtocolExtensions": "host:h,password:canary, token : t"}, ["canary", "t"]),
-    ],
-)
-def test_texts_that_a_name_marks_as_secret_are_known(settings, secrets):
-    assert [secret.reveal() for secret in secrets_of(settings)] == secrets
