@@ -55,7 +55,7 @@ async def _partners(settings: PartnerSettings | None, context: Context) -> Partn
     settings = checked_partners(settings or PartnerSettings(), client.config.self_account)
     if settings.rule.action and await client.lacks("routingrules"):
         raise no_rules()
-    return PartnerSink(client, settings, context.ids)
+    return PartnerSink(client, settings, context.ids, context.note)
 
 
 def _mailbox(settings: None, context: Context) -> MailboxSink:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from pipeline import Drift
 from stages.ap.partner import TradingPartner, merged_into
+from stages.sterling.leftovers import Leftovers
 from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import partner
 from stages.sterling.protocol.representations import text_of
 from stages.sterling.provision import Provision
 
 Row = Mapping[str, Any]
+
+MOST_NAMED = 5
 Listed = Mapping[str, list[dict[str, str]]]
 """What is remembered of the partners there, by code."""
 
@@ -21,10 +26,15 @@ class Comparison:
     """Compares by the lists; a partner is read by itself only where its row in the list leaves something out."""
 
     def __init__(
-        self, directory: Directory, provision: Provision, read: Callable[[str], Awaitable[Row | None]]
+        self,
+        directory: Directory,
+        provision: Provision,
+        leftovers: Leftovers,
+        read: Callable[[str], Awaitable[Row | None]],
     ) -> None:
         self._directory = directory
         self._provision = provision
+        self._leftovers = leftovers
         self._read = read
 
     async def drift(self, wanted: Sequence[TradingPartner], left_out: Mapping[str, str], community: str) -> list[Drift]:
@@ -33,7 +43,13 @@ class Comparison:
         names = _by_name(there)
         found = [drift for state in wanted if (drift := await self._of(state, there, names)) is not None]
         communities = {community, *(state.community for state in wanted)} - {""}
-        return found + _unwanted(wanted, there, communities, left_out)
+        extra = _unwanted(wanted, there, communities, left_out)
+        return found + [await self._with_leftovers(drift) for drift in extra]
+
+    async def _with_leftovers(self, extra: Drift) -> Drift:
+        """What is too many, with the rule and the codes that go with it."""
+        left = await self._leftovers.of(extra.key, extra.name)
+        return msgspec.structs.replace(extra, note=f"{extra.note}; {_few(left)} are its too") if left else extra
 
     async def _of(self, wanted: TradingPartner, there: Listed, names: Mapping[str, str]) -> Drift | None:
         rows = next((there[code] for code in (wanted.code, *wanted.formerly) if code in there), [])
@@ -54,10 +70,18 @@ class Comparison:
     async def _differs(self, wanted: TradingPartner, row: Row) -> Drift | None:
         steps = [step async for step in self._provision.steps(wanted, row, half_made=False)]
         fields = {name: (value, text_of(row.get(name))) for name, value in partner.differences(wanted, row).items()}
-        if not fields and not steps:
+        twins = await self._provision.twins(wanted, row)
+        if not fields and not steps and not twins:
             return None
-        note = f"to be made or changed: {', '.join(map(str, steps))}" if steps else ""
+        notes = [f"to be made or changed: {', '.join(map(str, steps))}"] if steps else []
+        notes += [f"started twice for each message: {_few(twins)} does what its own rule does"] if twins else []
+        note = "; ".join(notes)
         return Drift(kind="differs", key=wanted.code, name=partner.name_of(row), fields=fields, note=note)
+
+
+def _few(told: Sequence[str]) -> str:
+    more = len(told) - MOST_NAMED
+    return ", ".join(told[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _taken(wanted: TradingPartner, there: Listed, names: Mapping[str, str]) -> Drift | None:

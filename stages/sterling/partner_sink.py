@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -34,6 +34,7 @@ from pipeline import (
 from stages.ap.partner import TradingPartner
 from stages.sterling.apis import SterlingClient
 from stages.sterling.config import PartnerSettings
+from stages.sterling.leftovers import Leftovers
 from stages.sterling.partner_drift import Comparison
 from stages.sterling.partner_view import Directory
 from stages.sterling.protocol import addresses, partner
@@ -59,12 +60,16 @@ class PartnerSink:
 
     upsert = True
 
-    def __init__(self, client: SterlingClient, settings: PartnerSettings, ids: Ids) -> None:
+    def __init__(
+        self, client: SterlingClient, settings: PartnerSettings, ids: Ids, note: Callable[[str], None] = log.info
+    ) -> None:
         self._client = client
         self._settings = settings
+        self._note = note
         self._secrets = secrets_of(settings.create)
         self._directory = Directory(client)
-        self._provision = Provision(client, settings, self._directory, ids)
+        self._leftovers = Leftovers(self._directory, settings)
+        self._provision = Provision(client, settings, self._directory, self._leftovers, ids)
         self.settle_seconds = float(client.config.settle)
 
     def destination(self, document: Document) -> Destination:
@@ -110,7 +115,7 @@ class PartnerSink:
         await self._client.ready()
         self._directory.renew()
         states = [_decode(document.body) for document in wanted]
-        comparison = Comparison(self._directory, self._provision, self._read)
+        comparison = Comparison(self._directory, self._provision, self._leftovers, self._read)
         return await comparison.drift(states, left_out, self._settings.community)
 
     # Looking.
@@ -232,7 +237,22 @@ class PartnerSink:
     async def _complete(self, wanted: TradingPartner, row: Row, delivery: Delivery, writer: _Writer) -> list[Step]:
         """Makes what is missing, step by step. What an answered creation made is known to be there."""
         async with aclosing(self._provision.steps(wanted, row, half_made=CREATING in delivery.marks)) as steps:
-            return [step async for step in steps if await writer.carry_out(step)]
+            made = [step async for step in steps if await writer.carry_out(step)]
+        for step in made:
+            if step.part == "code" and not step.key:
+                await self._tell_of_others(step, {each.name for each in made})
+        return made
+
+    async def _tell_of_others(self, step: Step, made: Collection[str]) -> None:
+        """A code was made for a vendor that has one already: people must know, since a look-up by the vendor finds both."""
+        code_list, sender, receiver = step.name.rsplit("|", 2)
+        others = await self._leftovers.also_for((sender, receiver))
+        left = [other for other in others if f"{code_list}|{sender}|{other}" not in made]
+        if left:
+            self._note(
+                f"code list {code_list} has {sender} for {', '.join(sorted(left))} as well as for {receiver}: a look-up by it finds all; remove in "
+                "Sterling what is no longer meant"
+            )
 
 
 class _Writer:
@@ -271,6 +291,8 @@ class _Writer:
 
     async def carry_out(self, step: Step) -> bool:
         """Makes what was found missing; whether that was possible. "Already exists" is as good: a list need not show all there is."""
+        if step.body is None:
+            return await self._remove(step)
         if step.key:
             await self.update(str(step), addresses.item(step.collection, step.key), step.body, step.secrets)
             await self.mark(f"changed {step}")
@@ -280,12 +302,28 @@ class _Writer:
         except ExistsError:
             key = ""
         except StageError as error:
-            if not (step.optional and lacks_collection(error)):
-                raise
-            log.warning("sterling: %s cannot be made on this level of Sterling", step)
-            return False
+            return _passed_over(step, error)
+        if step.part == "rule":
+            await self._directory.took_rule(step.body)
         await self._directory.took(step.part, step.name, key)
         return True
+
+    async def _remove(self, step: Step) -> bool:
+        await self._commit()
+        try:
+            await self._client.remove(addresses.item(step.collection, step.key), f"remove {step}")
+        except StageError as error:
+            return _passed_over(step, error)
+        await self.mark(f"removed {step}")
+        return True
+
+
+def _passed_over(step: Step, error: StageError) -> bool:
+    """False: this level of Sterling has partners without such a step. Any other error is raised."""
+    if not (step.optional and lacks_collection(error)):
+        raise error
+    log.warning("sterling: %s cannot be made or removed on this level of Sterling", step)
+    return False
 
 
 def _decode(payload: bytes) -> TradingPartner:

@@ -23,6 +23,25 @@ Row = Mapping[str, Any]
 Codes = dict[belongings.Pair, Row]
 
 
+class Rules:
+    """Routing rules, by name and by the mailboxes that they watch."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.named: dict[str, Row] = {}
+        self._watching: dict[str, list[Row]] = {}
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Row) -> None:
+        name = text_of(row.get("name")) or text_of(row.get("_id"))
+        self.named[name] = {**row, "name": name}
+        for number in belongings.watched(row):
+            self._watching.setdefault(number, []).append(self.named[name])
+
+    def watching(self, mailbox_id: str) -> list[Row]:
+        return self._watching.get(mailbox_id, [])
+
+
 class Directory:
     """Each list is kept until `renew`. What the sink makes is entered with `took_partner` and `took`."""
 
@@ -132,13 +151,18 @@ class Directory:
             self._shown[kind] = listed, any(name in listed for name in names)
         return self._shown[kind][1]
 
-    async def rules(self) -> dict[str, Row] | None:
-        """Routing rules by name."""
+    async def took_rule(self, row: Row) -> None:
+        """A routing rule was made."""
+        if (rules := await self.rules()) is not None:
+            rules.add(row)
+
+    async def rules(self) -> Rules | None:
+        """Routing rules."""
         return await self._once("rules", self._list_rules)
 
-    async def _list_rules(self) -> dict[str, Row] | None:
+    async def _list_rules(self) -> Rules | None:
         rows = await self._rows("routingrules", "list routing rules")
-        return None if rows is None else {text_of(row.get("name")) or text_of(row.get("_id")): row for row in rows}
+        return None if rows is None else Rules(rows)
 
     async def codes(self, wanted: CodeListName) -> tuple[str, Codes]:
         """The code list's id and its codes. Raises `ConfigError` when there is no such list, or none may be read."""

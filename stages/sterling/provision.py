@@ -1,7 +1,7 @@
 """What a trading partner lacks beside itself, and the calls that make it: login user, mailboxes, virtual root, routing rule, codes.
 
-Forward only. Each step is found by looking, so that a sequence broken off anywhere is gone on with by whoever looks next; nothing
-is taken away, and what people set up by hand is completed, not changed.
+Forward only. Each step is found by looking, so that a sequence broken off anywhere is gone on with by whoever looks next. What people set
+up by hand is completed, not changed. Only what a partner's former code left behind is taken away: its rule no longer starts, its codes are removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pipeline import ConfigError, Ids, PermissionDenied, Secret, StageError
 from stages.ap.partner import TradingPartner
 from stages.sterling.apis import SterlingClient
 from stages.sterling.config import PartnerSettings
-from stages.sterling.partner_view import Directory
+from stages.sterling.leftovers import Leftovers
+from stages.sterling.partner_view import Directory, Rules
 from stages.sterling.protocol import addresses, belongings, partner
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import text_of
@@ -24,19 +25,21 @@ Row = Mapping[str, Any]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is missing, or differs, and the call that mends it. ``key`` empty: it is created, in ``collection``."""
+    """One thing that is missing, differs or is too many, and the call that mends it. ``key`` empty: it is created, in ``collection``;
+    ``body`` None: it is removed.
+    """
 
     part: str
     name: str
     collection: str
-    body: dict[str, Any]
+    body: dict[str, Any] | None
     key: str = ""
     secrets: tuple[Secret, ...] = ()
 
     @property
     def optional(self) -> bool:
         """Whether a level of Sterling that cannot make it has partners without it."""
-        return self.part in ("user", "mailbox", "virtual root")
+        return self.part in ("user", "mailbox", "virtual root", "former code")
 
     def __str__(self) -> str:
         return f"{self.part} {self.name}"
@@ -45,10 +48,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Provision:
     """Finds the steps of a partner, in order. ``half_made`` says that our own creation of the partner may have been broken off."""
 
-    def __init__(self, client: SterlingClient, settings: PartnerSettings, directory: Directory, ids: Ids) -> None:
+    def __init__(
+        self, client: SterlingClient, settings: PartnerSettings, directory: Directory, leftovers: Leftovers, ids: Ids
+    ) -> None:
         self._client = client
         self._settings = settings
         self._directory = directory
+        self._leftovers = leftovers
         self._ids = ids
         self._communities: set[str] = set()
 
@@ -71,10 +77,10 @@ class Provision:
             async for step in self._mailbox(addresses.mailbox_path(path, wanted.code), wanted.display_name, user):
                 yield step
         if wanted.mailboxes and self._settings.rule.action:
-            async for step in self._rule(wanted, user):
+            async for step in self._rule(wanted, row, user):
                 yield step
         if wanted.mailboxes and self._settings.codes.list:
-            async for step in self._codes(wanted, user):
+            async for step in self._codes(wanted, row, user):
                 yield step
 
     async def _login(self, wanted: TradingPartner, row: Row, *, half_made: bool) -> str:
@@ -168,33 +174,73 @@ class Provision:
 
     # What the flow asks for.
 
-    async def _rule(self, wanted: TradingPartner, user: str) -> AsyncGenerator[Step]:
+    async def _rule(self, wanted: TradingPartner, row: Row, user: str) -> AsyncGenerator[Step]:
+        """One rule: its own, that of a former code, or another that does the same; never a second one for the same messages."""
         rules = await self._directory.rules()
         if rules is None:
             return
+        body, former = await self._kept_rule(rules, wanted, row, user)
+        name, there = body["name"], rules.named.get(body["name"])
+        if there is None and not await self._leftovers.twins(body):
+            yield Step(part="rule", name=name, collection="routingrules", body=body)
+        elif there is not None and belongings.rule_differs(body, there):
+            mailboxes = await self._directory.mailboxes() or {}
+            merged = belongings.rule_merged(body, there, mailboxes.values())
+            yield Step(part="rule", name=name, collection="routingrules", key=name, body=merged)
+        for old in former:
+            if old != name and belongings.is_automatic(rules.named[old]):
+                off = belongings.rule_off(rules.named[old], body["mailboxes"][0])
+                yield Step(part="former rule", name=old, collection="routingrules", key=old, body=off)
+
+    async def twins(self, wanted: TradingPartner, row: Row) -> list[str]:
+        """Rules besides the partner's that start the same for the same messages, and that no step takes away."""
+        rules = await self._directory.rules() if self._settings.rule.action and wanted.mailboxes else None
+        if rules is None or not wanted.active:
+            return []
+        body, former = await self._kept_rule(rules, wanted, row, await self._login(wanted, row, half_made=False))
+        others = [name for name in await self._leftovers.twins(body) if name not in former]
+        return others if body["name"] in rules.named else others[1:]  # the first is as good as its own
+
+    async def _kept_rule(
+        self, rules: Rules, wanted: TradingPartner, row: Row, user: str
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The rule as it is wanted, under its own name or that of the rule which it had before; and all that it had before."""
+        body = await self._wanted_rule(wanted, user)
+        watching = {each["name"] for each in rules.watching(body["mailboxes"][0])}
+        before = [belongings.values(each, user) for each in await self._leftovers.before(wanted, row)]
+        names = [belongings.fill(self._settings.rule.name, known) for known in before]
+        former = [name for name in dict.fromkeys(names) if name in watching and name != body["name"]]
+        kept = next((name for name in (body["name"], *former) if name in rules.named), body["name"])
+        return {**body, "name": kept}, former
+
+    async def _wanted_rule(self, wanted: TradingPartner, user: str) -> dict[str, Any]:
+        """The partner's routing rule as it is wanted, under its own name."""
         if await self._directory.mailboxes() is None:
             raise _no_ids(wanted.mailboxes[0])
         settings, known = self._settings.rule, belongings.values(wanted, user)
         number = await self._directory.mailbox_id(wanted.mailboxes[0]) or ""
-        body = belongings.rule_body(settings, known, number, self._client.config.self_account)
-        row = rules.get(body["name"])
-        if row is None:
-            yield Step(part="rule", name=body["name"], collection="routingrules", body=body)
-        elif belongings.rule_differs(body, row):
-            there = await self._directory.mailboxes() or {}
-            merged = belongings.rule_merged(body, row, there.values())
-            yield Step(part="rule", name=body["name"], collection="routingrules", key=body["name"], body=merged)
+        return belongings.rule_body(settings, known, number, self._client.config.self_account)
 
-    async def _codes(self, wanted: TradingPartner, user: str) -> AsyncGenerator[Step]:
-        code_list, there = await self._directory.codes(self._settings.codes)
-        for pair, texts in belongings.entries(self._settings.codes, wanted, user).items():
-            name, row = f"{code_list}|{'|'.join(pair)}", there.get(pair)
-            body: dict[str, Any] = {"codeList": code_list, "codeSet": [belongings.code(pair, texts)]}
-            if row is None:
+    async def _codes(self, wanted: TradingPartner, row: Row, user: str) -> AsyncGenerator[Step]:
+        """The partner's codes, then none of those under its former codes, whose other texts go over to the new ones."""
+        settings = self._settings.codes
+        code_list, there = await self._directory.codes(settings)
+        own = belongings.entries(settings, wanted, user)
+        before = [list(belongings.entries(settings, each, user)) for each in await self._leftovers.before(wanted, row)]
+        for place, (pair, texts) in enumerate(own.items()):
+            name, code = f"{code_list}|{'|'.join(pair)}", there.get(pair)
+            if code is None:
+                old = next((there[each[place]] for each in before if place < len(each) and each[place] in there), {})
+                body = {"codeList": code_list, "codeSet": [belongings.code(pair, belongings.code_merged(texts, old))]}
                 yield Step(part="code", name=name, collection="codelistcodes", body=body)
-            elif belongings.code_differs(texts, row):
-                body = belongings.code(pair, belongings.code_merged(texts, row))
+            elif belongings.code_differs(texts, code):
+                body = belongings.code(pair, belongings.code_merged(texts, code))
                 yield Step(part="code", name=name, collection="codelistcodes", key=name, body=body)
+        for pair in dict.fromkeys(pair for each in before for pair in each if pair in there and pair not in own):
+            if "|" in "".join(pair):
+                continue  # its id would be ambiguous
+            name = f"{code_list}|{'|'.join(pair)}"
+            yield Step(part="former code", name=name, collection="codelistcodes", key=name, body=None)
 
     # Before a partner is made.
 

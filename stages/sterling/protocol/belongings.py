@@ -98,14 +98,40 @@ def rule_body(settings: RuleSettings, known: Mapping[str, str], mailbox_id: str,
 def rule_differs(wanted: Row, row: Row) -> list[str]:
     """The members of a rule whose value there is another one. A rule that watches more mailboxes still watches ours."""
     plain = [name for name in wanted if name != "mailboxes" and text_of(row.get(name)) != text_of(wanted[name])]
-    watched = names(unwrap(row.get("mailboxes")))
-    return plain + ([] if set(wanted["mailboxes"]) <= set(watched) else ["mailboxes"])
+    return plain + ([] if set(wanted["mailboxes"]) <= set(watched(row)) else ["mailboxes"])
+
+
+def is_automatic(row: Row) -> bool:
+    return text_of(row.get("evaluationMode")) == "automatic"
+
+
+def watched(row: Row) -> list[str]:
+    """The ids of the mailboxes that a rule watches."""
+    return names(unwrap(row.get("mailboxes")))
+
+
+def does_the_same(wanted: Row, row: Row) -> bool:
+    """Whether a rule for the same mailbox starts by itself what the wanted one starts, for the same names."""
+    told = ("messageNamePattern", "actionType", "action")
+    return (
+        is_automatic(wanted)
+        and is_automatic(row)
+        and all(text_of(row.get(one)) == text_of(wanted[one]) for one in told)
+    )
+
+
+def rule_off(row: Row, mailbox_id: str) -> dict[str, Any]:
+    """A rule without this mailbox; one that watches no other keeps it and no longer starts by itself."""
+    others = [number for number in watched(row) if number != mailbox_id]
+    members = ("name", "messageNamePattern", "evaluationMode", "actionType", "action", "runRuleAs")
+    kept = {name: unwrap(row.get(name)) for name in members}
+    return kept | ({"mailboxes": others} if others else {"mailboxes": [mailbox_id], "evaluationMode": "manual"})
 
 
 def rule_merged(wanted: Row, row: Row, there: Collection[str]) -> dict[str, Any]:
     """The rule as it is written back: a PUT replaces, so the mailboxes that others added stay, as far as they are still ``there``."""
-    watched = [number for number in names(unwrap(row.get("mailboxes"))) if number in there]
-    return {**wanted, "mailboxes": list(dict.fromkeys([*watched, *wanted["mailboxes"]]))}
+    kept = [number for number in watched(row) if number in there]
+    return {**wanted, "mailboxes": list(dict.fromkeys([*kept, *wanted["mailboxes"]]))}
 
 
 def entries(settings: CodesSettings, partner: TradingPartner, user: str) -> dict[Pair, dict[str, str]]:

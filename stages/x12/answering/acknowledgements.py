@@ -187,7 +187,7 @@ def _not_believed(received: Received, matched: Matched, partner: str) -> Verdict
     """An ISA names anybody: what lay where only others answer may be an error or a forgery, and decides nothing of a bill."""
     others = ", ".join(received.partners[:MOST_NAMED]) + (", ..." if len(received.partners) > MOST_NAMED else "")
     why = f"not believed, it says {_STATUSES[matched.status]} and lay where {others} answers, not {partner}"
-    mend = f"EDI desk: ask {partner}; if it answers there, name that mailbox under `acknowledgement` in its file, and read again"
+    mend = f"EDI desk: ask {partner}; if it answers there, name that mailbox in its file"
     return Verdict(document=int(matched.document), status="foreign_mailbox", reasons=(why, mend), settles=False)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import Document, RandomIds
 from stages.ap.partner import TradingPartner
-from stages.sterling.config import PartnerSettings
+from stages.sterling.config import CodesSettings, PartnerSettings, RuleSettings
 from stages.sterling.partner_sink import PartnerSink
 
 PARTNERS = "/tradingpartners/"
@@ -92,3 +92,58 @@ async def test_partners_of_other_communities_are_nobodys_business(drift):
     assert await drift(WANTED, there=[row(), row("OTHER", "O", community="BANKS")]) == []
     wanted = msgspec.structs.replace(WANTED, community="BANKS")
     assert [drift.key for drift in await drift(wanted, there=[row(), row("OTHER", "O", community="BANKS")])] == ["O"]
+
+
+RULE = {
+    "messageNamePattern": "",
+    "evaluationMode": {"code": "automatic", "display": "a"},
+    "actionType": "bp",
+    "action": "SEND",
+}
+BOXES = [{"_id": "1", "path": "/"}, {"_id": "7", "path": "/V_1/In"}]
+LIST = {"_id": "ROUTES|||1", "codeListName": "ROUTES", "senderIdentity": "", "receiverIdentity": "", "versionNumber": 1}
+
+
+def rule(name, **changes):
+    return {"_id": name, "name": name, "mailboxes": ["7"], "runRuleAs": "us", **RULE, **changes}
+
+
+def belongings(far, wire, rules=(), codes=()):
+    far.on("GET", "/mailboxes/", wire.range(BOXES))
+    far.on("GET", "/routingrules/", wire.range(list(rules)))
+    far.on("GET", "/codelists/", wire.range([LIST]))
+    rows = [{"_id": f"ROUTES|||1|{one}|{two}", "senderCode": one, "receiverCode": two} for one, two in codes]
+    far.on("GET", "/codelistcodes/", wire.range(rows))
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (rule("BY_HAND"), True),
+        (rule("BY_HAND", mailboxes=["1", "7"]), True),
+        (rule("BY_HAND", mailboxes=["1"]), False),
+        (rule("BY_HAND", evaluationMode="manual"), False),
+        (rule("BY_HAND", messageNamePattern="850_*"), False),
+        (rule("BY_HAND", action="OTHER"), False),
+    ],
+)
+async def test_a_rule_that_starts_the_same_for_the_same_messages_is_told(far, wire, drift, other, told):
+    belongings(far, wire, [rule("AP_OUT_V_1"), other])
+    wanted = msgspec.structs.replace(WANTED, mailboxes=("/V_1/In",))
+    settings = {"rule": RuleSettings(action="SEND", run_as="us"), "mailboxes": False}
+    found = await drift(wanted, there=[row()], **settings)
+    assert [each.note for each in found] == (
+        ["started twice for each message: BY_HAND does what its own rule does"] if told else []
+    )
+
+
+async def test_what_is_extra_is_told_with_its_rule_and_its_codes(far, wire, drift):
+    belongings(
+        far, wire, [rule("AP_OUT_OLD"), rule("AP_OUT_OFF", evaluationMode="manual")], [("V-1", "OLD"), ("V-2", "OLDER")]
+    )
+    settings = {"rule": RuleSettings(action="SEND", run_as="us"), "codes": CodesSettings(list="ROUTES")}
+    found = await drift(WANTED, there=[row(), row("OLD", "OLD"), row("OFF", "OFF")], **settings)
+    assert {each.key: each.note for each in found} == {
+        "OLD": "no vendor has this code; rule AP_OUT_OLD, code ROUTES|||1|V-1|OLD are its too",
+        "OFF": "no vendor has this code",
+    }

@@ -358,7 +358,7 @@ async def test_create_settings_may_not_replace_identity_or_password(context, con
     async with connected() as client:
         settings = PartnerSettings(create={member: "canary"})
         with pytest.raises(ConfigError, match=member):
-            ADAPTER.stages[0].build(settings, msgspec.structs.replace(context, connection=client))
+            await ADAPTER.stages[0].build(settings, msgspec.structs.replace(context, connection=client))
 
 
 async def test_payload_that_is_no_partner_is_a_data_error(connected, delivery, marks):
@@ -497,7 +497,7 @@ async def test_contact_that_people_entered_is_not_overwritten_by_the_companys_na
 async def test_template_that_names_nothing_is_refused_at_the_start(context, connected, wrong, named):
     async with connected() as client:
         with pytest.raises(ConfigError) as caught:
-            ADAPTER.stages[0].build(PartnerSettings(**wrong), msgspec.structs.replace(context, connection=client))
+            await ADAPTER.stages[0].build(PartnerSettings(**wrong), msgspec.structs.replace(context, connection=client))
     assert (caught.value.code, caught.value.where) == ("MLC-STL-0108", named)
 
 
@@ -506,4 +506,4 @@ async def test_rule_with_nobody_to_run_as_is_refused_at_the_start(context, conne
     async with connected(settings(auth=header)) as client:
         made_by, wanted = ADAPTER.stages[0].build, PartnerSettings(rule=RuleSettings(action="BP"))
         with pytest.raises(ConfigError, match="run as"):
-            made_by(wanted, msgspec.structs.replace(context, connection=client))
+            await made_by(wanted, msgspec.structs.replace(context, connection=client))

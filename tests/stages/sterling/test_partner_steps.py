@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -61,7 +62,12 @@ class Rig:
     def __init__(self, folder, simulator):
         self.folder, self.simulator = folder, simulator
         self.flow = folder / "flow.yaml"
+        self.notes = []
         self.settings(SETTINGS)
+
+    def observe(self, what, value):
+        if what == "note":
+            self.notes.append(value)
 
     def settings(self, text):
         self.flow.write_text(
@@ -94,10 +100,9 @@ stages:
         registry = load_registry()
         flow, findings = load_flow(self.flow, registry, environment, live=True)
         assert flow, findings
+        services = Services.system(environment, self.observe)
         async with open_ledger(f"sqlite:///{self.folder}/ledger.db", SystemClock()) as ledger:
-            return await run_flow(
-                flow, registry, ledger, Services.system(environment), RunRequest(wait_seconds=wait), Stopping()
-            )
+            return await run_flow(flow, registry, ledger, services, RunRequest(wait_seconds=wait), Stopping())
 
     def made(self):
         kinds = Counter(entry["effect"] for entry in self.simulator.effects())
@@ -247,6 +252,107 @@ async def test_what_people_set_up_by_hand_is_completed_and_otherwise_left_alone(
         rule, code = hub.rules["AP_OUT_RIVERBEND"], hub.code_lists["AP_ROUTES|||1"].codes["V-1014", "RIVERBEND"]
         assert (rule.action, hub.paths["/"].id in rule.mailboxes) == ("AP_SendMore", True)
         assert (code["text1"], code["text9"]) == ("/RIVERBEND/Outbound", "theirs")
+
+
+RENAMED = {**RIVERBEND, "code": "RIVER-2", "name": "RIVER_2", "formerly": ["RIVERBEND"]}
+
+
+def watched(simulator):
+    """The automatic rules by what they start for which mailboxes."""
+    paths = {box.id: path for path, box in simulator.hub.paths.items()}
+    return {
+        rule.name: sorted(paths[number] for number in rule.mailboxes)
+        for rule in simulator.hub.rules.values()
+        if rule.automatic
+    }
+
+
+def pairs(simulator):
+    return {pair: code.get("text9", "") for pair, code in simulator.hub.code_lists["AP_ROUTES|||1"].codes.items()}
+
+
+async def test_a_renamed_partner_keeps_its_rule_and_its_codes_get_the_new_code(rigs):
+    async with rigs(RIVERBEND) as rig:
+        await rig.run()
+        rig.simulator.hub.code_lists["AP_ROUTES|||1"].codes["V-1187", "RIVERBEND"]["text9"] = "theirs"
+        rig.want(RENAMED)
+        await rig.run()
+        assert watched(rig.simulator) == {"AP_OUT_RIVERBEND": ["/RIVERBEND/Inbound"]}
+        assert pairs(rig.simulator) == {("V-1014", "RIVER-2"): "", ("V-1187", "RIVER-2"): "theirs"}
+        rig.settings(SETTINGS.replace("AP_SendX12", "AP_SendMore"))
+        rig.want({**RENAMED, "city": "Keene"})
+        await rig.run()
+        assert watched(rig.simulator) == {"AP_OUT_RIVERBEND": ["/RIVERBEND/Inbound"]}
+        assert rig.simulator.hub.rules["AP_OUT_RIVERBEND"].action == "AP_SendMore"
+
+
+@pytest.mark.parametrize("also", [False, True])
+async def test_a_rule_under_a_former_code_beside_the_own_one_no_longer_starts_for_the_mailbox(rigs, also):
+    async with rigs({**RENAMED, "formerly": []}) as rig:
+        await rig.run()
+        hub = rig.simulator.hub
+        own = hub.rules["AP_OUT_RIVER_2"]
+        boxes = own.mailboxes + ([hub.paths["/"].id] if also else [])
+        hub.rules["AP_OUT_RIVERBEND"] = replace(own, name="AP_OUT_RIVERBEND", mailboxes=boxes)
+        rig.want(RENAMED)
+        await rig.run()
+        expected = {"AP_OUT_RIVER_2": ["/RIVERBEND/Inbound"]} | ({"AP_OUT_RIVERBEND": ["/"]} if also else {})
+        assert watched(rig.simulator) == expected
+        assert "AP_OUT_RIVERBEND" in hub.rules
+
+
+async def test_a_rule_that_does_the_same_is_no_reason_to_make_a_second(rigs):
+    async with rigs(RIVERBEND) as rig:
+        await rig.run()
+        rules = rig.simulator.hub.rules
+        rules["BY_HAND"] = replace(rules.pop("AP_OUT_RIVERBEND"), name="BY_HAND")
+        rig.want({**RIVERBEND, "city": "Keene"})
+        await rig.run()
+        assert watched(rig.simulator) == {"BY_HAND": ["/RIVERBEND/Inbound"]}
+        rules["BY_HAND"].action = "ANOTHER"
+        rig.want({**RIVERBEND, "city": "Dover"})
+        await rig.run()
+        assert len(watched(rig.simulator)) == 2
+
+
+async def test_partners_that_share_a_mailbox_share_its_rule(rigs):
+    other = {**OTHER, "mailboxes": RIVERBEND["mailboxes"]}
+    async with rigs(RIVERBEND) as rig:
+        await rig.run()
+        rig.want(other)
+        await rig.run()
+        assert watched(rig.simulator) == {"AP_OUT_RIVERBEND": ["/RIVERBEND/Inbound"]}
+
+
+@pytest.mark.parametrize("fault", ["reset", "reset_after", "unavailable"])
+async def test_a_code_that_could_not_be_removed_is_removed_by_whoever_looks_next(rigs, fault):
+    async with rigs(RIVERBEND) as rig:
+        await rig.run()
+        rig.simulator.faults.add(Fault(kind=fault, match="DELETE codelistcodes*", times=None))
+        rig.want(RENAMED)
+        await rig.run(wait=0.5)
+        rig.simulator.faults.clear()
+        await rig.run()
+        assert set(pairs(rig.simulator)) == {("V-1014", "RIVER-2"), ("V-1187", "RIVER-2")}
+
+
+async def test_what_bears_a_former_code_that_another_partner_has_now_is_left_alone(rigs):
+    async with rigs(RIVERBEND, OTHER) as rig:
+        await rig.run()
+        codes = rig.simulator.hub.code_lists["AP_ROUTES|||1"].codes
+        codes["V-1014", "OCEANIC"] = {}
+        rig.want({**RIVERBEND, "city": "Keene", "formerly": ["OCEANIC"]})
+        await rig.run()
+        assert ("V-1014", "OCEANIC") in codes
+
+
+async def test_a_vendor_that_has_a_code_of_another_partner_already_is_told(rigs):
+    async with rigs(OTHER) as rig:
+        rig.simulator.hub.code_lists["AP_ROUTES|||1"].codes["V-1187", "OCEANIC"] = {}
+        rig.want(RIVERBEND)
+        await rig.run()
+        (note,) = rig.notes
+        assert note.startswith("code list AP_ROUTES|||1 has V-1187 for OCEANIC as well as for RIVERBEND")
 
 
 async def test_a_vendor_that_gets_a_partner_file_keeps_its_trading_partner(rigs):
