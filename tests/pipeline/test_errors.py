@@ -20,6 +20,7 @@ from pipeline.errors import (
     PermissionDenied,
     RefusedError,
     SessionError,
+    SignInRefused,
     StageError,
     StoreError,
     ThrottledError,
@@ -45,6 +46,7 @@ TABLE = [
     (SessionError, "session", 4),
     (ConfigError, "config", 4),
     (PermissionDenied, "permission", 4),
+    (SignInRefused, "config", 4),
 ]
 
 
