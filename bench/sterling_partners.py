@@ -27,7 +27,7 @@ from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, PartnerSettings, SterlingConfig
 from stages.sterling.partner_sink import PartnerSink
 from stages.sterling.simulator import SterlingSimulator
-from stages.sterling.simulator.hub import Account
+from stages.sterling.simulator.entities import Account
 
 PARTNERS = 10_000
 CONNECTIONS = 8

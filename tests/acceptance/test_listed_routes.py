@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from stages.sterling.simulator.hub import CodeList
+from stages.sterling.simulator.entities import CodeList
 
 BILLS = 60
 

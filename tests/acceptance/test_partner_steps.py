@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stages.sterling.simulator import Fault
-from stages.sterling.simulator.hub import CodeList
+from stages.sterling.simulator.entities import CodeList
 
 BILLS = 20
 SETTINGS = "community: AP_VENDORS, create: { timeZone"

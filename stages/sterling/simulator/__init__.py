@@ -20,8 +20,8 @@ from stages.sterling.simulator.correspondence import (
     leave_mail,
     outbound,
 )
+from stages.sterling.simulator.entities import Message
 from stages.sterling.simulator.faults import Fault, Faults
-from stages.sterling.simulator.hub import Message
 from stages.sterling.simulator.profiles import PROFILES
 from stages.sterling.simulator.seeding import open_mailbox
 from stages.sterling.simulator.server import SterlingSimulator

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Call, Collection
 from stages.sterling.simulator.conventions import coded, like
+from stages.sterling.simulator.entities import Account
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import Account
 from stages.sterling.simulator.switches import Switches
 from stages.sterling.simulator.wire import ApiError
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Action, Call, Collection
 from stages.sterling.simulator.conventions import coded, like, timestamp
+from stages.sterling.simulator.entities import CodeList
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import CodeList
 from stages.sterling.simulator.wire import ApiError, Reply
 
 _TEXTS = tuple(f"text{number}" for number in range(1, 10))

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from stages.sterling.simulator.conventions import like, project, represent, sort, take, window
-from stages.sterling.simulator.hub import Account, Hub
+from stages.sterling.simulator.entities import Account
+from stages.sterling.simulator.hub import Hub
 from stages.sterling.simulator.switches import Absent, Switches
 from stages.sterling.simulator.wire import ApiError, ContainerError, Reply, read_body
 

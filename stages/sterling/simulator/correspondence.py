@@ -16,7 +16,7 @@ import anyio
 
 from stages.ap.seed.world import SeedPartner
 from stages.sterling.simulator import answers
-from stages.sterling.simulator.hub import Message
+from stages.sterling.simulator.entities import Message
 from stages.sterling.simulator.interchanges import Group, Interchange, Row, Unsound, read, read_head
 from stages.sterling.simulator.server import SterlingSimulator
 from stages.sterling.simulator.wire import ApiError

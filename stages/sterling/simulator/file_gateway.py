@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Action, Call, Collection
 from stages.sterling.simulator.conventions import timestamp
+from stages.sterling.simulator.entities import Message, StoredDocument
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import Hub, Message, StoredDocument
+from stages.sterling.simulator.hub import Hub
 from stages.sterling.simulator.partners import RoutingChannels
 from stages.sterling.simulator.wire import ApiError, Reply
 

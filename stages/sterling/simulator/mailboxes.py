@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Call, Collection, absent
 from stages.sterling.simulator.conventions import coded, like, row_number, timestamp
+from stages.sterling.simulator.entities import Mailbox, Message
 from stages.sterling.simulator.fields import Field, comma_list, read_fields
-from stages.sterling.simulator.hub import Mailbox, Message, parent_of
+from stages.sterling.simulator.hub import parent_of
 from stages.sterling.simulator.wire import ApiError, ContainerError
 
 MAILBOX = {

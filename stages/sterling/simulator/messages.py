@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Action, Call, Collection
 from stages.sterling.simulator.conventions import coded, read_timestamp, row_number, timestamp
+from stages.sterling.simulator.entities import Mailbox, Message, StoredDocument
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import Mailbox, Message, StoredDocument
 from stages.sterling.simulator.multipart import Part, read_parts
 from stages.sterling.simulator.wire import ApiError, ContainerError, Reply
 

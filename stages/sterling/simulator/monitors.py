@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Call, Collection
 from stages.sterling.simulator.conventions import row_number
+from stages.sterling.simulator.entities import Instance, Step
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import Instance, Step
 from stages.sterling.simulator.wire import ApiError
 
 RESTART = "application/vnd.ibm.tenx.workflowmonitor.restartworkflowmonitor"

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from stages.sterling.simulator.accounts import check_password, check_user_id
 from stages.sterling.simulator.collection import Call, Collection
 from stages.sterling.simulator.conventions import coded, like
+from stages.sterling.simulator.entities import Account
 from stages.sterling.simulator.fields import Field, comma_list, read_fields
-from stages.sterling.simulator.hub import Account
 from stages.sterling.simulator.partner_fields import CHANNEL, COMMUNITY, EMPTY_TEXTS, NEVER_READ, PARTNER
 from stages.sterling.simulator.wire import ApiError, ContainerError
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Action, Call, Collection
 from stages.sterling.simulator.conventions import coded, row_number
+from stages.sterling.simulator.entities import Rule
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import Rule
 from stages.sterling.simulator.wire import ApiError, Reply
 
 RULE = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stages.ap.seed.world import World
-from stages.sterling.simulator.hub import ADMINISTRATORS, EVALUATION, QUERY_ALL, Account, Hub, Schedule, Workflow
+from stages.sterling.simulator.entities import Account, Schedule, Workflow
+from stages.sterling.simulator.hub import ADMINISTRATORS, EVALUATION, QUERY_ALL, Hub
 
 COMMUNITY = "AP_VENDORS"
 GROUP = "AP_CONNECTOR"  # holds the mailbox permissions of the connector's account

@@ -19,6 +19,7 @@ from stages.sterling.simulator.accounts import Permissions, UserAccounts, UserGr
 from stages.sterling.simulator.code_lists import CodeListCodes, CodeLists
 from stages.sterling.simulator.collection import Call, Collection
 from stages.sterling.simulator.conventions import KEPT, timestamp
+from stages.sterling.simulator.entities import Message
 from stages.sterling.simulator.faults import Fault, Faults
 from stages.sterling.simulator.file_gateway import (
     ArrivedFiles,
@@ -30,7 +31,7 @@ from stages.sterling.simulator.file_gateway import (
     PartnerTests,
     Routes,
 )
-from stages.sterling.simulator.hub import Hub, Message
+from stages.sterling.simulator.hub import Hub
 from stages.sterling.simulator.mailboxes import MailboxContents, Mailboxes
 from stages.sterling.simulator.messages import Documents, MailboxMessages, MessageBatches
 from stages.sterling.simulator.monitors import WorkflowMonitors

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import unquote_plus
 
-from stages.sterling.simulator.hub import Account, Hub
+from stages.sterling.simulator.entities import Account
+from stages.sterling.simulator.hub import Hub
 from stages.sterling.simulator.switches import OAuth, Switches
 from stages.sterling.simulator.wire import ContainerError, Raw, Reply, media_type, read_pairs, render
 

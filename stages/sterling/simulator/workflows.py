@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from stages.sterling.simulator.collection import Action, Call, Collection, absent
 from stages.sterling.simulator.conventions import coded, row_number, timestamp
+from stages.sterling.simulator.entities import Schedule, Workflow
 from stages.sterling.simulator.fields import Field, read_fields
-from stages.sterling.simulator.hub import Schedule, Workflow
 from stages.sterling.simulator.wire import ApiError, Reply
 
 WORKFLOW = {

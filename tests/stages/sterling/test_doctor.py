@@ -25,7 +25,8 @@ from stages.sterling.config import (
 )
 from stages.sterling.doctor import diagnose_connection
 from stages.sterling.simulator import Fault, OAuth, SterlingSimulator, Switches
-from stages.sterling.simulator.hub import ADMINISTRATORS, CodeList
+from stages.sterling.simulator.entities import CodeList
+from stages.sterling.simulator.hub import ADMINISTRATORS
 
 SHIPPED = Path(__file__).parents[3] / "flows"
 BOXES = [Destination("RIVERBEND", "/RIVERBEND/Inbound"), Destination("OCEANIC", "/OCEANIC/Inbound")]

@@ -18,7 +18,7 @@ from stages.sterling.apis import connect
 from stages.sterling.config import Auth, Basic, SterlingConfig
 from stages.sterling.route import ListRouteSettings
 from stages.sterling.simulator import Fault, SterlingSimulator, Switches
-from stages.sterling.simulator.hub import CodeList
+from stages.sterling.simulator.entities import CodeList
 
 SHIPPED = Path(__file__).parents[3] / "flows"
 SPEC = next(spec for spec in ADAPTER.stages if spec.name == "sterling.route")
