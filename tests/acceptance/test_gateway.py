@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -194,3 +196,38 @@ async def test_doctor_warns_of_mailboxes_that_would_be_for_the_partner_alone(gat
     async with gateways(named=False) as (rig, _):
         told = await rig.command("doctor", str(rig.flows / "vendors.yaml"))
         assert (told.code, "MLC-STL-0115" in told.out + told.err) == (0, True), told.out
+
+
+async def test_a_gateway_that_is_down_for_a_while_does_not_end_a_flow_that_runs_again_and_again(gateways: Any) -> None:
+    async with gateways() as (rig, gateway):
+        open_mailbox(rig.sterling.hub, "/RIVERBEND/Outbound")
+        child = await rig.start("run", str(rig.flows / "mailbox.yaml"), "--json", "--every", "50ms")
+        try:
+            await until_runs(rig, "clean", 1)
+            gateway.page = 404
+            await until_runs(rig, "failed", 1)
+            gateway.page = 0
+            rig.sterling.deposit("/RIVERBEND/Outbound", "a.csv", b"1")
+            await until_delivered(rig)
+        finally:
+            child.process.terminate()
+            told = await child.ends()
+        assert told.code == 143, told.err
+        assert "MLC-STL-0113" not in told.err
+
+
+async def until_runs(rig: Any, status: str, count: int) -> None:
+    await until(rig, f"select count(*) >= {count} from runs where status = '{status}'")
+
+
+async def until_delivered(rig: Any) -> None:
+    await until(rig, "select count(*) = 1 from documents where status = 'delivered'")
+
+
+async def until(rig: Any, question: str) -> None:
+    async with asyncio.timeout(40):
+        while True:
+            with suppress(sqlite3.OperationalError):
+                if rig.rows(question) == [(1,)]:
+                    return
+            await asyncio.sleep(0.02)
