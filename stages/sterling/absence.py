@@ -18,6 +18,7 @@ from stages.sterling.protocol.errors import (
     not_passed,
     says_not_there,
 )
+from stages.sterling.protocol.paging import FAR
 
 ROOTED = "mailboxes/"
 """Of the collections that every level has, the one that is never empty: it has a root."""
@@ -121,7 +122,8 @@ class Absence:
 
         Sterling says so by a 404 of its own, or by one that is a page or empty: that one is believed while Sterling's own answers come
         right after it and it stays. ``proven``: only of a collection that is known to answer, so that it cannot be one that is missing.
-        Raises `ForeignError` for a 404 that is not believed.
+        A 204 to a list is believed as well where the collection answers otherwise right after it; else it proves nothing, and is taken for an
+        empty list only of a server that says so of a list that has rows, behind its end. Raises `ForeignError` for what is not believed.
         """
         try:
             return await self._ask(path, doing, query)
@@ -129,7 +131,7 @@ class Absence:
             if not says_not_there(error):
                 raise
             doubt = error
-        if not await self._there(path, proven=proven):
+        if not await self._there(path, doubt, proven=proven):
             raise doubt
         try:
             return await self._ask(path, doing, query)
@@ -138,16 +140,30 @@ class Absence:
                 raise
         return None
 
-    async def _there(self, path: str, *, proven: bool) -> bool:
+    async def _there(self, path: str, doubt: ForeignError, *, proven: bool) -> bool:
         """Whether a 404 without Sterling's own text can be its word: it answers in that collection, or in others if this one may be empty."""
         own = addresses.collection_of(path)
         if await self._answers(own):
             return True
+        if doubt.status == 204:
+            return not proven and own != ROOTED and await self._says_empty_by_204()
         if own in self._listed:
             proven = False  # it has become empty
         if proven or own == ROOTED:
             return False
         return await self._answers_elsewhere(own)
+
+    async def _says_empty_by_204(self) -> bool:
+        """Whether the list that is never empty has rows now, and a 204 behind its end."""
+        if not await self._answers(ROOTED):
+            return False
+        try:
+            await self._ask(ROOTED, "look behind the end of a list", {"_range": f"{FAR}-{FAR}"})
+        except ForeignError as error:
+            return error.status == 204
+        except (RefusedError, PermissionDenied):
+            return False
+        return False
 
     async def _answers_elsewhere(self, collection: str) -> bool:
         for path in self._everywhere():

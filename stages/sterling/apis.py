@@ -26,6 +26,7 @@ from stages.sterling.protocol.errors import (
     ForeignError,
     NotFoundError,
     lacks_collection,
+    no_content,
     says_not_there,
     unreadable,
 )
@@ -62,12 +63,14 @@ class SterlingClient:
                 self._ready = True
 
     async def ask(self, path: str, doing: str, query: Mapping[str, str] | None = None) -> Any:
-        """GET as parsed JSON; None when Sterling itself answers 404. A 404 that is some page's, or empty, is a `ForeignError`."""
+        """GET as parsed JSON; None when Sterling itself answers 404. A 404 that is some page's, or empty, and a 204 to a list is a `ForeignError`."""
         call = self._wire.call("GET", path, doing, writes=False)
         try:
             answer = await self._wire.exchange(call, "GET", path, query=query)
         except NotFoundError:
             return None
+        if answer.status == 204 and path == addresses.collection_of(path):
+            raise no_content(call)
         parsed = self._parsed(answer, call)
         self._absence.answered(path, parsed)
         return parsed

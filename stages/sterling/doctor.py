@@ -25,7 +25,7 @@ from stages.sterling.mailbox_sink import no_batches
 from stages.sterling.partner_view import Directory, read_codes
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.account import administrator, administrator_rights
-from stages.sterling.protocol.errors import lacks_collection
+from stages.sterling.protocol.errors import is_without_rows, lacks_collection
 from stages.sterling.protocol.representations import names
 from stages.sterling.provision import no_community, no_rules
 from stages.sterling.taking import Box
@@ -245,7 +245,7 @@ async def _readable(
     async with anyio.create_task_group() as tasks:
         for path in wanted if there else ():
             tasks.start_soon(look, path)
-    lacking = [error for error in unknown if lacks_collection(error)]
+    lacking = [error for error in unknown if lacks_collection(error) or is_without_rows(error)]
     broken = [error for error in unknown if error not in lacking]
     if closed:
         tell(Diagnosis.failed(name, _closed(sorted(closed))))

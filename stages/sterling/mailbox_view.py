@@ -14,7 +14,7 @@ import msgspec
 from pipeline import ConfigError, PermissionDenied, RefusedError, StageError
 from stages.sterling.apis import SterlingClient, page_rows
 from stages.sterling.protocol import addresses
-from stages.sterling.protocol.errors import ForeignError, lacks_collection
+from stages.sterling.protocol.errors import ForeignError, is_without_rows, lacks_collection
 from stages.sterling.protocol.representations import Message, message, text_of
 
 Row = Mapping[str, Any]
@@ -133,6 +133,8 @@ async def _has_contents(client: SterlingClient, key: str) -> bool:
     except PermissionDenied:
         return True  # that mailbox is not one of ours
     except StageError as error:
+        if is_without_rows(error):
+            return True  # an empty one
         if not lacks_collection(error):
             raise
         return False

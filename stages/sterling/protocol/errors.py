@@ -79,8 +79,13 @@ def not_passed(path: str, doing: str, error: ForeignError) -> ConfigError:
 
 
 def says_not_there(error: ForeignError) -> bool:
-    """Whether it is the status that Sterling answers with for what is not there, whose body may be a page or empty."""
-    return error.status == 404
+    """Whether it is the status that Sterling answers with for what is not there or not listed, whose body may be a page or empty."""
+    return error.status in (204, 404)
+
+
+def is_without_rows(error: StageError) -> bool:
+    """Whether it is a 204 to a list."""
+    return isinstance(error, ForeignError) and error.status == 204
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +144,18 @@ def unreadable(call: Call, reason: str) -> TransientError:
         why=reason,
         mend="If it repeats, look for a proxy or sign-on page between here and Sterling, and check the connection's url.",
         code="MLC-STL-0502",
+    )
+
+
+def no_content(call: Call) -> ForeignError:
+    """A 204 to a list: it may be empty, or something in between answers in Sterling's place."""
+    return ForeignError(
+        f"Sterling's answer could not be read when asked to {call.doing}",
+        where=call.where,
+        why="HTTP 204, without any rows, and nothing shows that this is how Sterling says that there are none.",
+        mend="If it repeats, look for a proxy or gateway between here and Sterling that answers in its place.",
+        code="MLC-STL-0502",
+        status=204,
     )
 
 

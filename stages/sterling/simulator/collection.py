@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from stages.sterling.simulator.conventions import like, project, represent, sort, take, window
@@ -42,12 +42,12 @@ class Call:
 Action = Callable[[Call, Any], Reply]
 
 
-def absent(form: Absent, plainly: ApiError) -> ApiError:
+def absent(form: Absent | Literal["none"], plainly: ApiError) -> ApiError:
     """The way in which this server says that something is not there."""
     if form == "html":
         return ContainerError(404, "no such resource")
-    if form == "empty":
-        return ContainerError(404, "")
+    if form in ("empty", "none"):
+        return ContainerError(404 if form == "empty" else 204, "")
     return ApiError(400, "API000098: No records found") if form == "refused" else plainly
 
 

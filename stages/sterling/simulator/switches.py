@@ -55,7 +55,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
     max_rows: int = 1000  # widest `_range` window
     default_rows: int = 1000  # the window when `_range` is absent
     empty_is_404: frozenset[str] = frozenset({"routingchannels"})  # "*": all
-    empty: Absent = "json"  # how those say so
+    empty: Absent | Literal["none"] = "json"  # how those say so; none: 204
     unknown: Absent = "json"  # what is answered for ids that are not there
     newest_first: bool = False  # the order of message lists
     search_ignores_case: bool = True  # database collation decides this on a real server

@@ -441,3 +441,23 @@ async def test_an_update_keeps_every_member_that_is_not_ours(serve, client_of, u
         await partner_sink(client).send(upsert, marks)
         after = simulator.hub.partners["V_1014"]
         assert {name: after.get(name) for name in before} == {**before, "city": "Salem"}
+
+
+async def test_on_a_server_that_says_empty_by_204_a_lost_message_stays_in_doubt_until_another_is_there(
+    serve, client_of, delivery, marks
+):
+    async with serve(empty="none", empty_is_404=frozenset({"*"})) as simulator, client_of(simulator) as client:
+        simulator.faults.add(Fault(kind="reset", match="POST messagebatches"))
+        sink = MailboxSink(client)
+        with pytest.raises(TransientError):
+            await sink.send(delivery, marks)
+        with pytest.raises((TransientError, Undetermined)):
+            await sink.find(delivery)
+        simulator.deposit(BOX, "another.edi", b"x")
+        assert await sink.find(delivery) == []
+
+
+async def test_on_a_server_that_says_empty_by_204_the_first_partner_can_be_made(serve, client_of, upsert, marks):
+    async with serve(empty="none", empty_is_404=frozenset({"*"})) as simulator, client_of(simulator) as client:
+        await partner_sink(client).send(upsert, marks)
+        assert len(effects(simulator, "partner.created")) == 1

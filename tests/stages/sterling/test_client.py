@@ -96,6 +96,57 @@ async def test_list_of_mailboxes_is_never_empty(far, wire, connected):
             await client.rows("mailboxes/", "list mailboxes")
 
 
+def ends_with_204(wire, rows):
+    """A list that says by 204 that a window of it is empty."""
+    return lambda request: wire.range(rows)(request) or web.Response(status=204)
+
+
+async def test_list_answered_by_204_is_empty_where_the_server_says_so_behind_the_end_of_another(far, wire, connected):
+    far.on("GET", "/things/", lambda _: web.Response(status=204))
+    far.on("GET", "/mailboxes/", ends_with_204(wire, [{"_id": "1", "path": "/"}]))
+    async with connected() as client:
+        assert await client.rows("things/", "list things") == []
+
+
+async def test_list_with_rows_may_end_in_a_204(far, wire, connected):
+    far.on("GET", "/things/", ends_with_204(wire, [{"_id": str(key)} for key in range(10)]))
+    async with connected(window=10) as client:
+        assert len(await client.rows("things/", "list things", proven=True)) == 10
+        assert await client.read("things/", "list things", {"_range": "50-60"}, proven=True) is None
+
+
+@pytest.mark.parametrize(
+    "mailboxes", [[], [{"_id": "1", "path": "/"}]], ids=["nothing answers", "others answer otherwise"]
+)
+@pytest.mark.parametrize("proven", [False, True])
+async def test_204_that_may_be_a_proxys_says_nothing(far, wire, connected, mailboxes, proven):
+    far.on("GET", "/things/", lambda _: web.Response(status=204))
+    far.on("GET", "/mailboxes/", wire.range(mailboxes) if mailboxes else lambda _: web.Response(status=204))
+    async with connected() as client:
+        with pytest.raises(TransientError, match="204"):
+            await client.rows("things/", "list things", proven=proven)
+
+
+async def test_204_proves_no_absence_even_of_what_was_listed_before(far, wire, connected):
+    far.on("GET", "/things/", ends_with_204(wire, [{"_id": "1"}]))
+    far.on("GET", "/mailboxes/", ends_with_204(wire, [{"_id": "1", "path": "/"}]))
+    async with connected() as client:
+        assert len(await client.rows("things/", "list things", proven=True)) == 1
+        far.on("GET", "/things/", lambda _: web.Response(status=204))
+        with pytest.raises(TransientError, match="204"):
+            await client.rows("things/", "list things", proven=True)
+        assert await client.rows("things/", "list things") == []
+
+
+@pytest.mark.parametrize(("path", "status"), [("things/1", 204), ("things/", 200)])
+async def test_nothing_in_place_of_an_object_or_of_json_is_no_answer(far, wire, connected, path, status):
+    far.on("GET", f"/{path}", lambda _: web.Response(status=status))
+    far.on("GET", "/mailboxes/", ends_with_204(wire, [{"_id": "1", "path": "/"}]))
+    async with connected() as client:
+        with pytest.raises(TransientError, match="empty"):
+            await client.read(path, "read")
+
+
 async def test_page_that_was_there_only_for_a_moment_says_nothing(far, wire, connected):
     far.on("GET", "/things/", wire.turns(lambda: wire.page(404), lambda: wire.page(404), lambda: [{"_id": "1"}]))
     far.on("GET", "/mailboxes/", wire.range([{"_id": "1", "path": "/"}]))

@@ -246,9 +246,11 @@ async def test_a_missing_community_fails_however_the_server_says_it(serve, stage
         ] == "failed"
 
 
-@pytest.mark.parametrize("form", ["html", "empty", "refused"])
+@pytest.mark.parametrize("form", ["html", "empty", "refused", "none"])
 async def test_a_hub_that_says_nothing_is_there_by_pages_is_well(serve, connection, stage, form):
-    async with serve(unknown=form, empty=form, empty_is_404=frozenset({"*"})) as simulator:
+    async with serve(
+        unknown="json" if form == "none" else form, empty=form, empty_is_404=frozenset({"*"})
+    ) as simulator:
         lines = await connection(config_of(simulator))
         assert "failed" not in lines.states.values()
         mailboxes = await stage(MAILBOX, simulator, None, BOXES)
