@@ -158,13 +158,13 @@ class IntacctClient:
         session = await self._sessions.current(self._key, self._grant)
         try:
             return await self._under(session, function)
-        except SessionError:
-            self._sessions.drop(self._key, session.generation)
+        except SessionError as error:
+            self._sessions.drop(self._key, session.generation, error)
         session = await self._sessions.current(self._key, self._grant)
         try:
             return await self._under(session, function)
         except SessionError as error:
-            self._sessions.drop(self._key, session.generation)
+            self._sessions.drop(self._key, session.generation, error)
             refusal = TransientError(
                 "Intacct refuses a session it has just granted", where=error.where, why=error.why,
                 mend="nothing to do: it is tried again; when it stays, check that nothing else ends this user's sessions",

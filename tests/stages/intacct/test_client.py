@@ -19,6 +19,7 @@ from pipeline import (
     ConnectorError,
     PermissionDenied,
     RefusedError,
+    SessionError,
     StageError,
     ThrottledError,
     TransientError,
@@ -133,6 +134,20 @@ async def test_a_session_refused_twice_in_a_row_is_passing(gateway: Any, answers
         with pytest.raises(TransientError, match="just granted"):
             await client.query(VENDORS)
     assert gateway.logins == 2
+
+
+async def test_sessions_refused_again_and_again_end_the_asking_after_three_sign_ins(
+    gateway: Any, answers: Any, open_client: Open
+) -> None:
+    gateway.script += [answers.refused_session()] * 20
+    async with open_client() as client:
+        with pytest.raises(TransientError):
+            await client.query(VENDORS)
+        for _ in range(3):
+            with pytest.raises(SessionError) as caught:
+                await client.query(VENDORS)
+    assert (caught.value.code, gateway.logins) == ("MLC-INTACCT-0206", 3)
+    assert "good for nothing" in caught.value.why
 
 
 async def test_a_wrong_password_ends_in_exit_4_without_a_second_sign_in(

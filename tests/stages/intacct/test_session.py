@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import pytest
 
-from pipeline import ConfigError, Secret, TransientError
+from pipeline import ConfigError, Secret, SessionError, TransientError
 from pipeline.testing.clock import ManualClock
 from stages.intacct.session import Grant, SessionKey, Sessions, lifetime
 
 KEY = SessionKey("https://api.intacct.com", "acme-ws", "acme", "", "", "sync", Secret("digest"))
 NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
+OVER = SessionError("the session is over", where="query of VENDOR", why="it expired", code="MLC-INTACCT-0107")
 
 
 class SignIn:
@@ -94,11 +95,43 @@ async def test_each_reply_pushes_the_deadline_out_but_not_past_50_minutes(clock:
 async def test_dropping_an_old_generation_keeps_the_new_session(clock: ManualClock) -> None:
     sessions, sign_in = Sessions(clock), SignIn()
     old = await sessions.current(KEY, sign_in)
-    sessions.drop(KEY, old.generation)
+    sessions.drop(KEY, old.generation, OVER)
     new = await sessions.current(KEY, sign_in)
-    sessions.drop(KEY, old.generation)
+    sessions.drop(KEY, old.generation, OVER)
     assert await sessions.current(KEY, sign_in) == new
     assert sign_in.count == 2
+
+
+async def test_after_three_sessions_good_for_nothing_no_other_is_asked_for_until_a_quarter_of_an_hour_later(
+    clock: ManualClock,
+) -> None:
+    sessions, sign_in = Sessions(clock), SignIn()
+
+    async def refused() -> None:
+        session = await sessions.current(KEY, sign_in)
+        sessions.drop(KEY, session.generation, OVER)
+        sessions.drop(KEY, session.generation, OVER)  # another task was under it too
+
+    for _ in range(3):
+        await refused()
+    for _ in range(5):
+        with pytest.raises(SessionError, match="as soon as it has granted") as caught:
+            await refused()
+    assert (caught.value.code, caught.value.exit_code, caught.value.where) == ("MLC-INTACCT-0206", 4, OVER.where)
+    await clock.advance(15 * 60)
+    await refused()
+    with pytest.raises(SessionError):
+        await refused()
+    assert sign_in.count == 4
+
+
+async def test_sessions_that_were_of_use_are_asked_for_again_and_again(clock: ManualClock) -> None:
+    sessions, sign_in = Sessions(clock), SignIn()
+    for _ in range(10):
+        session = await sessions.current(KEY, sign_in)
+        sessions.extend(KEY, session.generation, None)
+        sessions.drop(KEY, session.generation, OVER)
+    assert sign_in.count == 10
 
 
 async def test_a_refused_sign_in_is_never_tried_again(clock: ManualClock) -> None:
