@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,13 +35,16 @@ async def reconcile(
     by: Annotated[
         str, typer.Option(help="Which date counts: document_date, the bill's own, or posting_date.")
     ] = "document_date",
+    hold: Annotated[
+        bool, typer.Option("--hold", metavar="", help="Hold what was sent and is no longer in the books, for a person.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout.")] = False,
 ) -> int:
     """Compare what the books hold for a period with what the ledger has of it: counts, sums, and record by record."""
     window = _window(since, until, by)
     loaded = load_checked(find_flow(flow), load_registry(), os.environ)
     async with open_ledger(store_url(), SystemClock()) as ledger:
-        found = await reconcile_flow(loaded, load_registry(), ledger, services_here(), window)
+        found = await reconcile_flow(loaded, load_registry(), ledger, services_here(), window, hold=hold)
     if not found.sources:
         raise UsageError(
             f"Nothing of the flow {loaded.name} can be reconciled", where=str(loaded.file),
@@ -79,7 +83,13 @@ def _print(found: Reconciliation) -> None:
         if not rows:
             tell(f"{source.stage}: nothing in this period, in the books or in the ledger")
         elif source.matches:
-            tell(f"{source.stage}: books and ledger agree")
+            tell(f"{source.stage}: books and ledger agree{', but for what is held' if source.held else ''}")
+        if source.held:
+            found_gone = (
+                f"{counted(len(source.held), 'record')} sent, but no longer in the books: {_named(source.held)}"
+            )
+            tell(f"{source.stage}: held as deleted (MLC-DOC-0004): {found_gone}")
+            suggest("dead", "shows what is held, and who tells the partner")
     if found.others:
         say(f"not compared, since they cannot be asked to count: {joined(found.others)}")
 
@@ -102,6 +112,7 @@ def _amount(amount: Decimal | None) -> str:
 _MEANINGS: dict[Kind, str] = {
     "never read": "never read",
     "other amount": "read with another amount",
+    "amount not kept": "with an amount larger or finer than the ledger keeps",
     "gone": "sent, but no longer in the books",
 }
 
@@ -119,12 +130,20 @@ def _mismatch(file: Path, source: Reconciled, window: Window) -> ConnectorError:
         "The books and the ledger do not hold the same", where=f"{source.stage} of {file}, {_period(window)} by {window.by}",
         why="; ".join(parts), owner="AP", code="MLC-RUN-0020",
         mend=f"run the flow, which reads what changed since; what is left after that:  ml-connector run {shlex.quote(str(file))} --since"
-        f" {_first(window)}; look up in the books what is gone",
+        f" {_first(window)}; correct amounts that are not kept in the books; hold what is gone for good:  ml-connector reconcile"
+        f" {shlex.quote(str(file))} {_dates(window)} --hold",
     )  # fmt: skip
 
 
 def _first(window: Window) -> str:
     return "2000-01-01" if window.since is None else f"{window.since:%Y-%m-%d}"
+
+
+def _dates(window: Window) -> str:
+    """The options of this window again: its last date is the one before its end."""
+    by = "" if window.by == BY[0] else f" --by {window.by}"
+    until = f" --until {window.until - timedelta(days=1):%Y-%m-%d}" if window.until is not None else ""
+    return f"--since {_first(window)}{until}{by}"
 
 
 def _period(window: Window) -> str:
@@ -147,7 +166,8 @@ def _name(each: Difference) -> str:
         if side is not None
         for currency, amount in [side]
     ]
-    return f"{key}{label}" + (f" [{', '.join(sides)}]" if sides else "")
+    notes = [*sides, *([f"x-{each.exception}"] if each.exception else [])]
+    return f"{key}{label}" + (f" [{', '.join(notes)}]" if notes else "")
 
 
 def reconciliation_json(flow: str, window: Window, found: Reconciliation) -> dict[str, Any]:
@@ -169,10 +189,15 @@ def _source_json(source: Reconciled) -> dict[str, Any]:
         "stage": source.stage, "component": source.component, "matches": source.matches,
         "counted": None if source.counted is None else _tallies(source.counted),
         "listed": _tallies(source.listed), "ledger": _tallies(source.ledger),
-        "differences": [
-            {"kind": each.kind, "key": each.key, "alias": each.alias or None, "label": each.label, "books": _side(each.books), "ledger": _side(each.ledger)}
-            for each in source.differences
-        ],
+        "differences": [_difference_json(each) for each in source.differences],
+        "held": [_difference_json(each) for each in source.held],
+    }  # fmt: skip
+
+
+def _difference_json(each: Difference) -> dict[str, Any]:
+    return {
+        "kind": each.kind, "key": each.key, "alias": each.alias or None, "label": each.label, "books": _side(each.books),
+        "ledger": _side(each.ledger), "exception": f"x-{each.exception}" if each.exception else None,
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Whether the ledger holds what the books hold, for a period: counted and added up on both sides, then compared record by record.
 
 Nothing of reading is trusted: the far side counts and adds up by itself, and lists its records by another question than reading asks.
+When asked to, it holds what is gone, as a source does that tells of deletions.
 """
 
 from __future__ import annotations
@@ -10,32 +11,36 @@ from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from pipeline.engine.build import connect, context_for
+from pipeline.engine.build import code_version, connect, context_for
 from pipeline.engine.meter import Meters
+from pipeline.engine.receipt import LeftOut, Receipt
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.settle import identity_of
+from pipeline.engine.sources import DELETED, PageCommitter
 from pipeline.errors import DataError
 from pipeline.flow.model import Flow, Stage
-from pipeline.record import Record, Tally, Window
+from pipeline.record import Deleted, Page, Record, Tally, Window
 from pipeline.registry import Registry
 from pipeline.stage import Counts, Scoped
 from pipeline.store.ledger import Ledger
 from pipeline.store.rows import MILLIONTHS, millionths
 
-Kind = Literal["never read", "other amount", "gone"]
+Kind = Literal["never read", "other amount", "amount not kept", "gone"]
 LOOKS = 2
 """How often the far side is asked when its count and its list differ: people work in the books meanwhile."""
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One record on which books and ledger differ. ``books`` and ``ledger`` are its amounts there, with their currencies.
+    """One record on which books and ledger differ. ``books`` and ``ledger`` are its amounts there, with their currencies. ``exception`` is
+    what is open of it (0: nothing).
 
-    ``never read``: the ledger does not have it; ``gone``: the books do not, though something was sent of it.
+    ``never read``: the ledger does not have it; ``amount not kept``: it was read, and its amount is larger or finer than the ledger keeps;
+    ``gone``: the books do not have it, though something was sent of it.
     """
 
     kind: Kind
@@ -44,10 +49,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     label: str = ""
     books: tuple[str, Decimal | None] | None = None
     ledger: tuple[str, Decimal | None] | None = None
+    exception: int = 0
 
 
 class Reconciled(msgspec.Struct, kw_only=True):
-    """One source. ``counted`` is what the far side counts (None: it cannot), ``listed`` what it lists, ``ledger`` what of that the flow has read."""
+    """One source. ``counted`` is what the far side counts (None: it cannot), ``listed`` what it lists, ``ledger`` what of that the flow has read.
+
+    ``held`` are those that were gone and are held now.
+    """
 
     stage: str
     component: str
@@ -55,6 +64,7 @@ class Reconciled(msgspec.Struct, kw_only=True):
     listed: list[Tally] = []
     ledger: list[Tally] = []
     differences: list[Difference] = []
+    held: list[Difference] = []
 
     @property
     def complete(self) -> bool:
@@ -63,7 +73,7 @@ class Reconciled(msgspec.Struct, kw_only=True):
 
     @property
     def matches(self) -> bool:
-        return self.complete and not self.differences
+        return self.complete and not self.differences and self.listed == self.ledger
 
 
 class Reconciliation(msgspec.Struct):
@@ -78,9 +88,13 @@ class Reconciliation(msgspec.Struct):
 
 
 async def reconcile_flow(
-    flow: Flow, registry: Registry, ledger: Ledger, services: Services, window: Window
+    flow: Flow, registry: Registry, ledger: Ledger, services: Services, window: Window, *, hold: bool = False
 ) -> Reconciliation:
-    """Signs in and asks each source. Raises `ConnectorError` as a run would; nothing is read into the ledger, and nothing sent."""
+    """Signs in and asks each source. Raises `ConnectorError` as a run would; nothing is read into the ledger, and nothing sent.
+
+    With ``hold``, what is gone is put into the ledger as deleted: each record of which something was sent is held for a person. That takes
+    the flow's lease: raises `LockHeld` while a run has it.
+    """
     meters = Meters(0, ledger)
     found = Reconciliation([], [])
     try:
@@ -93,7 +107,10 @@ async def reconcile_flow(
                 built = stage.spec.build(stage.settings, context)
                 source = await built if inspect.isawaitable(built) else built
                 if isinstance(source, Counts):
-                    found.sources.append(await _reconciled(flow, stage, source, ledger, window))
+                    one = await _reconciled(flow, stage, source, ledger, window)
+                    if hold:
+                        await _hold_gone(one, flow, source, ledger, services)
+                    found.sources.append(one)
                 else:
                     found.others.append(stage.name)
     finally:
@@ -110,7 +127,56 @@ async def _reconciled(flow: Flow, stage: Stage, source: Counts, ledger: Ledger, 
         if found.complete:
             break
     found.differences += await _gone(flow, source, ledger, window, listed)
+    scope = source.scope if isinstance(source, Scoped) else ""
+    names = [(scope, source.object, each.key) for each in found.differences]
+    open_ = await ledger.open_exceptions(flow.name, names) if names else {}
+    found.differences = [
+        msgspec.structs.replace(each, exception=open_.get(name, 0))
+        for each, name in zip(found.differences, names, strict=True)
+    ]
     return found
+
+
+async def _hold_gone(found: Reconciled, flow: Flow, source: Counts, ledger: Ledger, services: Services) -> None:
+    """A run of its own, of what is gone and nothing else."""
+    gone = [each for each in found.differences if each.kind == "gone"]
+    if not gone:
+        return
+    scope = source.scope if isinstance(source, Scoped) else ""
+    async with ledger.lease(f"flow {flow.name}", services.ids.new()):
+        run = await ledger.begin_run(
+            flow.name,
+            str(flow.file.resolve()),
+            flow.digest,
+            code_version(),
+            "reconcile",
+            ",".join(each.key for each in gone),
+        )
+        receipt = Receipt(1, Page([_deleted(each, scope, source.object) for each in gone]), lambda _: None)
+        for row in range(len(gone)):
+            receipt.exclude(row, DELETED, LeftOut(found.stage))
+        committer = PageCommitter(
+            flow.name, flow.digest, code_version(), run, ledger, [], _nothing_made, _nothing_made, Meters(run, ledger)
+        )
+        await committer.commit(found.stage, scope, receipt, Window(since=_FIRST))
+        await ledger.finish_run(run, "exceptions", None)
+    names = [(scope, source.object, each.key) for each in gone]
+    open_ = await ledger.open_exceptions(flow.name, names)
+    found.held = [
+        msgspec.structs.replace(each, exception=open_.get(name, 0)) for each, name in zip(gone, names, strict=True)
+    ]
+    found.differences = [each for each in found.differences if each.kind != "gone"]
+
+
+def _deleted(gone: Difference, scope: str, object: str) -> Record:
+    return Record(
+        key=gone.key, kind="record", body=Deleted("not in the books any more, as reconcile found"), company=scope, object=object,
+        label=gone.label, alias=gone.alias,
+    )  # fmt: skip
+
+
+def _nothing_made(*_: Any) -> Any:
+    raise AssertionError("what is deleted makes no document")
 
 
 async def _compare(found: Reconciled, flow: Flow, source: Counts, ledger: Ledger, window: Window) -> set[str]:
@@ -125,7 +191,7 @@ async def _compare(found: Reconciled, flow: Flow, source: Counts, ledger: Ledger
             books.add(record.currency, record.amount)
             if there is not None:
                 read.add(there[0], _decimal(there[1]))
-            if there != here:
+            if there != here or (here[1] is None and record.amount is not None):
                 found.differences.append(_difference(record, here, there))
     found.listed, found.ledger = books.tallies(), read.tallies()
     return keys
@@ -154,9 +220,14 @@ async def _gone(flow: Flow, source: Counts, ledger: Ledger, window: Window, list
 
 
 def _difference(record: Record, here: tuple[str, int | None], there: tuple[str, int | None] | None) -> Difference:
-    kind: Kind = "never read" if there is None else "other amount"
+    kind: Kind = "never read" if there is None else "other amount" if there != here else "amount not kept"
     return Difference(
-        kind=kind, key=record.key, alias=record.alias, label=record.label, books=_amount(here), ledger=_amount(there)
+        kind=kind,
+        key=record.key,
+        alias=record.alias,
+        label=record.label,
+        books=(record.currency, record.amount),
+        ledger=_amount(there),
     )
 
 

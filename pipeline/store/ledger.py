@@ -239,6 +239,11 @@ class Ledger:
         rows = await self._driver.fetch("last_reads", (msgspec.json.encode(identities).decode(), flow))
         return {(company, object_, key): (currency, amount) for company, object_, key, currency, amount in rows}
 
+    async def open_exceptions(self, flow: str, identities: Sequence[Identity]) -> dict[Identity, int]:
+        """The newest open exception of each of these records itself, of its documents included and of deliveries not."""
+        rows = await self._driver.fetch("open_dead_letters", (msgspec.json.encode(identities).decode(), flow))
+        return {(company, object_, key): id_ for id_, company, object_, key, *_ in sorted(rows)}
+
     async def sent_between(self, flow: str, company: str, object: str, since: datetime, until: datetime) -> list[str]:
         """The keys of this object's records of which documents were made in that time and sent; without those known to be deleted."""
         return [

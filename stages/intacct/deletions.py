@@ -11,6 +11,8 @@ from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader
 from stages.intacct.trails import Trail, distinct
 
+_HELD = "MLC-DOC-0004"
+"""Under which the ledger holds what was sent and is gone, whoever found that it is."""
 Alive = Callable[[Sequence[Known]], Awaitable[set[str]]]
 """Which of these are in the books all the same, by key: made anew under another number, say."""
 
@@ -32,14 +34,23 @@ class Deletions:
         )  # fmt: skip
 
     async def among(self, keys: Sequence[str]) -> list[Record]:
-        """Of these records, which are not in the books, those that were deleted."""
+        """Of these records, which are not in the books, those that were deleted, as the audit history says or a person who had them held."""
         known = await self._recall(self._company, self._object, keys)
         names = distinct(name for each in known for name in (each.key, each.alias))
         try:
             rows = await self._history.matching("OBJECTKEY", names, self._where)
         except (ConfigError, RefusedError):
-            return []  # the trail tells that it cannot be read
-        return self._gone(known, {row["OBJECTKEY"]: row for row in rows})
+            rows = []  # the trail tells that it cannot be read
+        told = self._gone(known, {row["OBJECTKEY"]: row for row in rows})
+        found = {each.key: self._held(each) for each in known if each.left_out == _HELD}
+        return list((found | {record.key: record for record in told}).values())
+
+    def _held(self, known: Known) -> Record:
+        body = Deleted("not in the books any more, as reconcile found")
+        return Record(
+            key=known.key, kind=self._kind, body=body, company=self._company, object=self._object, label=known.label,
+            alias=known.alias,
+        )  # fmt: skip
 
     async def _records(self, rows: list[Row]) -> list[Record]:
         known = await self._recall(self._company, self._object, distinct(row["OBJECTKEY"] for row in rows))

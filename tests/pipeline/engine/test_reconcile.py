@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from pipeline.engine.reconcile import Reconciliation, reconcile_flow
 from pipeline.record import Deleted, Record, Tally, Window
 from pipeline.registry import Registry
@@ -62,8 +64,8 @@ class Bench:
     async def run(self, ledger: Any) -> Any:
         return await self.rig.run(ledger, self.flow, window=AFRESH)
 
-    async def reconcile(self, ledger: Any, window: Window = WINDOW) -> Reconciliation:
-        return await reconcile_flow(self.flow, Registry([]), ledger, self.rig.services, window)
+    async def reconcile(self, ledger: Any, window: Window = WINDOW, *, hold: bool = False) -> Reconciliation:
+        return await reconcile_flow(self.flow, Registry([]), ledger, self.rig.services, window, hold=hold)
 
 
 def differences(found: Reconciliation) -> list[tuple[str, str]]:
@@ -151,12 +153,37 @@ async def test_a_source_that_cannot_be_asked_is_named(inline_rig: Any, make_bill
     assert (found.sources, found.others) == ([], ["source"])
 
 
-async def test_an_amount_finer_than_the_ledger_keeps_is_no_missing_record(
-    inline_rig: Any, make_bill: Any, line_encoder: Any
+@pytest.mark.parametrize("amount", ["7.1234567", "1000000000000"])
+async def test_an_amount_that_the_ledger_does_not_keep_is_told_with_its_exception_and_is_no_missing_record(
+    inline_rig: Any, make_bill: Any, line_encoder: Any, amount: str
 ) -> None:
-    bench = Bench(inline_rig, line_encoder(), [make_bill("1"), make_bill("2", amount="7.1234567")])
+    bench = Bench(inline_rig, line_encoder(), [make_bill("1"), make_bill("2", amount=amount)])
     async with inline_rig.ledger() as ledger:
         await bench.run(ledger)
-        (source,) = (await bench.reconcile(ledger)).sources
-    assert (source.complete, source.differences) == (True, [])
-    assert source.counted == source.listed == [Tally("USD", 2, Decimal("17.1234567"))]
+        found = await bench.reconcile(ledger)
+    (source,) = found.sources
+    (difference,) = source.differences
+    assert (difference.kind, difference.key, difference.exception) == ("amount not kept", "2", 1)
+    assert (difference.books, difference.ledger) == (("USD", Decimal(amount)), ("USD", None))
+    assert source.counted == source.listed == [Tally("USD", 2, Decimal(10) + Decimal(amount))]
+    assert (source.complete, found.matches) == (True, False)
+
+
+async def test_what_is_gone_is_held_when_asked_for_and_agrees_from_then_on(
+    inline_rig: Any, make_bills: Any, line_encoder: Any
+) -> None:
+    bench = Bench(inline_rig, line_encoder(), make_bills([1, 2]))
+    async with inline_rig.ledger() as ledger:
+        await bench.run(ledger)
+        assert (await bench.reconcile(ledger, hold=True)).sources[0].held == []
+        del bench.source.books[0]
+        found = await bench.reconcile(ledger, hold=True)
+        (letter,) = await ledger.reports.dead_letters()
+        assert (letter["code"], letter["key"]) == ("MLC-DOC-0004", "1")
+        assert [(each.key, each.exception) for each in found.sources[0].held] == [("1", letter["id"])]
+        assert found.matches
+        (run,) = await ledger.reports.latest_runs()
+        assert (run["kind"], run["status"]) == ("reconcile", "exceptions")
+        assert (await ledger.reports.totals(run["id"])).balanced()
+        again = await bench.reconcile(ledger, hold=True)
+        assert (again.matches, again.sources[0].held) == (True, [])

@@ -188,6 +188,25 @@ async def test_without_the_right_to_contacts_it_is_told_and_vendors_are_read(wor
     }
 
 
+async def test_a_replay_of_what_was_held_as_gone_finds_it_deleted_without_the_audit_history(
+    world: World, books: Books, context: Context
+) -> None:
+    bill = next(each for each in world.bills if not each.purchase)
+    async with books(bills, Behaviour(denied=frozenset({"AUDITHISTORY"}))) as book:
+        await book.run()
+        book.simulator.delete_bill(bill.record)
+        key = str(bill.record)
+        (record,) = await book.run(Window(keys=(key,)))
+        assert isinstance(record.body, DataError)
+
+        async def held(company: str, object: str, names: Sequence[str]) -> list[Known]:
+            return [Known(name, name, label=bill.number, left_out="MLC-DOC-0004") for name in names]
+
+        context.recall = held
+        (record,) = await book.run(Window(keys=(key,)))
+    assert (record.key, record.label, isinstance(record.body, Deleted)) == (key, bill.number, True)
+
+
 async def test_contacts_and_deletions_can_be_left_alone(books: Books) -> None:
     settings = VendorsSettings(contacts=False, deletions=False)
     async with books(lambda context: vendors_source(settings, context)) as book:
