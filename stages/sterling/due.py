@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stages.sterling.memory import order
+from stages.sterling.turns import ASKED, REFUSED
 
 Due = Mapping[str, int | None]
 
 
 def due_in(cursor: Mapping[str, str] | None) -> dict[str, int | None]:
     """What a cursor says is due. Cursors of earlier versions, one text for each mailbox, end with it as well."""
-    entries = [
-        entry for text in (cursor or {}).values() for entry in text.rpartition(";")[2].split(",") if "=" in entry
-    ]
+    texts = [text for name, text in (cursor or {}).items() if name not in (ASKED, REFUSED)]
+    entries = [entry for text in texts for entry in text.rpartition(";")[2].split(",") if "=" in entry]
     return {id_: int(left) if left else None for id_, _, left in (entry.rpartition("=") for entry in entries)}
 
 

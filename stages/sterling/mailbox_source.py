@@ -1,7 +1,7 @@
 """Source ``sterling.mailbox``: the messages that partners left, each with its content, in order of arrival.
 
 Each run lists the mailboxes whole and reads what the ledger does not have (`stages.sterling.memory`). The engine stores what a page brought
-before `MailboxSource.settled` lets the far side know; what is still to be told it is all that the cursor holds.
+before `MailboxSource.settled` lets the far side know; what is still to be told it, and whose turn it was to be looked into, is all that the cursor holds.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from stages.sterling.protocol.own import Own, Sender
 from stages.sterling.protocol.representations import Message
 from stages.sterling.rounds import Round
 from stages.sterling.taking import Box, MailboxMessage, Taken, Taker
+from stages.sterling.turns import Turn, turn_in
 
 MESSAGES_PER_PAGE = 50
 BYTES_PER_PAGE = 16 * 1024 * 1024
@@ -62,7 +63,7 @@ class MailboxSource:
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
         if self._waiting is None:
             self._window = window
-            self._waiting = await self._wanted(await self._round.first())
+            self._waiting = await self._wanted(await self._round.first(turn_in(cursor) if window.live else Turn()))
             self._take_over(due_in(cursor))
         batch = _batch(self._waiting)
         if not batch:
@@ -92,7 +93,8 @@ class MailboxSource:
         return Page([each.record for each in taken], self._cursor(self._due), more)
 
     def _cursor(self, due: Mapping[str, int | None]) -> dict[str, str]:
-        return cursor_of({id_: left for id_, left in due.items() if id_ not in self._handover.done})
+        left = {id_: left for id_, left in due.items() if id_ not in self._handover.done}
+        return cursor_of(left) | self._round.turn.cursor
 
     async def settled(self, page: Page) -> dict[str, str] | None:
         """Extracts or deletes what the page brought, if the settings want it; the cursor without what was still to be. What could not be

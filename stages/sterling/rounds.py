@@ -13,6 +13,7 @@ from stages.sterling.protocol import addresses
 from stages.sterling.protocol.errors import lacks_collection
 from stages.sterling.protocol.representations import Message, message, text_of
 from stages.sterling.taking import Box
+from stages.sterling.turns import Turn
 
 Listed = dict[str, list[Message]]
 """The messages of each mailbox, by its folded path."""
@@ -25,6 +26,7 @@ class Round:
 
     def __init__(self, client: SterlingClient, boxes: Sequence[Box]) -> None:
         self._client, self._boxes = client, boxes
+        self.turn = Turn()
         self._forget()
 
     def _forget(self) -> None:
@@ -42,9 +44,10 @@ class Round:
             _refused([path], "") for path in sorted(self._refused)
         ] + failed  # fmt: skip
 
-    async def first(self) -> Listed:
-        """The messages of every mailbox that could be listed. Raises `StageError` when none could."""
+    async def first(self, turn: Turn) -> Listed:
+        """The messages of every mailbox that could be listed; ``self.turn`` is the next one then. Raises `StageError` when none could."""
         self._forget()
+        self.turn = turn
         await self._client.ready()
         ids = await self._mailbox_ids()
         readable = [box for box in self._boxes if ids is None or _folded(box) in ids]
@@ -96,7 +99,7 @@ class Round:
         return {text_of(row.get("path")).rstrip("/").casefold(): _id(row) for row in rows}
 
     async def _messages(self, boxes: Sequence[Box]) -> Listed:
-        """One listing for all mailboxes. It leaves out in silence what the account may not read, so an empty mailbox is asked for."""
+        """One listing for all mailboxes. It leaves out in silence what the account may not read, so empty mailboxes are asked for in turn."""
         path_of = {key: path for path, key in self._ids.items()}
         found: Listed = {_folded(box): [] for box in boxes}
         path = addresses.collection(self._client.config.mailboxmessages)
@@ -104,8 +107,19 @@ class Round:
             place = seen.mailbox.casefold() if seen.mailbox else path_of.get(seen.mailbox_id, "")
             if place in found:
                 found[place].append(seen)
-        await gather([self._probe(box) for box in boxes if not found[_folded(box)]])
+        await self._ask_for({_folded(box): box for box in boxes if not found[_folded(box)]})
         return found
+
+    async def _ask_for(self, empty: Mapping[str, Box]) -> None:
+        """The empty mailboxes whose turn it is. When one is refused that was not before, rights have changed, and all others are asked for too."""
+        asked = self.turn.chosen(empty)
+        await gather([self._probe(empty[path]) for path in asked])
+        if {path.casefold() for path in self._refused} - self.turn.refused:
+            rest = [path for path in empty if path not in asked]
+            await gather([self._probe(empty[path]) for path in rest])
+            asked += rest
+        if asked:
+            self.turn = self.turn.done(empty, asked, {path.casefold() for path in self._refused})
 
     async def _contents_of(self, boxes: Sequence[Box]) -> Listed:
         found = await gather([self._guarded(box, self._contents(box)) for box in boxes])

@@ -34,7 +34,7 @@ from pipeline import (
 )
 from pipeline.testing import ManualClock
 from stages.ap.seed.world import SeedPartner, World
-from stages.sterling import ADAPTER, mailbox_source
+from stages.sterling import ADAPTER, mailbox_source, turns
 from stages.sterling import client as client_module
 from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
@@ -211,7 +211,7 @@ async def test_a_message_that_is_moved_here_with_a_low_id_is_read_and_one_that_w
 async def test_the_cursor_does_not_grow_with_what_was_read(rigs: Any) -> None:
     async with rigs() as rig:
         rig.drop(50)
-        assert (await rig.poll())[1] == {"due": ""}
+        assert (await rig.poll())[1] == {"due": "", "asked": OTHER.casefold()}  # the one that is empty
 
 
 # --- a server that gives ids again -----------------------------------------------------------------------------------
@@ -289,6 +289,42 @@ async def test_a_mailbox_that_may_not_be_read_is_told_and_all_others_are_read(ri
         assert ([record.key for record in page.records], page.more) == ([key], False)
         (error,) = source.left
         assert (type(error), error.code, error.where) == (PermissionDenied, "MLC-STL-0331", f"mailbox {BOX}")
+
+
+async def test_of_many_empty_mailboxes_a_few_are_looked_into_at_each_poll_and_a_lost_right_is_told_within_a_round(
+    rigs: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(turns, "A_TURN", 3)
+    async with rigs() as rig:
+        boxes = [f"/P{n}/Outbound" for n in range(8)]
+        for box in boxes:
+            open_mailbox(rig.simulator.hub, box)
+        looked: list[int] = []
+
+        async def poll(cursor: Any) -> tuple[Any, list[str]]:
+            rig.simulator.requests.clear()
+            source = rig.source(*boxes)
+            _, cursor = await rig.read_through(source, cursor)
+            looked.append(sum("mailboxcontents" in line for line, _ in rig.simulator.requests))
+            return cursor, [error.where for error in source.left]
+
+        cursor, _ = await poll(None)
+        cursor, _ = await poll(cursor)
+        assert looked == [8, 3]
+        lost = [boxes[1], boxes[7]]
+        for box in lost:
+            rig.simulator.hub.groups["AP_CONNECTOR"].discard(f"{box} Mailbox")
+        told: list[list[str]] = []
+        for _ in range(4):
+            cursor, left = await poll(cursor)
+            told.append(left)
+        both = [f"mailbox {box}" for box in lost]
+        assert told == [[], both, both, both]  # the rest is asked for at once when one is refused
+        assert looked[2:] == [3, 8, 4, 5]
+        window = Window(since=datetime(2020, 1, 1, tzinfo=UTC))
+        source = rig.source(*boxes)
+        await rig.read_through(source, cursor, window)
+        assert len(source.left) == 2
 
 
 def two_mailboxes(far: Any, first: Any) -> None:
