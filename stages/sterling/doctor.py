@@ -263,7 +263,7 @@ def _missing(missing: Mapping[str, str], total: int) -> ConfigError:
         f"{len(missing)} of {total} mailboxes are not in Sterling",
         where=_some(places),
         why="Sterling does not list them. Their lanes would stop; all others go on.",
-        mend="Create them with their permission for this account (the flow vendors does, unless `mailboxes: false`), or correct the partner files.",
+        mend="Create them with their permission for this account (the flow vendors does, unless it has `mailboxes: false`, or the partner's file `opt_out: true`), or correct the partner files.",
         owner="EDI desk",
         code="MLC-STL-0310",
     )

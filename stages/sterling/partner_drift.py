@@ -74,6 +74,7 @@ class Comparison:
         if not fields and not steps and not twins:
             return None
         notes = [f"to be made or changed: {', '.join(map(str, steps))}"] if steps else []
+        notes += [step.note for step in steps if step.note]
         notes += [f"started twice for each message: {_few(twins)} does what its own rule does"] if twins else []
         note = "; ".join(notes)
         return Drift(kind="differs", key=wanted.code, name=partner.name_of(row), fields=fields, note=note)

@@ -239,6 +239,8 @@ class PartnerSink:
         async with aclosing(self._provision.steps(wanted, row, half_made=CREATING in delivery.marks)) as steps:
             made = [step async for step in steps if await writer.carry_out(step)]
         for step in made:
+            if step.note:
+                self._note(step.note)
             if step.part == "code" and not step.key:
                 await self._tell_of_others(step, {each.name for each in made})
         return made

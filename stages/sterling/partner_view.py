@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from pipeline import ConfigError, PermissionDenied, StageError
+from pipeline import ConfigError, PermissionDenied, SignInRefused, StageError
 from stages.sterling.apis import SterlingClient
 from stages.sterling.config import CodeListName
 from stages.sterling.protocol import addresses, belongings, partner
@@ -88,13 +88,16 @@ class Directory:
         (await self.partners()).setdefault(text_of(row.get("code")), []).append(partner.remembered(row))
         await self.took("user", text_of(row.get("username")))
         await self.took("mailbox", f"/{partner.name_of(row)}")
+        await self.took("virtual root", text_of(row.get("username")))
 
     async def took(self, part: str, name: str, key: str = "") -> None:
-        """A user or a mailbox was made; ``key`` is its id where that is known."""
+        """A user, a mailbox or a user's virtual root was made; ``key`` is its id where that is known."""
         if part == "user" and (users := await self.users()) is not None:
             users[name] = False
         elif part == "mailbox" and (mailboxes := await self.mailboxes()) is not None:
             mailboxes[_folded(name)] = key
+        elif part == "virtual root" and (roots := await self.roots()) is not None:
+            roots.add(name)
 
     async def mailboxes(self) -> dict[str, str] | None:
         """Ids of mailboxes by path, without regard to case."""
@@ -150,6 +153,24 @@ class Directory:
         if kind not in self._shown or self._shown[kind][0] is not listed:
             self._shown[kind] = listed, any(name in listed for name in names)
         return self._shown[kind][1]
+
+    async def roots(self) -> set[str] | None:
+        """The login users that have a virtual root."""
+        return await self._once("roots", self._list_roots)
+
+    async def _list_roots(self) -> set[str] | None:
+        try:
+            rows = await self._rows("uservirtualroots", "list virtual roots")
+        except ConfigError as error:  # some levels make and read them, and list none
+            if isinstance(error, SignInRefused):
+                raise
+            return None
+        return None if rows is None else {text_of(row.get("userName")) or text_of(row.get("_id")) for row in rows}
+
+    async def lacks_root(self, user: str) -> bool:
+        """Whether the virtual roots are listed, and none of this user among them. A list that shows none tells nothing."""
+        roots = await self.roots()
+        return bool(roots) and user not in (roots or ())
 
     async def took_rule(self, row: Row) -> None:
         """A routing rule was made."""

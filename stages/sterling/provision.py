@@ -19,7 +19,7 @@ from stages.sterling.leftovers import Leftovers
 from stages.sterling.partner_view import Directory, Rules
 from stages.sterling.protocol import addresses, belongings, partner
 from stages.sterling.protocol.errors import lacks_collection
-from stages.sterling.protocol.representations import text_of
+from stages.sterling.protocol.representations import names, text_of
 
 Row = Mapping[str, Any]
 
@@ -35,6 +35,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any] | None
     key: str = ""
     secrets: tuple[Secret, ...] = ()
+    note: str = ""  # what people must know or do besides
 
     @property
     def optional(self) -> bool:
@@ -106,10 +107,12 @@ class Provision:
             there = [box for box in (path, *wanted.mailboxes) if await self._directory.mailbox_id(box) is not None]
             body = belongings.user_creation(user, row, password.reveal(), there)
             yield Step(part="user", name=user, collection="useraccounts", body=body, secrets=(password,))
-        if not (no_user or half_made or await self._no_mailbox(wanted, row, path)):
+        broken = no_user or half_made or await self._no_mailbox(wanted, row, path)
+        if broken:
+            async for step in self._mailbox(path, partner.name_of(row), user, ours=False):
+                yield step
+        elif not (user and _bears_our_name(wanted, row) and await self._directory.lacks_root(user)):
             return
-        async for step in self._mailbox(path, partner.name_of(row), user, ours=False):
-            yield step
         if user and await self._both_there(user, path) and await self._no_root(user):
             root: dict[str, Any] = {"userName": user, "mailboxPath": path}
             yield Step(part="virtual root", name=user, collection="uservirtualroots", body=root)
@@ -122,7 +125,7 @@ class Provision:
 
     async def _no_mailbox(self, wanted: TradingPartner, row: Row, path: str) -> bool:
         """Whether a partner that bears the name we give lacks the mailbox of that name, which Sterling makes with it."""
-        if partner.name_of(row) != wanted.name or text_of(row.get("useGlobalMailbox")) == "true":
+        if not _bears_our_name(wanted, row):
             return False
         return await self._directory.mailbox_id(path) is None and await self._directory.shows_mailboxes()
 
@@ -152,7 +155,7 @@ class Provision:
             return
         account = await self._client.read(addresses.item("useraccounts", user), f"read user account {user}")
         if isinstance(account, Mapping) and not belongings.is_bare(account):
-            yield self._permissions("blocked user", user, account, [])
+            yield self._permissions("blocked user", user, account, [], _taken_away(user, account))
 
     async def _unblock(self, wanted: TradingPartner, row: Row, user: str) -> AsyncGenerator[Step]:
         """Gives the permissions of its own mailboxes back to a user who has none of any kind: that is how `_block` leaves one."""
@@ -163,14 +166,14 @@ class Provision:
         if isinstance(account, Mapping) and belongings.is_bare(account):
             paths = [f"/{partner.name_of(row)}", *wanted.mailboxes]
             there = [path for path in paths if await self._directory.mailbox_id(path) is not None]
-            yield self._permissions(
-                "user", user, account, [f"{path} Mailbox" for path in dict.fromkeys(there or paths)]
-            )
+            own = [f"{path} Mailbox" for path in dict.fromkeys(there or paths)]
+            note = f"login user {user} gets the permissions of its own mailboxes back, and no groups or others: give it by hand what it had beside them"
+            yield self._permissions("user", user, account, own, note)
 
     @staticmethod
-    def _permissions(part: str, user: str, account: Row, permissions: list[str]) -> Step:
+    def _permissions(part: str, user: str, account: Row, permissions: list[str], note: str) -> Step:
         body = belongings.user_update(account, permissions)
-        return Step(part=part, name=user, collection="useraccounts", key=user, body=body)
+        return Step(part=part, name=user, collection="useraccounts", key=user, body=body, note=note)
 
     # What the flow asks for.
 
@@ -254,6 +257,19 @@ class Provision:
             return Step(part="community", name=name, collection="communities", body=body)
         self._communities.add(name)
         return None
+
+
+def _taken_away(user: str, account: Row) -> str:
+    """What a blocked user had that does not come back by itself."""
+    permissions = [name for name in names(account.get("permissions")) if not name.endswith(" Mailbox")]
+    had = {"groups": names(account.get("groups")), "permissions": permissions}
+    told = " and ".join(f"the {kind} {', '.join(each)}" for kind, each in had.items() if each)
+    return f"login user {user} is blocked and loses {told}: these do not come back by themselves" if told else ""
+
+
+def _bears_our_name(wanted: TradingPartner, row: Row) -> bool:
+    """Whether Sterling has made the mailbox of that name with the partner, and its user's root."""
+    return partner.name_of(row) == wanted.name and text_of(row.get("useGlobalMailbox")) != "true"
 
 
 def no_community(problem: str, why: str) -> ConfigError:

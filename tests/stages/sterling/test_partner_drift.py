@@ -147,3 +147,16 @@ async def test_what_is_extra_is_told_with_its_rule_and_its_codes(far, wire, drif
         "OLD": "no vendor has this code; rule AP_OUT_OLD, code ROUTES|||1|V-1|OLD are its too",
         "OFF": "no vendor has this code",
     }
+
+
+@pytest.mark.parametrize(
+    ("roots", "notes"),
+    [(["other"], ["to be made or changed: virtual root v_1"]), (["other", "v_1"], []), ([], [])],
+    ids=["deleted", "there", "none is listed"],
+)
+async def test_a_virtual_root_that_was_deleted_is_told(far, wire, drift, roots, notes):
+    far.on("GET", "/mailboxes/", wire.range([*BOXES, {"_id": "8", "path": "/V_1"}]))
+    far.on("GET", "/useraccounts/", wire.range([{"userId": "connector"}, {"userId": "v_1"}]))
+    far.on("GET", "/uservirtualroots/", wire.range([{"_id": user, "userName": user} for user in roots]))
+    found = await drift(WANTED, there=[row(username="v_1", authenticationType="Local")])
+    assert [each.note for each in found] == notes

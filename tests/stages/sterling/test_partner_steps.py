@@ -422,6 +422,35 @@ async def test_a_block_whose_answer_is_lost_is_made_once(rigs, fault):
         assert [entry["effect"] for entry in rig.simulator.effects()].count("user.updated") == 1
 
 
+async def test_what_a_blocked_login_had_beside_its_mailboxes_is_told_when_it_is_taken_and_when_it_does_not_come_back(
+    rigs,
+):
+    async with rigs(RIVERBEND) as rig:
+        rig.settings(BLOCKING)
+        await rig.run()
+        user = rig.simulator.hub.accounts["riverbend"]
+        user.permissions.append("APIUser")
+        rig.want({**RIVERBEND, "active": False})
+        await rig.run()
+        assert [note for note in rig.notes if "loses the permissions APIUser" in note]
+        rig.want(RIVERBEND)
+        await rig.run()
+        assert "APIUser" not in user.permissions
+        assert [note for note in rig.notes if "give it by hand" in note]
+
+
+async def test_a_virtual_root_that_was_deleted_is_made_again(rigs):
+    other = {**RIVERBEND, "code": "OTHER", "name": "OTHER", "vendors": ["V-9"], "mailboxes": []}
+    async with rigs(RIVERBEND, other) as rig:
+        await rig.run()
+        user = rig.simulator.hub.accounts["riverbend"]
+        user.root = ""
+        rig.want({**RIVERBEND, "city": "Elsewhere"})
+        await rig.run()
+        assert user.root == "/RIVERBEND"
+        assert rig.made().get("root.created") == 1
+
+
 async def test_an_inactive_vendor_that_never_was_a_partner_is_not_made_one(rigs):
     async with rigs({**RIVERBEND, "active": False}) as rig:
         report = await rig.run()
