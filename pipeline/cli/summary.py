@@ -12,7 +12,7 @@ from pipeline.cli.output import STYLES, counted, joined, money, program, say, su
 from pipeline.clock import SystemClock
 from pipeline.engine.report import TERMS, RunReport
 from pipeline.store import Ledger
-from pipeline.store.reports import Reason, Totals
+from pipeline.store.reports import Item, Reason, Totals
 from pipeline.store.rows import stamp
 
 WORDS = {"in_doubt": "in doubt", "in_flight": "in flight"}
@@ -24,20 +24,28 @@ class Summary:
     """A finished run and what only the ledger can add to its report."""
 
     def __init__(
-        self, report: RunReport, file: Path, reasons: Sequence[Reason], earlier: Mapping[str, int], overdue: int = 0
+        self,
+        report: RunReport,
+        file: Path,
+        reasons: Sequence[Reason],
+        earlier: Mapping[str, int],
+        overdue: int = 0,
+        waiting: Sequence[Item] = (),
     ) -> None:
         self.report = report
         self.file = file
         self.reasons = reasons
         self.earlier = earlier  # deliveries of earlier runs, by the state they are in now
         self.overdue = overdue  # documents in this ledger whose partners have not answered in time
+        self.waiting = waiting  # why deliveries of this flow wait
 
     @classmethod
     async def of(cls, report: RunReport, file: Path, ledger: Ledger) -> Summary:
         reasons = await ledger.reports.reasons(report.run)
         counts = await ledger.reports.counts(stamp(SystemClock().now()))
         earlier = await ledger.reports.delivery_states(report.earlier)
-        return cls(report, file, reasons, earlier, counts["acknowledgements_overdue"])
+        waiting = await ledger.reports.waiting_reasons(report.flow)
+        return cls(report, file, reasons, earlier, counts["acknowledgements_overdue"], waiting)
 
     def print(self) -> None:
         """Counts and money by outcome, whether they tie, and why records went nowhere."""
@@ -65,6 +73,12 @@ class Summary:
 
     def alarm(self) -> None:
         """What must be seen whatever is printed."""
+        for reason in self.waiting:
+            wait = "delivery waits" if reason["deliveries"] == 1 else "deliveries wait"
+            say(
+                f"{reason['deliveries']:,} {wait}: {joined([reason['what'], reason['why']], ': ')} ({reason['code']})",
+                "yellow",
+            )
         if self.overdue:
             documents = counted(self.overdue, "document")
             say(f"{documents} not acknowledged in time; ask the partners: {program()} acks --overdue", "yellow")

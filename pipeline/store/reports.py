@@ -249,6 +249,11 @@ class Reports:
     async def open_deliveries(self, limit: int = 100) -> list[Item]:
         return _items(_OPEN, await self._driver.fetch("open_deliveries", (limit,)))
 
+    async def waiting_reasons(self, flow: str, limit: int = 5) -> list[Item]:
+        """Why deliveries of this flow are still open, by code: how many, and the newest one's ``what`` and ``why``. Most frequent first."""
+        names = ("code", "deliveries", "what", "why")
+        return _items(names, [row[:4] for row in await self._driver.fetch("waiting_reasons", (flow, limit))])
+
     async def acknowledgements(
         self, now: str, *, partner: str = "", status: str = "", set_code: str = "", kind: str = "", limit: int = 200
     ) -> list[Item]:

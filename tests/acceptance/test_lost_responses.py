@@ -182,3 +182,13 @@ async def test_messages_are_named_with_the_prefix_of_the_connection(rigs: Any) -
         rig.set_connection("b2bi", "message_prefix: harborvale")
         assert (await rig.run()).code == 0
         assert len(rig.far.arrivals("harborvale_")) == len(rig.far.arrivals("")) > 0
+
+
+async def test_a_run_says_why_deliveries_are_left_waiting(rigs: Any) -> None:
+    """A page in place of each answer: nobody can know what became of the call, and whoever reads the cron mail must see what to look for."""
+    async with rigs(BILLS) as rig:
+        rig.sterling.faults.add(Fault(kind="html", status=403, match=BATCH, times=None))
+        outcome = await rig.run("--wait", "100ms")
+        assert (outcome.code, rig.far.arrivals()) == (5, [])
+        told = [line for line in outcome.err.splitlines() if "deliveries wait" in line]
+        assert "HTTP 403 without Sterling's own error text" in told[0], outcome.err

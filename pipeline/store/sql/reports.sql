@@ -136,6 +136,10 @@ where a.subject in (select value from json_each(?1)) and (?2 = '' or coalesce(r.
 select id, flow, sink, lane, state, attempts, next_at, problem, name, sealed_at from deliveries
 where state in ('sealed', 'sending', 'retry', 'in_doubt') order by id limit ?;
 
+-- name: waiting_reasons
+select problem ->> 'code' as code, count(*) as deliveries, problem ->> 'what' as what, problem ->> 'why' as why, max(id) from deliveries
+where flow = ? and state in ('sealed', 'sending', 'retry', 'in_doubt') and problem is not null group by problem ->> 'code' order by deliveries desc, code limit ?;
+
 -- name: counts
 select (select count(*) from documents where status = 'stored'), (select count(*) from dead_letters where state = 'open'),
     (select count(*) from deliveries where state = 'in_doubt'), (select count(*) from deliveries where state in ('sealed', 'sending', 'retry')),
