@@ -6,6 +6,10 @@ steps back, further each time, until a window holds a known row or is the first.
 window is read in vain. The list has ended when a window holds fewer rows than one before it, all of which were in that one: so many
 could have come. A short page alone proves nothing, since a server or gateway may cap pages below what was asked.
 
+Where the list ends tells how long it is. Fewer rows than that were seen when rows were put in front meanwhile, or when the server has no order that
+stays: then the list is read once more, until as many were seen. So a list from which nothing goes away meanwhile is never taken for complete while a row
+is missing, in whatever order each window comes. Where rows go away and the order changes unseen as well, nothing proves it.
+
 A list to which rows are added as fast as it is read has no such end. A reader that comes again needs none: a window from a little further
 on that is empty is a fence, and in front of it is all that was there by then.
 """
@@ -88,6 +92,7 @@ class Listing:
         self._windows = 0
         self._front = ""  # its first row at first
         self._emptied: tuple[int, int] | None = None
+        self._length: int | None = None  # of the list, where it was found to end first
         self.done = False
 
     @property
@@ -117,10 +122,13 @@ class Listing:
         elif self._start and not known:
             self._step_back(keys)
         elif not keys or self._is_end(page):
-            self.done = True
+            self._end(self._start + len(keys))
         else:
             self._advance(keys)
-            self.done = self._fence is not None and self._read_to >= self._fence
+            if self._fence is not None and self._read_to >= self._fence:
+                self._end(self._read_to)
+        if self._length is not None and len(self._rows) >= self._length:
+            self.done = True
         if not self.done and self._pages_left <= 0:
             raise Incomplete(
                 "the list is longer than the connection's page_cap allows, or rows kept moving while it was read"
@@ -137,11 +145,25 @@ class Listing:
         fewer = len(page) < min(len(self._page), self.size) or len(page) == 1
         return fewer and page.keys() <= self._page.keys()
 
+    def _end(self, length: int) -> None:
+        """Done when as many rows were seen as the list was long; else it is read once more."""
+        again, self._length = self._length is None, self._length if self._length is not None else length
+        if len(self._rows) >= self._length:
+            self.done = True
+        elif again:
+            self._page, self._overlap, self._emptied = {}, self._least_overlap, None
+            self._start = self._back = self._windows = self._read_to = 0
+            self._fence = None
+        else:
+            self._probe = FAR  # whoever heeds no windows seems to have more
+
     def _probed(self, place: int, keys: list[str]) -> None:
         """A window beyond the list, perhaps. From a server that heeds no windows it is the list."""
         self._probe = None
         if place == FAR:
             self.done = bool(keys)
+            if self._length is not None and not keys:
+                raise Incomplete("it has more rows than it shows: they change their places while it is read")
         elif keys:
             self._ahead *= 2
             self._probe = min(self._read_to + self._ahead, FAR)
@@ -176,7 +198,7 @@ class Listing:
         if not keys and not self._back:
             place = (self._start, len(self._known))
             if self._emptied == place:
-                self.done = True
+                self._end(self._read_to)
                 return
             self._emptied = place
         self._back = max(2 * self._back, min(SMALLEST_STEP_BACK, self.size - 1))

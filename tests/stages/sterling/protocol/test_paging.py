@@ -240,3 +240,58 @@ def test_a_fenced_list_misses_no_row_that_stays_while_others_go_and_come_behind_
 
     fenced = Listing(lambda row: row["_id"], size=size, pages=1000, fenced=True)
     assert survivors <= set(read(fenced, rows, change))
+
+
+def shuffled(rows: list[dict[str, str]], draw: random.Random) -> None:
+    draw.shuffle(rows)
+
+
+def rotated(rows: list[dict[str, str]], draw: random.Random) -> None:
+    place = draw.randrange(len(rows))
+    rows[:] = rows[place:] + rows[:place]
+
+
+def turned_round(rows: list[dict[str, str]], draw: random.Random) -> None:
+    if draw.random() < 0.3:
+        rows.reverse()
+
+
+def tied(rows: list[dict[str, str]], draw: random.Random) -> None:
+    """Those of the same minute come in any order."""
+    groups = [rows[start : start + 5] for start in range(0, len(rows), 5)]
+    rows[:] = [row for group in groups for row in draw.sample(group, len(group))]
+
+
+@given(
+    count=st.integers(1, 60),
+    size=st.integers(2, 20),
+    cap=st.sampled_from([2, 5, 1000]),
+    fenced=st.booleans(),
+    disorder=st.sampled_from([shuffled, rotated, turned_round, tied]),
+    seed=st.integers(0, 10**6),
+)
+def test_in_whatever_order_each_window_comes_no_row_of_a_list_that_stays_is_missed_unsaid(
+    count: int, size: int, cap: int, fenced: bool, disorder: Callable[..., None], seed: int
+) -> None:
+    rows, draw = [{"_id": str(key)} for key in range(count)], random.Random(seed)
+    asked = Listing(lambda row: row["_id"], size=size, pages=1000, fenced=fenced)
+    try:
+        found = read(asked, rows, lambda _: disorder(rows, draw), cap=cap)
+    except Incomplete:
+        return
+    assert len(found) == count
+
+
+def test_rows_that_are_put_in_front_meanwhile_cost_one_window_more() -> None:
+    rows = [{"_id": str(key)} for key in range(300)]
+    requests: list[int] = []
+
+    def arrive(asked: int) -> None:
+        requests.append(asked)
+        if asked < 4:
+            rows.insert(0, {"_id": f"new{asked}"})
+
+    assert set(read(listing(100), rows, arrive)) == {row["_id"] for row in rows}
+    still: list[int] = []
+    read(listing(100), [{"_id": str(key)} for key in range(300)], still.append)
+    assert len(requests) == len(still) + 1
