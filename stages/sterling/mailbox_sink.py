@@ -21,6 +21,7 @@ from pipeline import (
     Evidence,
     Mark,
     PermissionDenied,
+    SignInRefused,
     StageError,
     Undetermined,
 )
@@ -88,6 +89,8 @@ class MailboxSink:
             found = await mailbox_view.ours(self._client, mailbox, delivery.name, delivery.marks.get(DOCUMENT, ""))
             if not found:
                 await self._refuse_taken(delivery.name)
+        except SignInRefused:
+            raise
         except (StageError, ValueError) as error:
             raise Undetermined(f"Mailbox {delivery.address} could not be read to its end: {error}") from None
         # Where nothing tells a message's mailbox, its name does: no other delivery has it.

@@ -27,6 +27,7 @@ from pipeline import (
     Mark,
     RefusedError,
     Secret,
+    SignInRefused,
     StageError,
     TransientError,
     Undetermined,
@@ -106,6 +107,8 @@ class PartnerSink:
             whole = [row for row in equal if not await self._lacks(wanted, row, delivery)]
             if not wanted.active and not listed:
                 return [Evidence(id="", name=delivery.name, detail={"action": "not there"})]
+        except SignInRefused:
+            raise
         except StageError as error:
             raise Undetermined(f"Trading partner {wanted.code} could not be looked up: {error}") from None
         return [_evidence(row, delivery, action="found") for row in whole]

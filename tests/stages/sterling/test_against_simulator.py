@@ -15,6 +15,7 @@ from pipeline import (
     RandomIds,
     RefusedError,
     Secret,
+    SignInRefused,
     SystemClock,
     ThrottledError,
     TransientError,
@@ -441,6 +442,15 @@ async def test_an_update_keeps_every_member_that_is_not_ours(serve, client_of, u
         await partner_sink(client).send(upsert, marks)
         after = simulator.hub.partners["V_1014"]
         assert {name: after.get(name) for name in before} == {**before, "city": "Salem"}
+
+
+@pytest.mark.parametrize("kind", ["mailbox", "partner"])
+async def test_a_look_under_a_sign_in_that_is_refused_says_so(serve, client_of, delivery, upsert, kind):
+    async with serve() as simulator, client_of(simulator) as client:
+        simulator.faults.add(Fault(kind="unauthorized", times=None))
+        sink = MailboxSink(client) if kind == "mailbox" else partner_sink(client)
+        with pytest.raises(SignInRefused):
+            await sink.find(delivery if kind == "mailbox" else upsert)
 
 
 async def test_on_a_server_that_says_empty_by_204_a_lost_message_stays_in_doubt_until_another_is_there(
