@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TypeVar
 
 import msgspec
@@ -55,6 +55,7 @@ class IntacctClient:
             calls=config.transactions.tier,
             warn_percent=config.transactions.warn_at,
         )
+        self.told: tzinfo | None = None  # the zone that the records tell, once they were asked
         self._clock = context.clock
         self._rng = context.rng
         self._sessions = sessions

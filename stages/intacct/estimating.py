@@ -50,7 +50,7 @@ async def counted(
     """The records that reading on from the cursor meets, repeats of the overlap included. Raises as `Reader.count`."""
     if window.keys:
         return Counted((len(window.keys),), LARGEST_LIST)
-    rules = await zoned(reader, rules, window)
+    rules = await zoned(reader, rules, window, cursor)
     place = paging.position(cursor, window, rules, await reader.client.server_now())
     parts = []
     while True:

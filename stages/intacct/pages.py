@@ -17,7 +17,7 @@ from stages.intacct.protocol import paging
 from stages.intacct.protocol.query import LARGEST_LIST, Filter, all_of
 from stages.intacct.protocol.responses import Row
 from stages.intacct.reader import Reader, Rows
-from stages.intacct.zoning import zone_of
+from stages.intacct.zoning import told_zone, zone_of
 
 T = TypeVar("T")
 _AT_ONCE = 200  # rows; some milliseconds of work
@@ -55,7 +55,7 @@ async def next_page(
 
     ``where`` narrows the window.
     """
-    rules = await zoned(reader, rules, window)
+    rules = await zoned(reader, rules, window, cursor)
     place = paging.position(cursor, window, rules, await reader.client.server_now())
     filter, order = paging.page_filter(place, window, rules)
     found: Rows = await reader.page(all_of([where, filter]), order)
@@ -63,10 +63,17 @@ async def next_page(
     return found.rows, behind, more
 
 
-async def zoned(reader: Reader, rules: paging.Rules, window: Window) -> paging.Rules:
-    """The rules with the zone that a window by modification needs, configured or measured; `ConfigError` when it is not known."""
-    if window.live or window.keys or window.by != "modified":
+async def zoned(
+    reader: Reader, rules: paging.Rules, window: Window, cursor: dict[str, str] | None
+) -> paging.Rules:  # fmt: skip
+    """The rules with the zone that a window by modification needs, configured or measured; `ConfigError` when it is not known. A live read
+    goes on with what the records tell, or without.
+    """
+    if window.keys or window.by != "modified":
         return rules
+    if window.live:
+        begins = rules.zone is None and cursor is not None and cursor.get("done")
+        return msgspec.structs.replace(rules, told=await told_zone(reader.client)) if begins else rules
     return msgspec.structs.replace(rules, zone=await _zone(reader, rules))
 
 

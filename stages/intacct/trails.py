@@ -12,7 +12,7 @@ import msgspec
 from pipeline import ConfigError, Context, Estimate, Page, Record, RefusedError, ThrottledError, TransientError, Window
 from stages.intacct.company import IntacctClient
 from stages.intacct.estimating import counted
-from stages.intacct.pages import rules
+from stages.intacct.pages import rules, zoned
 from stages.intacct.protocol import paging
 from stages.intacct.protocol.faults import UnreadableRows
 from stages.intacct.protocol.fields import Wish
@@ -103,7 +103,8 @@ class Trail:
         return found.pages, found.pages + (_CONCERNED if found.records else 0)
 
     async def _next(self, cursor: Cursor) -> tuple[list[Row], Position, bool]:
-        place = paging.position(cursor, _LIVE, self._rules, await self._client.server_now())
+        rules_now = await zoned(self._reader, self._rules, _LIVE, cursor)
+        place = paging.position(cursor, _LIVE, rules_now, await self._client.server_now())
         filter, order = paging.page_filter(place, _LIVE, self._rules)
         found = await self._read(all_of([self._where, filter]), order)
         behind, more = paging.advance(place, found.rows, found.more, self._rules)

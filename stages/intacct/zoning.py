@@ -35,6 +35,16 @@ async def zone_of(client: IntacctClient, where: str, first: Mapping[str, str] = 
     return zones.window_zone(configured, found, where)
 
 
+async def told_zone(client: IntacctClient) -> tzinfo | None:
+    """The westernmost zone that the newest records speak for; None when they do not tell. A client that was told asks no more.
+    Raises `TransientError`.
+    """
+    if client.told is None:
+        pairs = [pair for name, created in CREATED.items() for pair in await made(client, name, created)]
+        client.told = zones.westernmost(pairs)
+    return client.told
+
+
 async def made(client: IntacctClient, name: str, created: str, *, newest_first: bool = True) -> list[zones.Pair]:
     """When the newest or the oldest records of an object were made and changed; none where the user may not see them."""
     question = Query(

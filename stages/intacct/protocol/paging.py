@@ -38,15 +38,16 @@ STAMP = "WHENMODIFIED"
 KEY = "RECORDNO"
 
 
-EASTERNMOST, WESTERNMOST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
-"""Where clocks are furthest ahead and behind: no stamp of now is later or earlier than theirs."""
+WESTERNMOST = timezone(timedelta(hours=-12))
+"""Where clocks are furthest behind: no stamp of now is earlier than theirs."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What paging must know of an object: its date fields by ``Window.by``, and when a record was made (for unstamped ones).
 
     ``stamp`` and ``key`` are the pair it is ordered by; ``unstamped`` says whether rows without a stamp count. ``zone`` is that of the
-    stamps, None when it is not known: then the mark rests on the data alone, and only a sweep finds what an hour repeated in autumn hides.
+    stamps, None when it is not known: then only a sweep finds what an hour repeated in autumn hides, and ``told``, the zone that the records
+    tell, is what bounds the mark. Without that too the mark stays behind the clocks of all zones, and each read repeats half a day or more.
     """
 
     object: str
@@ -60,6 +61,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     look_back: timedelta = timedelta(days=1)
     look_back_every: timedelta = timedelta(hours=12)
     zone: tzinfo | None = UTC
+    told: tzinfo | None = None
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +108,8 @@ def _next_read(place: Position, rules: Rules, now: datetime) -> Position:
 
 def _mark(newest: datetime, begun: datetime | None, rules: Rules) -> datetime:
     """How far a finished read is trusted, given the newest stamp it met. A stamp from the future carries it no further than its clock."""
-    if begun is not None and newest > to_wall(begun, rules.zone or EASTERNMOST):
-        newest = to_wall(begun, rules.zone or WESTERNMOST)
+    if begun is not None:
+        newest = min(newest, to_wall(begun, rules.zone or rules.told or WESTERNMOST))
     return earlier(newest, rules.lag)
 
 

@@ -49,6 +49,12 @@ def measured(pairs: Sequence[Pair]) -> timedelta | None:
     return None if _agreeing(between, offset + _HOUR) >= _ENOUGH else offset
 
 
+def westernmost(pairs: Iterable[Pair]) -> tzinfo | None:
+    """The zone of the least offset that enough records tell: in a zone with summer time its winter's. None when they tell none."""
+    offset = _agreed(sorted(changed - made for made, changed in pairs))
+    return timezone(offset) if offset is not None and _WESTERNMOST <= offset <= _EASTERNMOST else None
+
+
 def _agreed(between: Sequence[timedelta]) -> timedelta | None:
     """What enough of the least of these lengths are, to a minute; they come sorted."""
     if not between:

@@ -216,7 +216,7 @@ def test_a_bill_that_appears_behind_the_overlap_waits_for_the_sweep_and_no_longe
         await schedule.finish()
         assert schedule.lost() == {}
 
-    carried_out(work, **SWEEPS)
+    carried_out(work, **SWEEPS, timezone="UTC")
 
 
 def test_a_run_between_two_sweeps_reads_the_overlap_alone() -> None:
@@ -230,7 +230,7 @@ def test_a_run_between_two_sweeps_reads_the_overlap_alone() -> None:
         await schedule.finish()
         assert set(schedule.read) == {1, 2}
 
-    carried_out(work, **SWEEPS)
+    carried_out(work, **SWEEPS, timezone="UTC")
 
 
 def test_a_bill_stamped_in_the_future_does_not_carry_the_cursor_past_others() -> None:
@@ -243,6 +243,44 @@ def test_a_bill_stamped_in_the_future_does_not_carry_the_cursor_past_others() ->
         assert schedule.lost() == {}
 
     carried_out(work, **NO_SWEEPS)
+
+
+PROFILES = ["Etc/GMT+12", "America/New_York", "UTC", "Pacific/Kiritimati"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("hours", [1, 10, 25])
+@pytest.mark.parametrize("telling", [0, 5])
+def test_without_a_zone_a_stamp_of_hours_ahead_hides_nothing_from_the_next_run(
+    profile: str, hours: int, telling: int
+) -> None:
+    """Whether or not the records tell the profile's zone."""
+
+    async def work(schedule: Schedule) -> None:
+        for number in range(telling):
+            schedule.simulator.add_bill(bill(800 + number, "as it was made", WORLD.now))
+        schedule.simulator.add_bill(bill(900, "from the future", WORLD.now + timedelta(hours=hours)))
+        await schedule.finish()
+        for _ in range(3):
+            await schedule.carry_out([("wait", 15), ("add", 0)])
+            await schedule.finish()
+            assert schedule.lost() == {}
+
+    carried_out(work, **NO_SWEEPS, behaviour=Behaviour(zone=profile))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_where_the_records_tell_the_zone_a_run_without_one_reads_the_overlap_alone(profile: str) -> None:
+    async def work(schedule: Schedule) -> None:
+        for number in range(5):
+            schedule.simulator.add_bill(bill(800 + number, "as it was made", WORLD.now))
+        await schedule.carry_out([("wait", 100), ("add", 0)])
+        await schedule.finish()
+        schedule.read.clear()
+        await schedule.finish()
+        assert set(schedule.read) == {1}
+
+    carried_out(work, **NO_SWEEPS, behaviour=Behaviour(zone=profile))
 
 
 IN_AUTUMN = msgspec.structs.replace(EMPTY, now=datetime(2026, 11, 1, 5, 0, tzinfo=UTC))
