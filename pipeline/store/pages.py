@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
-from pipeline.record import Record
+from pipeline.record import Document, Record
 from pipeline.store.answers import AnswerWriter, Told
 from pipeline.store.rows import OUTCOMES, RANK, Fate, NewDocument, PageCommit, Problem, millionths, subject
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
@@ -43,7 +45,7 @@ class _PageWriter:
         self.records: list[Row] = []
         self.links: list[Row] = []
         self.documents: list[Row] = []
-        self.plans: dict[str, Row] = {}
+        self.plans: dict[tuple[str, tuple[str, ...]], Row] = {}
         self.new_letters: list[Row] = []
         self.repeated: list[Row] = []
         self.closed: list[Row] = []
@@ -141,17 +143,24 @@ class _PageWriter:
              document, None, self.now, self.now)
         )  # fmt: skip
 
+    def _plan(self, doc: Document) -> str:
+        """The digest under which this document's plan is kept."""
+        known = (doc.plan, doc.fields)
+        if known not in self.plans:
+            self.plans[known] = _plan_row(doc)
+        return str(self.plans[known][0])
+
     def _document(self, new: NewDocument, record: Record, amount: int | None) -> int:
         doc, page = new.document, self.page
         id_ = self.heads.take("documents")
         status = "held" if new.held else "stored"
         waits = "waiting" if doc.acknowledgement else ""
-        self.plans.setdefault(doc.plan, (doc.plan, msgspec.json.encode(doc.fields).decode(), doc.origins))
+        plan = self._plan(doc)
         self.documents.append(
             (id_, page.flow, new.sink, new.encoder, doc.partner, doc.set, record.company, record.object, record.key, new.version,
              doc.label or record.label, record.currency, amount, new.lane, new.address, status, self.now, waits,
              doc.acknowledge_within, doc.body, msgspec.json.encode(doc.envelope).decode(), doc.group, doc.batch, doc.guard,
-             page.run, self.now, page.flow_digest, page.code_version, doc.guide, record.digest, new.fields_digest, doc.plan,
+             page.run, self.now, page.flow_digest, page.code_version, doc.guide, record.digest, new.fields_digest, plan,
              msgspec.json.encode(doc.lookups).decode(), new.replaces, doc.reference or doc.label or record.label)
         )  # fmt: skip
         self.audit.append(
@@ -167,6 +176,13 @@ class _PageWriter:
         else:
             self.lanes.setdefault(new.sink, set()).add(new.lane)
         return id_
+
+
+def _plan_row(doc: Document) -> Row:
+    """A plan under the digest of all that is kept of it, whatever its maker calls it: a document must never find the fields of another plan."""
+    fields = msgspec.json.encode(doc.fields).decode()
+    digest = hashlib.sha256("\0".join((doc.plan, fields, doc.origins)).encode()).hexdigest()
+    return (digest, fields, doc.origins)
 
 
 def _told_by(fate: Fate, flow: str, now: str) -> list[Told]:

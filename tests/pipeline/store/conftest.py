@@ -73,9 +73,8 @@ class Store:
     def document(self, key: str, partner: str = "P", **changes: Any) -> NewDocument:
         settings: dict[str, Any] = {"version": 1, "replaces": None, "held": None, "fields_digest": f"digest of {key}"}
         settings |= {name: changes.pop(name) for name in list(changes) if name in settings}
-        body = Document(
-            "810", partner, f"body {key}".encode(), ("text",), plan="plan-1", origins="BIG02: bill", **changes
-        )
+        given = {"fields": ("text",), "plan": "plan-1", "origins": "BIG02: bill"}
+        body = Document("810", partner, f"body {key}".encode(), **{**given, **changes})
         return NewDocument(body, "sink", "encode", partner, f"/{partner}", **settings)
 
 
