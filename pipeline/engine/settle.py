@@ -98,7 +98,7 @@ class Settlement:
         if before is not None and same and not (sink in self._rewrite and before.status == "delivered"):
             _stands(fate, before)
             return
-        elsewhere = None if before is not None and before.sent else self._elsewhere(identity, sink, partners)
+        elsewhere = self._elsewhere(identity, sink, partners, before)
         if before is None and elsewhere and fingerprint(elsewhere[1].fields) == elsewhere[1].fields_digest:
             _stands(fate, elsewhere[1])
             return
@@ -130,14 +130,20 @@ class Settlement:
         renamed = [previous for name, previous in earlier.items() if name not in self._sinks]
         return earlier.get(sink) or max(renamed, key=lambda previous: previous.version, default=None)
 
-    def _elsewhere(self, identity: Identity, sink: str, partners: Collection[str]) -> tuple[str, Previous] | None:
-        """The newest document that this record sent through this sink to a partner that gets none now, and who that is."""
+    def _elsewhere(
+        self, identity: Identity, sink: str, partners: Collection[str], before: Previous | None
+    ) -> tuple[str, Previous] | None:
+        """The newest document that this record sent through this sink to a partner that gets none now, and who that is.
+
+        None when something was sent to the partner who gets it now after that: so was decided then.
+        """
         if sink in self._upserts:
             return None
+        since = before.id if before is not None and before.sent else 0
         others = [
             (partner, one)
             for partner, name, one in self._sent_before.get(identity, [])
-            if partner not in partners and (name == sink or name not in self._sinks)
+            if partner not in partners and (name == sink or name not in self._sinks) and one.id > since
         ]
         return max(others, key=lambda other: other[1].id, default=None)
 

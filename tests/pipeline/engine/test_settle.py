@@ -31,8 +31,10 @@ def digest_of(*values: str) -> str:
     return hashlib.sha256("\n".join(values).encode()).hexdigest()
 
 
-def before(text: str, *, status: str = "delivered", version: int = 1, fields: tuple[str, ...] = ("text",)) -> Previous:
-    return Previous(7, version, status, "plan-0", fields, digest_of(text), status not in ("held", "dead"))
+def before(
+    text: str, *, status: str = "delivered", version: int = 1, fields: tuple[str, ...] = ("text",), id: int = 7
+) -> Previous:
+    return Previous(id, version, status, "plan-0", fields, digest_of(text), status not in ("held", "dead"))
 
 
 def amend(encoder: str, document: Document, version: int) -> Document:
@@ -372,9 +374,16 @@ def test_a_record_that_goes_to_another_partner_than_before(
 
 def test_a_change_that_was_let_go_to_another_partner_is_amended_there_from_then_on() -> None:
     bill = record("bill", key="1")
-    there = {key_of(bill, "OLD"): before("a"), key_of(bill, "NEW"): before("b")}
+    there = {key_of(bill, "OLD"): before("a"), key_of(bill, "NEW"): before("b", id=8)}
     (fate,) = settled((bill, document({"text": "c"}, partner="NEW")), previous=there)
     assert [(new.version, new.held) for new in fate.documents] == [(2, None)]
+
+
+def test_a_change_of_what_came_back_from_another_partner_is_held() -> None:
+    bill = record("bill", key="1")
+    there = {key_of(bill, "HERE"): before("a"), key_of(bill, "THERE"): before("b", id=8)}
+    (fate,) = settled((bill, document({"text": "c"}, partner="HERE")), previous=there)
+    assert [(new.version, new.held and new.held.code) for new in fate.documents] == [(2, "MLC-DOC-0005")]
 
 
 def test_a_change_that_is_held_for_another_partner_stays_held_when_it_changes_again() -> None:
