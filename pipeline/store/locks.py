@@ -16,6 +16,8 @@ from pipeline.clock import Clock
 
 LOOK_SECONDS = 0.02
 """How often a process that waits looks again, on average: the lock is the system's, but nobody is called when it is dropped."""
+BEHIND_SECONDS = 0.5
+"""How often those behind the head of the line look at the slots. The head looks so much more often that it is the first, unless it stands still."""
 PATIENT_SECONDS = 30.0
 """After so much waiting for a slot people are told what is waited for."""
 _NAME_DIGITS = 16
@@ -53,8 +55,9 @@ def waiting_lock(file: Path) -> Iterator[None]:
 class HostSlots:
     """The slots of what allows only so many calls at once (`pipeline.shared.Host`), for all processes whose ledger is this file.
 
-    Each slot is a lock file. Who waits for one holds another, the head of the line, meanwhile: nobody who comes later can get a slot before, and
-    those behind have the same chance to be the next. In this process they are first come, first served.
+    Each slot is a lock file. Who waits for one holds another meanwhile, which makes it the head of the line: it gets the next slot, and those behind
+    have the same chance to be the next head. In this process they are first come, first served. The head may be a process that was stopped (a laptop
+    asleep, Ctrl-Z), which takes nothing: so those behind look at the slots as well, seldom.
 
     Where there is no folder for a ledger there is no other process either, and nothing is locked. Where files cannot be locked, ``tell`` is told.
     """
@@ -83,11 +86,7 @@ class HostSlots:
         waits = f"waiting for {whose}: other processes that use this ledger have all its slots ({most})"
         async with self._lines.setdefault(whose, anyio.Lock()):
             try:
-                head = await self._first([self._file(whose, "line")], waits)
-                try:
-                    return await self._first(slots, waits)
-                finally:
-                    os.close(head)
+                return await self._wait(self._file(whose, "line"), slots, waits)
             except FileNotFoundError:
                 return None
             except OSError as error:
@@ -96,15 +95,24 @@ class HostSlots:
                 )
                 return None
 
-    async def _first(self, files: Sequence[Path], waits: str) -> int:
-        began = self._clock.monotonic()
-        while True:
-            for file in files:
-                if (descriptor := try_lock(file)) is not None:
-                    return descriptor
-            if self._clock.monotonic() - began >= PATIENT_SECONDS:
-                self._say(waits)
-            await self._clock.sleep(LOOK_SECONDS * self._rng.uniform(0.5, 1.5))
+    async def _wait(self, line: Path, slots: Sequence[Path], waits: str) -> int:
+        """The descriptor of a slot. Whoever waits has seen all of them taken again and again, at the head of the line or behind."""
+        now = began = looked = self._clock.monotonic()
+        head = None
+        try:
+            while True:
+                head = try_lock(line) if head is None else head
+                if head is not None or now - looked >= BEHIND_SECONDS:
+                    looked = now
+                    if (descriptor := _first(slots)) is not None:
+                        return descriptor
+                if now - began >= PATIENT_SECONDS:
+                    self._say(waits)
+                await self._clock.sleep(LOOK_SECONDS * self._rng.uniform(0.5, 1.5))
+                now = self._clock.monotonic()
+        finally:
+            if head is not None:
+                os.close(head)
 
     def _say(self, text: str) -> None:
         if text not in self._told:
@@ -114,3 +122,8 @@ class HostSlots:
     def _file(self, whose: str, part: str) -> Path:
         digest = hashlib.sha256(whose.encode()).hexdigest()[:_NAME_DIGITS]
         return beside(self._ledger, f"slot_{digest}_{part}")
+
+
+def _first(files: Sequence[Path]) -> int | None:
+    """The descriptor of the first of them that nobody holds."""
+    return next((descriptor for file in files if (descriptor := try_lock(file)) is not None), None)

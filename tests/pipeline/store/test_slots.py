@@ -130,6 +130,46 @@ async def test_who_gives_a_slot_back_gets_it_again_only_after_the_one_who_waits(
     assert order == ["other", "greedy"]
 
 
+async def test_a_process_that_stands_still_while_it_waits_keeps_nobody_from_a_free_slot(process: Processes, told: list[str]) -> None:  # fmt: skip
+    stopped, clock, taken = process(ManualClock()), ManualClock(), list[str]()
+
+    async def take(slots: HostSlots) -> None:
+        async with slots.slot("books", 1):
+            taken.append("a slot")
+
+    async with anyio.create_task_group() as tasks:
+        async with process().slot("books", 1):
+            tasks.start_soon(take, stopped)
+            await anyio.wait_all_tasks_blocked()  # it is the head of the line, and its clock never moves again
+        for _ in range(3):
+            tasks.start_soon(take, process(clock))
+        await anyio.wait_all_tasks_blocked()
+        assert taken == []  # the head has its chance
+        await clock.advance(5)
+        assert (len(taken), told) == (3, [])
+        tasks.cancel_scope.cancel()
+
+
+async def test_those_behind_leave_the_slot_to_the_head_of_the_line(process: Processes) -> None:
+    clock, order = ManualClock(), list[int]()
+
+    async def take(number: int) -> None:
+        async with process(clock).slot("books", 1):
+            order.append(number)
+            await clock.sleep(7)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take, 0)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(take, 1)  # the head
+        await anyio.wait_all_tasks_blocked()
+        for number in range(2, 6):
+            tasks.start_soon(take, number)
+        await clock.advance(8)
+        tasks.cancel_scope.cancel()
+    assert order == [0, 1]
+
+
 async def test_a_process_that_allows_fewer_still_gets_its_own(process: Processes) -> None:
     many, few = process(), process()
     async with many.slot("books", 3), many.slot("books", 3):
