@@ -14,7 +14,7 @@ from stages.sterling.config import MailboxSettings
 from stages.sterling.due import cursor_of, due_in
 from stages.sterling.gather import gather
 from stages.sterling.handover import Handover
-from stages.sterling.memory import Found, order, recognise
+from stages.sterling.memory import Found, ids_of, order, recognise
 from stages.sterling.protocol.own import Own, Sender
 from stages.sterling.protocol.representations import Message
 from stages.sterling.rounds import Round
@@ -45,7 +45,7 @@ class MailboxSource:
         self._waiting: list[Found] | None = None  # the oldest first; None before anything was listed
         self._window = Window()
         self._own = Own(client.config.message_prefix, frozenset(senders))
-        self._taker = Taker(client, settings, self._own)
+        self._taker = Taker(client, settings, self._own, recall)
         self._spared: set[str] = set()  # ours, or perhaps: neither extracted nor deleted
         self._handover = Handover(client, settings.after)
         self._due: dict[str, int | None] = {}  # kept in this run, or before it, and to be extracted or deleted
@@ -125,14 +125,17 @@ class MailboxSource:
 
     async def _wanted(self, listed: Mapping[str, Sequence[Message]]) -> list[Found]:
         """What this run reads, the oldest first."""
-        inside = [(path, one) for path, rows in listed.items() for one in rows if _inside(one, self._window)]
+        asked = ids_of(self._window.keys)
+        inside = [
+            (path, one)
+            for path, rows in listed.items()
+            for one in rows
+            if _inside(one, self._window) and (not asked or one.id in asked)
+        ]
         found = await recognise(self._recall, self.scope, inside)
         return sorted(filter(self._is_wanted, found), key=lambda each: order(each.seen.id))
 
     def _is_wanted(self, found: Found) -> bool:
-        keys = self._window.keys
-        if keys:
-            return found.key in keys or (found.standing == "doubtful" and found.other_key in keys)
         return not self._window.live or found.standing in ("new", "doubtful")
 
 

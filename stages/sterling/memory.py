@@ -8,7 +8,7 @@ these differ from what the ledger has, by its content.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -24,23 +24,46 @@ Standing = Literal["new", "told", "taken", "doubtful"]
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A listed message and what the ledger has of it. ``path`` is whatever the caller knows its mailbox by, ``before`` what was read under its id."""
+    """A listed message and what the ledger has of it. ``path`` is whatever the caller knows its mailbox by.
+
+    ``key`` is what it goes by as long as it has no content that can be taken, ``former`` another one under which that was told.
+    ``contents`` are those in the ledger that may be its own: the key of each by its digest.
+    """
 
     path: str
     seen: Message
     key: str
     standing: Standing = "new"
-    before: str = ""  # the digest of that content
+    contents: Mapping[str, str] = {}
+    former: str = ""
 
-    @property
-    def other_key(self) -> str:
-        """The key of another message of the same id."""
-        return f"{self.seen.id}@{mark(self.seen) or self.seen.name}"
+    def key_of(self, digest: str) -> str:
+        """The key of this content: the one that it has, the plain id if no other content has that, else one that only this content has.
+
+        So equal content is a repeat, whenever the message is said to have been created.
+        """
+        if digest in self.contents:
+            return self.contents[digest]
+        return self.seen.id if self.key == self.seen.id else f"{self.seen.id}@{digest[:12]}"
+
+    def told_as(self, key: str) -> str:
+        """The other key under which it may be told that it has no content, when its record has this one; empty for none."""
+        told = (self.former, self.key) if self.standing != "taken" else ()
+        return next((each for each in told if each not in ("", key, self.seen.id)), "")
+
+    def alias(self, key: str) -> str:
+        """What finds this record again when the message is listed with the time that it has now."""
+        return mark(self.seen) if key == self.seen.id else name_by_time(self.seen)
 
 
 def mark(seen: Message) -> str:
     """When it was created, as text; empty where the listing does not say."""
     return seen.created.isoformat() if seen.created else ""
+
+
+def name_by_time(seen: Message) -> str:
+    """How the ledger is asked for the message that had this id at this time, among all that ever had the id."""
+    return f"{seen.id}@{mark(seen) or seen.name}"
 
 
 def without_content(key: str) -> str:
@@ -50,37 +73,59 @@ def without_content(key: str) -> str:
 
 async def recognise(recall: Recall, server: str, listed: Sequence[tuple[str, Message]]) -> list[Found]:
     """What the ledger has of these messages, by mailbox and message, in their order."""
-    new = [Found(path, seen, seen.id) for path, seen in listed]
-    names = list(dict.fromkeys(name for each in new for name in (each.key, each.other_key)))
-    known: dict[str, Known] = {}
+    names = list(dict.fromkeys(name for _, seen in listed for name in (seen.id, name_by_time(seen))))
+    known: dict[str, list[Known]] = {}
     for start in range(0, len(names), NAMES_A_QUESTION):
-        found = await recall(server, "message", names[start : start + NAMES_A_QUESTION])
-        known |= {each.key: each for each in found}
-    return [_recognised(each, known.get(each.other_key), known.get(each.key)) for each in new]
+        for each in await recall(server, "message", names[start : start + NAMES_A_QUESTION]):
+            known.setdefault(each.name, []).append(each)
+    return [
+        _recognised(path, seen, known.get(name_by_time(seen), []), _plain(known.get(seen.id, [])))
+        for path, seen in listed
+    ]
 
 
-def _recognised(found: Found, other: Known | None, same: Known | None) -> Found:
-    if other is not None:
-        return _standing(msgspec.structs.replace(found, key=found.other_key), other)
-    if same is None or not same.digest:
-        return found
-    if _contradicts(found.seen, same):
-        return msgspec.structs.replace(found, standing="doubtful", before=same.digest)
-    return _standing(found, same)
+async def has(recall: Recall, server: str, key: str, digest: str) -> bool:
+    """Whether the ledger has this content under this key."""
+    return any(each.digest == digest for each in await recall(server, "message", [key]))
 
 
-def _standing(found: Found, known: Known) -> Found:
-    """A record without digest is of a message that was not there any more, or not yet: it is new."""
-    if not known.digest:
-        return found
-    told = known.digest == without_content(found.key)
-    return msgspec.structs.replace(found, standing="told" if told else "taken", before=known.digest)
+def _plain(known: Sequence[Known]) -> Known | None:
+    """The record whose key is the id itself. One without digest is of a message that was not there any more, or not yet: it says nothing."""
+    return next((each for each in known if each.key == each.name and each.digest), None)
+
+
+def _recognised(path: str, seen: Message, then: Sequence[Known], plain: Known | None) -> Found:
+    """``then`` is what was read of this id and time under other keys than the id."""
+    contents = {each.digest: each.key for each in (*then, *([plain] if plain else [])) if _has_content(each)}
+    taken = next((each.key for each in then if _has_content(each)), "")
+    told = next((each.key for each in then if each.digest and not _has_content(each)), "")
+    if taken:
+        return Found(path, seen, taken, "taken", contents)
+    if plain is not None and not _contradicts(seen, plain):
+        return Found(path, seen, seen.id, "taken" if contents else "told", contents, told)
+    # Where no content contradicts, one of the same name is the one that could not be taken.
+    if plain is None or not (contents or _renamed(seen, plain)):
+        return Found(path, seen, seen.id, "told" if told else "new", contents, told)
+    other = told or f"{seen.id}@{seen.name or mark(seen)}"
+    return Found(path, seen, other, "told" if told else "doubtful", contents)
+
+
+def _has_content(known: Known) -> bool:
+    return known.digest not in ("", without_content(known.key))
 
 
 def _contradicts(seen: Message, known: Known) -> bool:
     """Whether the ledger's message of this id had another name or time. What one of them does not say contradicts nothing."""
-    renamed = bool(seen.name) and known.label not in ("", seen.id) and seen.name.casefold() != known.label.casefold()
-    return renamed or (bool(known.alias and mark(seen)) and known.alias != mark(seen))
+    return _renamed(seen, known) or (bool(known.alias and mark(seen)) and known.alias != mark(seen))
+
+
+def _renamed(seen: Message, known: Known) -> bool:
+    return bool(seen.name) and known.label not in ("", seen.id) and seen.name.casefold() != known.label.casefold()
+
+
+def ids_of(keys: Collection[str]) -> set[str]:
+    """The ids that messages of these keys may have. Only its content tells which key of its id a message has."""
+    return {key[:end] for key in keys for end, sign in enumerate(f"{key}@") if sign == "@"}
 
 
 def order(id_: str) -> tuple[int, int, str]:

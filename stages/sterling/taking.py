@@ -10,11 +10,11 @@ from datetime import datetime
 
 import msgspec
 
-from pipeline import DataError, Excluded, PermissionDenied, Record, RefusedError, StageError, TransientError
+from pipeline import DataError, Excluded, PermissionDenied, Recall, Record, RefusedError, StageError, TransientError
 from stages.sterling.apis import SterlingClient
 from stages.sterling.config import MailboxSettings
 from stages.sterling.contents import Unusable, payload, too_large
-from stages.sterling.memory import Found, mark, without_content
+from stages.sterling.memory import Found, has, without_content
 from stages.sterling.protocol import addresses
 from stages.sterling.protocol.content import Format, format_of
 from stages.sterling.protocol.errors import lacks_collection
@@ -70,8 +70,8 @@ class Taken(msgspec.Struct, frozen=True):
 class Taker:
     """Takes messages for one run."""
 
-    def __init__(self, client: SterlingClient, settings: MailboxSettings, own: Own) -> None:
-        self._client, self._settings, self._own = client, settings, own
+    def __init__(self, client: SterlingClient, settings: MailboxSettings, own: Own, recall: Recall) -> None:
+        self._client, self._settings, self._own, self._recall = client, settings, own, recall
         self._absent: set[str] = set()  # messages that are there and whose content was not found once
 
     async def take(self, found: Found, box: Box) -> Taken | TransientError:
@@ -93,27 +93,33 @@ class Taker:
         except RefusedError as error:  # the document is broken or gone in a way of its own
             return self._dead(found, error)
         if seen is None:
-            return Taken(listed, self._record(found, _other(found), Excluded(GONE)))
+            return Taken(listed, self._record(found, found.key, Excluded(GONE)))
         if content is None:
-            return Taken(seen, self._record(found, _other(found), self._not_found(seen, box)))
+            return Taken(seen, self._record(found, found.key, self._not_found(seen, box)))
         digest = hashlib.sha256(content).hexdigest()
-        key = found.key if digest == found.before else _other(found)
+        key = found.key_of(digest)
         if ours := self._own.tells(seen.name, content, digest):
             record = self._record(found, key, Excluded(DELIVERED, ours)).replace(digest=digest)
             return Taken(seen, record, spared=True)
         record = self._record(found, key, _body(seen, box, content)).replace(raw=content, digest=digest)
-        first = found.standing != "taken" and digest != found.before
-        return Taken(seen, record, first=first, spared=self._own.doubts(seen.name, content))
+        return Taken(
+            seen, record, first=await self._is_first(found, key, digest), spared=self._own.doubts(seen.name, content)
+        )
+
+    async def _is_first(self, found: Found, key: str, digest: str) -> bool:
+        """Whether this content gets into the ledger for the first time."""
+        if found.standing == "taken" or digest in found.contents:
+            return False
+        return key == found.seen.id or not await has(self._recall, self._client.config.server, key, digest)
 
     def _dead(self, found: Found, error: StageError) -> Taken:
-        key = _other(found)
-        return Taken(found.seen, self._record(found, key, error).replace(digest=without_content(key)))
+        return Taken(found.seen, self._record(found, found.key, error).replace(digest=without_content(found.key)))
 
     def _record(self, found: Found, key: str, body: object) -> Record:
         listed = found.seen
         return Record(
             key=key, kind="message", company=self._client.config.server, object="message", label=listed.name or listed.id, body=body,
-            alias=mark(listed),
+            alias=found.alias(key), former=found.told_as(key),
         )  # fmt: skip
 
     async def _content(self, listed: Message) -> tuple[Message | None, bytes | None]:
@@ -159,11 +165,6 @@ class Taker:
             )
         mend = "Each run asks again while it is listed. If it stays so, let the partner send it again and delete it in Sterling."
         return DataError(what, where=where, why=why, mend=mend, owner="EDI desk", code="MLC-STL-0335")
-
-
-def _other(found: Found) -> str:
-    """The key of a message whose content is not that which the ledger has."""
-    return found.other_key if found.standing == "doubtful" else found.key
 
 
 def _body(seen: Message, box: Box, content: bytes) -> MailboxMessage:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 from hypothesis import given
@@ -40,6 +41,7 @@ from stages.sterling.apis import SterlingClient, connect
 from stages.sterling.config import Auth, Basic, MailboxSettings, SterlingConfig
 from stages.sterling.due import cursor_of, due_in
 from stages.sterling.mailbox_source import MailboxSource
+from stages.sterling.memory import without_content
 from stages.sterling.protocol.own import DELIVERED
 from stages.sterling.simulator import Fault, SterlingSimulator, Switches, open_mailbox
 from stages.sterling.taking import GONE, Box
@@ -65,7 +67,12 @@ class Rig:
 
     async def recall(self, company: str, object: str, names: Sequence[str]) -> list[Known]:
         assert (company, object) == (self.client.config.server, "message")
-        return [self.ledger[name] for name in names if name in self.ledger]
+        return [
+            msgspec.structs.replace(each, name=name)
+            for name in names
+            for each in self.ledger.values()
+            if name in (each.key, each.alias)
+        ]
 
     def keep(self, page: Page) -> None:
         """The page is settled: its records are in the ledger."""
@@ -231,7 +238,8 @@ async def test_a_message_that_a_restored_server_gives_the_id_of_another_is_read_
         message.created += timedelta(days=1)
         page = await rig.source(BOX).read(Window(), cursor)
         (record,) = page.records
-        assert (record.key, record.body.id) == (f"{first}@{message.created.isoformat()}", first)
+        digest = hashlib.sha256(b"another").hexdigest()
+        assert (record.key, record.body.id) == (f"{first}@{digest[:12]}", first)
         rig.keep(page)
         assert (await rig.poll(page.cursor, BOX))[0] == []
         assert (await rig.poll(None, BOX, window=Window(keys=(record.key,))))[0] == [record.key]
@@ -252,6 +260,82 @@ async def test_a_message_that_is_shown_with_another_time_is_repeated_under_its_k
         await source.settled(page)
         assert ([record.key for record in page.records], rig.effects("message.extracted")) == (keys, [])
         assert (await rig.poll(page.cursor, BOX))[0] == []
+
+
+async def shifted(rig: Rig, key: str) -> Page:
+    """What is read once the server shows the message with another time, kept and settled."""
+    rig.simulator.hub.messages[int(key)].created += timedelta(hours=1)
+    source = rig.source(BOX, after="extract", largest=10)
+    page = await source.read(Window(), None)
+    assert page is not None
+    rig.keep(page)
+    await source.settled(page)
+    return page
+
+
+async def test_a_second_message_of_an_id_that_is_shown_with_other_times_is_repeated_and_extracted_once(
+    rigs: Any,
+) -> None:
+    async with rigs() as rig:
+        key = str(rig.simulator.deposit(BOX, "a.edi", b"first"))
+        await rig.poll(None, BOX)
+        rig.simulator.hub.messages[int(key)].document.payload = b"second"
+        read = [[record.key for record in (await shifted(rig, key)).records] for _ in range(3)]
+        rig.simulator.hub.messages[int(key)].document.payload = b"first"
+        read.append([record.key for record in (await shifted(rig, key)).records])
+        second = f"{key}@{hashlib.sha256(b'second').hexdigest()[:12]}"
+        assert read == [[second], [second], [second], [key]]
+        assert len(rig.effects("message.extracted")) == 1
+        assert (await rig.poll(None, BOX))[0] == []
+
+
+async def test_a_message_that_cannot_be_taken_is_one_exception_whatever_its_time_and_its_replay_finds_it(
+    rigs: Any,
+) -> None:
+    async with rigs() as rig:
+        key = str(rig.simulator.deposit(BOX, "large.bin", b"x" * 11))
+        await rig.poll(None, BOX, largest=10)
+        records = [record for _ in range(2) for record in (await shifted(rig, key)).records]
+        assert [(record.key, record.body.code) for record in records] == [(key, "MLC-STL-0333")] * 2
+        assert (await rig.poll(None, BOX))[0] == []  # the new time is remembered: it is told
+        rig.simulator.hub.messages[int(key)].created += timedelta(hours=1)
+        source = rig.source(BOX, after="extract")
+        page = await source.read(Window(keys=(key,)), None)
+        await source.settled(page)
+        assert [(record.key, record.body.payload) for record in page.records] == [(key, b"x" * 11)]
+        assert len(rig.effects("message.extracted")) == 1
+
+
+async def test_a_second_message_of_an_id_that_cannot_be_taken_is_one_exception_until_its_content_is_known(
+    rigs: Any,
+) -> None:
+    """What is open under the key that it had without content is settled with it."""
+    async with rigs() as rig:
+        key = str(rig.simulator.deposit(BOX, "a.edi", b"first"))
+        await rig.poll(None, BOX)
+        rig.simulator.hub.messages[int(key)].document.payload = b"x" * 11
+        dead = [record.key for _ in range(3) for record in (await shifted(rig, key)).records]
+        assert dead == [f"{key}@a.edi"] * 3
+        (record,) = (await rig.source(BOX).read(Window(keys=(dead[0],)), None)).records
+        assert (record.key, record.former) == (f"{key}@{hashlib.sha256(b'x' * 11).hexdigest()[:12]}", dead[0])
+        rig.simulator.hub.messages[int(key)].document.payload = b"first"  # it was the first one all the time
+        (record,) = (await rig.source(BOX).read(Window(keys=(dead[0],)), None)).records
+        assert (record.key, record.former) == (key, dead[0])
+
+
+async def test_exceptions_that_were_told_for_each_time_of_a_message_are_settled_together(rigs: Any) -> None:
+    """An earlier version gave it the key ID@TIME as well."""
+    async with rigs() as rig:
+        key = str(rig.simulator.deposit(BOX, "large.bin", b"x" * 11))
+        await rig.poll(None, BOX, largest=10)
+        message = rig.simulator.hub.messages[int(key)]
+        message.created += timedelta(hours=1)
+        again = f"{key}@{message.created.isoformat()}"
+        digest = without_content(again)
+        rig.ledger[again] = Known(again, again, message.created.isoformat(), "large.bin", digest)
+        assert (await rig.poll(None, BOX))[0] == []
+        (record,) = (await rig.source(BOX).read(Window(keys=(again,)), None)).records
+        assert (record.key, record.former) == (key, again)
 
 
 async def test_a_mailbox_that_is_added_later_is_read_from_its_beginning(rigs: Any) -> None:
