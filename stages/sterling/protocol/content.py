@@ -16,6 +16,12 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", 
 _HEADER_BEHIND = re.compile(r"(?<![A-Za-z0-9])ISA([^A-Za-z0-9\s])..\1.{10}\1..\1.{10}\1..\1")
 """An interchange header that stands behind something else, such as the header of a mail. Source: X12.5, the widths of ISA."""
 
+_HEADER = 106
+"""Characters of an ISA, with the end of the segment. Source: X12.5."""
+
+_AROUND = " \t\r\n\x1a\xef\xbb\xbf\xff\xfe"
+"""What may stand around an interchange: blanks, an end-of-file mark, a byte order mark read as Latin-1."""
+
 _SENDER = re.compile(r"ISA([^A-Za-z0-9])..\1.{10}\1..\1.{10}\1(..)\1(.{15})\1", re.DOTALL)
 
 
@@ -67,6 +73,18 @@ def sender_of(payload: bytes) -> tuple[str, str]:
     head = payload[:HEAD].replace(b"\x00", b"").decode("latin-1")
     found = _SENDER.search(head)
     return (found[2].strip().upper(), found[3].strip().upper()) if found else ("", "")
+
+
+def is_one_interchange(payload: bytes) -> bool:
+    """Whether the content is one X12 interchange from its ISA to its IEA, with nothing in front, behind or beside it but blanks."""
+    text = payload.replace(b"\x00", b"").decode("latin-1").strip(_AROUND)
+    if _SENDER.match(text) is None or len(text) <= _HEADER or _SENDER.search(text, 1) is not None:
+        return False
+    element, segment = re.escape(text[3]), re.escape(text[_HEADER - 1])
+    trailers = [found.start() for found in re.finditer(rf"{segment}\s*IEA{element}", text)]
+    return (
+        len(trailers) == 1 and re.fullmatch(rf"{segment}\s*IEA[^{segment}]*{segment}?", text[trailers[0] :]) is not None
+    )
 
 
 def _closes(payload: bytes) -> bool:

@@ -1,7 +1,7 @@
 """What of the messages in a mailbox is our own. No partner keeps to rules for names, so that a name alone never tells.
 
-A partner may name an answer after the file that it answers, and a server may give names back in capitals. Three things tell: the sender that
-an interchange names, a name that holds the digest of the very content, as those we give do, and where neither says anything, caution.
+A partner may name an answer after the file that it answers, or quote that file in front of it, and a server may give names back in capitals. Three things
+tell: the sender that an interchange names when it is all there is in the message, a name that holds the digest of the very content, as those we give do, and where neither says anything, caution.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from stages.sterling.protocol.content import format_of, sender_of
+from stages.sterling.protocol.content import format_of, is_one_interchange, sender_of
 
 Sender = tuple[str, str]
 """Qualifier and id (ISA05 and ISA06), without padding."""
@@ -28,7 +28,7 @@ class Own(msgspec.Struct, frozen=True):
     def tells(self, name: str, content: bytes, digest: str) -> str:
         """Why this message is ours, for people; empty when it is not, or when nothing tells."""
         sender = sender_of(content)
-        if sender in self.senders:
+        if sender in self.senders and is_one_interchange(content):
             return f"its sender is {':'.join(sender)}, which is us"
         if self._digest_in(name) == digest[:12]:
             return "its name holds the digest of its content, as those that we give do"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.sterling.protocol.content import HEAD, format_of, sender_of
+from stages.sterling.protocol.content import HEAD, format_of, is_one_interchange, sender_of
 
 CASES = [
     (b"ISA*00*", "x12"), (b"\xef\xbb\xbf\r\nISA*00*", "x12"), (b"ISA\x1d00\x1d\x1c", "x12"), (b"ISA*00*\xff\xff", "x12"),
@@ -43,6 +43,31 @@ ISA = "ISA*00*          *00*          *{0}*{1:<15}*ZZ*THEM"
 )
 def test_the_sender_of_an_interchange_stands_in_its_header(payload: bytes, sender: tuple[str, str]) -> None:
     assert sender_of(payload) == sender
+
+
+OURS = ISA.format("ZZ", "US").ljust(104, "*")[:104] + ">~GS*IN*US*THEM~ST*810*0001~SE*2*0001~GE*1*1~IEA*1*000000001~"
+THEIRS = OURS.replace("US ", "IT ")
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (OURS, True),
+        (OURS.replace("~", "~\r\n"), True),
+        (f"\ufeff\r\n{OURS}\x1a", True),
+        (OURS.rstrip("~"), True),
+        (f"{OURS}\r\n{THEIRS}", False),
+        (f"{THEIRS}{OURS}", False),
+        (f"{OURS}{OURS}", False),
+        (f"Could not be read:\r\n{OURS}", False),
+        (f"{OURS}\r\nunknown store 0042", False),
+        (OURS[:120], False),
+        (OURS[:60], False),
+        ("", False),
+    ],
+)
+def test_whether_a_message_is_one_interchange_and_nothing_else(text: str, whole: bool) -> None:
+    assert is_one_interchange(text.encode()) is whole
 
 
 def test_a_character_cut_in_two_where_looking_ends_makes_no_binary() -> None:
