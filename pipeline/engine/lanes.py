@@ -35,7 +35,7 @@ from pipeline.record import Delivery, Destination, Evidence
 from pipeline.retry import Wait, decide
 from pipeline.stage import COMMIT_POINT, Encode, Finds, Paced, Upserts
 from pipeline.store.ledger import Ledger
-from pipeline.store.rows import OpenDelivery, Problem
+from pipeline.store.rows import UNTRACEABLE, OpenDelivery, Problem
 
 ABSENT_TWICE = 2
 ANSWERED_WITHIN = timedelta(days=1)
@@ -340,7 +340,7 @@ class Lanes:
         """It may have arrived, and no answer has said so: a person asks. An answer that comes later still settles it."""
         delivery = head.delivery
         problem = Problem(
-            "refused", "MLC-DLV-0012", "EDI desk", "It may have arrived, and nothing tells any more whether it did",
+            "refused", UNTRACEABLE, "EDI desk", "It may have arrived, and nothing tells any more whether it did",
             f"{delivery.name} in {delivery.address or delivery.lane}", why,
             "ask the partner whether it has these numbers; if it has not, replay sends it again with the same ones",
         )  # fmt: skip

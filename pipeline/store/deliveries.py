@@ -16,7 +16,7 @@ import msgspec
 from pipeline.clock import Clock
 from pipeline.record import Counter, Delivery, Destination, Evidence, Stored
 from pipeline.store.driver import Driver
-from pipeline.store.rows import OpenDelivery, Problem, Waiting, moment, stamp
+from pipeline.store.rows import UNTRACEABLE, OpenDelivery, Problem, Waiting, moment, stamp
 from pipeline.store.transaction import Audit, Change, Command, Heads, Row
 from pipeline.store.writer import Writer
 
@@ -246,7 +246,8 @@ class Deliveries:
     async def requeue(self, delivery: int, why: str) -> None:
         """An operator sends a dead or held delivery again: the same bytes, numbers and name. Nothing in any other state.
 
-        One whose call was made may be on the far side, whatever was answered, so that it is looked for first. Of one that was never
+        One whose call was made may be on the far side, whatever was answered, so that it is looked for first; unless the far side cannot
+        tell any more, and the operator has asked the partner (`UNTRACEABLE`). Of one that was never
         there and whose documents newer versions have overtaken in part, the others are sealed anew (see `dissolve`).
         """
         now = stamp(self._clock.now())
@@ -254,8 +255,8 @@ class Deliveries:
         def build(rows: list[list[Row]], heads: Heads) -> Change:
             if not rows[0]:
                 return Change()
-            was, passed = rows[0][0]
-            state = "in_doubt" if was == "held" or passed else "retry"
+            was, passed, code = rows[0][0]
+            state = "in_doubt" if (was == "held" or passed) and code != UNTRACEABLE else "retry"
             if state == "retry" and any(overtaken for _, overtaken in rows[1]):
                 return _dissolved(delivery, rows[1], now, why)
             writes: list[tuple[str, list[Row]]] = [

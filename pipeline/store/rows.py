@@ -22,6 +22,10 @@ MILLIONTHS = Decimal(1_000_000)
 LARGEST_AMOUNT = Decimal(10) ** 12
 
 
+UNTRACEABLE = "MLC-DLV-0012"
+"""The code of a delivery of which nothing but its partner can tell whether it arrived: a replay is a person's word that it did not."""
+
+
 def stamp(moment: datetime) -> str:
     """An aware time as the ledger writes it: UTC, microseconds, sortable as text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -78,10 +78,7 @@ async def test_after_a_day_without_an_answer_a_person_is_asked_and_a_later_answe
     async with rigs(BILLS) as rig, taking(rig, "never"):
         rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", times=1, after=True))
         await rig.run("--wait", "200ms")
-        rig.tamper(
-            "update attempts set ended_at = date(substr(ended_at, 1, 10), '-2 days') || substr(ended_at, 11),"
-            " committed_at = date(substr(committed_at, 1, 10), '-2 days') || substr(committed_at, 11)"
-        )
+        two_days_pass(rig)
         told = await rig.run("--wait", "10s")
         assert (told.code, "in_doubt" in states(rig), states(rig)["dead"]) == (5, False, 1)
         (letter,) = (await rig.command("dead", "--json")).json["items"]
@@ -94,6 +91,27 @@ async def test_after_a_day_without_an_answer_a_person_is_asked_and_a_later_answe
         await read_answers(rig)
         assert (states(rig), set(arrivals(rig).values())) == ({"delivered": len(arrivals(rig))}, {1})
         assert (await rig.command("dead", "--json")).json["items"] == []
+
+
+async def test_what_the_partner_says_it_never_got_is_sent_again_by_a_replay_under_the_same_numbers(rigs: Any) -> None:
+    async with rigs(BILLS) as rig, taking(rig, "never"):
+        rig.sterling.faults.add(Fault(kind="reset", match="POST messagebatches", times=1, after=True))
+        await rig.run("--wait", "200ms")
+        two_days_pass(rig)
+        await rig.run("--wait", "10s")
+        ((name, payload),) = rig.rows("select name, payload from deliveries where state = 'dead'")
+        before = arrivals(rig)
+        told = await rig.command("replay", "--error", "MLC-DLV-0012")
+        assert (told.code, states(rig)) == (0, {"delivered": len(before)}), told.err
+        assert (arrivals(rig) - before)[name] == 1
+        assert rig.rows("select payload from deliveries where name = ?", name) == [(payload,)]
+
+
+def two_days_pass(rig: Any) -> None:
+    rig.tamper(
+        "update attempts set ended_at = date(substr(ended_at, 1, 10), '-2 days') || substr(ended_at, 11),"
+        " committed_at = date(substr(committed_at, 1, 10), '-2 days') || substr(committed_at, 11)"
+    )
 
 
 @pytest.mark.parametrize("upload", ["messagebatches", "documents"])

@@ -93,7 +93,7 @@ select d.id, d.company, d.object, d.key, d.label, d.partner, d.currency, d.amoun
 from documents d where d.delivery = ? order by d.position;
 
 -- name: delivery_for_a_person
-select state, passed from deliveries where id = ? and state in ('dead', 'held');
+select state, passed, coalesce(problem ->> 'code', '') from deliveries where id = ? and state in ('dead', 'held');
 
 -- name: overtaken_of_delivery
 select d.id, exists (select 1 from documents n left join deliveries v on v.id = n.delivery where n.flow = d.flow and n.object = d.object
