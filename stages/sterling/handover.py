@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pipeline import RefusedError, StageError
+from pipeline import ConnectorError, PermissionDenied, RefusedError, StageError
 from stages.sterling.apis import SterlingClient
 from stages.sterling.gather import gather
 from stages.sterling.protocol import addresses
@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 
 class Handover:
-    """Lets go of messages for one run. ``left`` is what earlier runs kept and did not come to; ``done`` what this run has done.
+    """Lets go of messages for one run. ``left`` is what earlier runs kept and did not come to; ``done`` what this run has done, ``denied`` what the
+    account may not do, and why: it holds up no other, and is left to later runs.
 
     Messages are told by id, with the extractions they had left when they were read (None: not counted).
     """
@@ -26,6 +27,7 @@ class Handover:
         self._client, self.after = client, after
         self.left: dict[str, int | None] = {}
         self.done: set[str] = set()
+        self.denied: dict[str, StageError] = {}
         self._tried: set[str] = set()  # what may have been extracted: nobody has heard
 
     def take_over(self, due: Mapping[str, int | None]) -> None:
@@ -39,7 +41,7 @@ class Handover:
     async def make_up(self) -> list[StageError]:
         """Lets go of what earlier runs left, and says what failed. That is left still."""
         failures = [error for error in await gather([self._made_up(id_) for id_ in self.left]) if error is not None]
-        self.left = {id_: left for id_, left in self.left.items() if id_ not in self.done}
+        self.left = {id_: left for id_, left in self.left.items() if id_ not in self.done | self.denied.keys()}
         return failures
 
     async def _made_up(self, id_: str) -> StageError | None:
@@ -52,11 +54,20 @@ class Handover:
     async def _let_go(self, id_: str, left: int | None) -> None:
         if self.after == "leave" or id_ in self.done:
             return
-        if self.after == "delete":
-            await self._delete(id_)
-        elif id_ not in self._tried or not await self._extracted(id_, left):
-            await self._extract(id_)
-        self.done.add(id_)
+        again = id_ in self._tried
+        self._tried.add(id_)
+        try:
+            if self.after == "delete":
+                await self._delete(id_)
+            elif not again or not await self._extracted(id_, left):
+                await self._extract(id_, again)
+        except (PermissionDenied, ForeignError) as error:
+            if isinstance(error, ForeignError) and not (again and error.status == 403):
+                raise
+            self.denied[id_] = error
+        else:
+            self.done.add(id_)
+            self.denied.pop(id_, None)
 
     async def _extracted(self, id_: str, left: int | None) -> bool:
         """Whether an extraction that nobody heard of has happened: one less is left, or the message is gone.
@@ -69,10 +80,8 @@ class Handover:
         now = message({**row, "id": id_}).extractions
         return left is not None and now is not None and now < left
 
-    async def _extract(self, id_: str) -> None:
+    async def _extract(self, id_: str, again: bool) -> None:
         """A foreign 404 may hide an effect. When it comes again, after Sterling has shown the message as it was, nothing passes the call on."""
-        again = id_ in self._tried
-        self._tried.add(id_)
         path, doing = f"{self._path(id_)}/actions/extract", f"extract message {id_}"
         try:
             await self._client.carry_out(path, doing)
@@ -91,3 +100,15 @@ class Handover:
 
     def _path(self, id_: str) -> str:
         return addresses.item(self._client.config.mailboxmessages, id_)
+
+
+def not_let_go(where: str, errors: Sequence[StageError], after: str, later: bool) -> ConnectorError:
+    """That the account may not ``after`` messages of this mailbox, one error for each message. ``later``: whether the next run tries again."""
+    again = "The next run tries it again" if later else "They stay there"
+    return PermissionDenied(
+        f"The account may not {after} messages of a mailbox",
+        where=where,
+        why=f"Messages refused: {len(errors)}. {errors[0].what}: {errors[0].why}",
+        mend=f"Ask Sterling's administrator to allow it, or set `after: leave`. {again}; what was read is in the ledger.",
+        code="MLC-STL-0337",
+    )

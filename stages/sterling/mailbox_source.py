@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from pipeline import ConnectorError, Page, Recall, TransientError, Window
+from pipeline import ConnectorError, Page, Recall, StageError, TransientError, Window
 from stages.sterling.apis import SterlingClient
 from stages.sterling.config import MailboxSettings
 from stages.sterling.due import cursor_of, due_in
 from stages.sterling.gather import gather
-from stages.sterling.handover import Handover
+from stages.sterling.handover import Handover, not_let_go
 from stages.sterling.memory import Found, ids_of, order, recognise
 from stages.sterling.protocol.own import Own, Sender
 from stages.sterling.protocol.representations import Message
@@ -46,6 +46,7 @@ class MailboxSource:
         self._window = Window()
         self._own = Own(client.config.message_prefix, frozenset(senders))
         self._taker = Taker(client, settings, self._own, recall)
+        self._where: dict[str, str] = {}  # the mailboxes of the messages that are listed, for people
         self._spared: set[str] = set()  # ours, or perhaps: neither extracted nor deleted
         self._handover = Handover(client, settings.after)
         self._due: dict[str, int | None] = {}  # kept in this run, or before it, and to be extracted or deleted
@@ -57,8 +58,12 @@ class MailboxSource:
 
     @property
     def left(self) -> Sequence[ConnectorError]:
-        """The mailboxes that were not read, and why, one by one."""
-        return self._round.left
+        """The mailboxes that were not read, or whose messages this account may not let go of, and why, one by one."""
+        denied: dict[str, list[StageError]] = {}
+        for id_ in sorted(self._handover.denied, key=order):
+            denied.setdefault(self._where.get(id_, f"message {id_}"), []).append(self._handover.denied[id_])
+        after, live = self._settings.after, self._window.live
+        return [*self._round.left, *(not_let_go(where, denied[where], after, live) for where in sorted(denied))]
 
     async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
         if self._waiting is None:
@@ -125,6 +130,7 @@ class MailboxSource:
 
     async def _wanted(self, listed: Mapping[str, Sequence[Message]]) -> list[Found]:
         """What this run reads, the oldest first."""
+        self._where |= {one.id: f"mailbox {self._boxes[path].path}" for path, rows in listed.items() for one in rows}
         asked = ids_of(self._window.keys)
         inside = [
             (path, one)

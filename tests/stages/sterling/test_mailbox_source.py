@@ -952,6 +952,41 @@ async def test_what_cannot_be_extracted_for_now_holds_up_no_reading_and_is_told_
         assert due_in(page.cursor).keys() == {first, new}
 
 
+async def settled(source: MailboxSource, page: Page) -> dict[str, str] | None:
+    """As the engine tells it: again when it fails for now."""
+    try:
+        return await source.settled(page)
+    except TransientError:
+        return await source.settled(page)
+
+
+@pytest.mark.parametrize(("after", "call"), [("extract", "POST"), ("delete", "DELETE")])
+async def test_a_mailbox_whose_messages_may_not_be_let_go_of_is_told_with_its_line_and_made_up_for(
+    rigs: Any, after: str, call: str
+) -> None:
+    kind = "message.extracted" if after == "extract" else "message.deleted"
+    async with rigs() as rig:
+        kept, free = rig.drop(2, BOX), rig.drop(2, OTHER)
+        for key in kept:
+            rig.simulator.faults.add(Fault(kind="html", status=403, match=f"{call} mailboxmessages/{key}*", times=None))
+        source = rig.source(after=after)
+        page = await source.read(Window(), None)
+        rig.keep(page)
+        cursor = await settled(source, page)
+        (error,) = source.left
+        assert (type(error), error.code, error.where) == (PermissionDenied, "MLC-STL-0337", f"mailbox {BOX}")
+        assert due_in(cursor).keys() == set(kept)
+        source = rig.source(after=after)
+        page = await source.read(Window(), cursor)  # what is left is tried again, and refused again
+        assert (page.records, page.more, len(source.left), due_in(page.cursor).keys()) == ([], False, 1, set(kept))
+        rig.simulator.faults.clear()
+        source = rig.source(after=after)
+        page = await source.read(Window(), page.cursor)
+        assert (page.more, source.left, due_in(page.cursor)) == (False, [], {})
+        assert {str(effect["message"]) for effect in rig.effects(kind)} == {*kept, *free}
+        assert len(rig.effects(kind)) == 4
+
+
 @pytest.mark.parametrize("window", [Window(keys=("1001",)), Window(since=START)])
 @pytest.mark.parametrize("again", [True, False])
 async def test_reading_by_key_or_time_extracts_what_is_read_for_the_first_time(
