@@ -38,6 +38,9 @@ class Summary:
         self.earlier = earlier  # deliveries of earlier runs, by the state they are in now
         self.overdue = overdue  # documents in this ledger whose partners have not answered in time
         self.waiting = waiting  # why deliveries of this flow wait
+        self.told = {
+            error.code for error in (report.problem, *report.stopped) if error
+        }  # these have lines of their own
 
     @classmethod
     async def of(cls, report: RunReport, file: Path, ledger: Ledger) -> Summary:
@@ -74,6 +77,8 @@ class Summary:
     def alarm(self) -> None:
         """What must be seen whatever is printed."""
         for reason in self.waiting:
+            if reason["code"] in self.told:
+                continue
             wait = "delivery waits" if reason["deliveries"] == 1 else "deliveries wait"
             say(
                 f"{reason['deliveries']:,} {wait}: {joined([reason['what'], reason['why']], ': ')} ({reason['code']})",
