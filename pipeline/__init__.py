@@ -5,6 +5,7 @@ Stages and adapters import from here (and from `pipeline.testing` in tests), nev
 
 from pipeline.clock import Clock, Ids, RandomIds, SystemClock
 from pipeline.errors import (
+    CalledOff,
     ConfigError,
     ConnectError,
     ConnectorError,
@@ -97,6 +98,7 @@ __all__ = [
     "Allowance",
     "Answer",
     "AnswerStatus",
+    "CalledOff",
     "CheckState",
     "Clock",
     "CommandResult",

@@ -18,7 +18,7 @@
         └── PermissionDenied          permission  a right is missing: stop the lane or the flow
 
 What the engine needs is in the *type* and its attributes; what people need is in the four parts and the owner.
-Two signals are no errors: a stage raises `Excluded` or `Held` to settle a record with that outcome.
+Signals are no errors: a stage raises `Excluded` or `Held` to settle a record with that outcome, and `CalledOff` ends a wait for a turn.
 `Undetermined` is what a sink's ``find`` raises when it could not tell, so that an empty list always means absent.
 """
 
@@ -170,6 +170,10 @@ class Undetermined(Exception):
     def __init__(self, why: str, *, gone: bool = False) -> None:
         super().__init__(why)
         self.gone = gone
+
+
+class CalledOff(Exception):
+    """The process was asked to stop while this waited for a turn: nothing was asked, and nothing is wrong. The run ends without it."""
 
 
 class Excluded(Exception):

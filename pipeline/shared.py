@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 import anyio
 
+from pipeline.errors import CalledOff
+
 T = TypeVar("T")
 
 
-class Host(Protocol):
-    """Slots that the processes of a host share: inside of ``slot`` one of the ``most`` that ``whose`` has is ours. It may wait, for ever."""
+class Waits:
+    """Waits that a request to stop ends, all of them at once. Who comes later waits for nothing."""
 
-    def slot(self, whose: str, most: int) -> AbstractAsyncContextManager[None]: ...
+    def __init__(self) -> None:
+        self._ended = anyio.Event()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    async def until_ended(self) -> None:
+        await self._ended.wait()
+
+    async def on(self, wait: Callable[[], Awaitable[None]]) -> bool:
+        """Waits; False when this was ended before the wait was over."""
+        if self.ended:
+            return False
+        done = False
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                await self._ended.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            await wait()
+            done = True
+            tasks.cancel_scope.cancel()
+        return done
+
+
+class Host(Protocol):
+    """Slots that the processes of a host share: inside of ``slot`` one of the ``most`` that ``whose`` has is ours. It may wait, for as long as
+    ``waits`` last; then it raises `CalledOff`.
+    """
+
+    def slot(self, whose: str, most: int, waits: Waits) -> AbstractAsyncContextManager[None]: ...
 
 
 class Alone:
     """The host of a process that shares with no other."""
 
-    def slot(self, whose: str, most: int) -> AbstractAsyncContextManager[None]:
+    def slot(self, whose: str, most: int, waits: Waits) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
 
@@ -32,10 +70,11 @@ class Turns:
     lowers and raises it, between one and ``most``.
     """
 
-    def __init__(self, whose: str, most: int, host: Host) -> None:
+    def __init__(self, whose: str, most: int, host: Host, waits: Waits) -> None:
         self.most = most
         self._whose = whose
         self._host = host
+        self._waits = waits
         self._limit = most
         self._busy = 0
         self._waiting: deque[anyio.Event] = deque()
@@ -56,10 +95,13 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """One turn. Waits for it without a deadline: what is bounded in time begins inside."""
+        """One turn. Waits for it without a deadline: what is bounded in time begins inside.
+
+        Raises `CalledOff` instead of waiting once the process was asked to stop: what is free can still be had.
+        """
         await self._enter()
         try:
-            async with self._host.slot(self._whose, self.most):
+            async with self._host.slot(self._whose, self.most, self._waits):
                 yield
         finally:
             self._busy -= 1
@@ -72,7 +114,8 @@ class Turns:
         called = anyio.Event()
         self._waiting.append(called)
         try:
-            await called.wait()
+            if not await self._waits.on(called.wait):
+                raise CalledOff(self._whose)
         except BaseException:
             self._give_up(called)
             raise
@@ -101,6 +144,11 @@ class Shared:
         self._host = host or Alone()
         self._made: dict[type, Any] = {}
         self._turns: dict[str, Turns] = {}
+        self._waits = Waits()
+
+    def call_off(self) -> None:
+        """The process was asked to stop: from now on nobody waits for a turn."""
+        self._waits.end()
 
     def of(self, kind: type[T], make: Callable[[], T]) -> T:
         """The process's only ``kind``, made when it is first asked for."""
@@ -114,6 +162,6 @@ class Shared:
 
         Those of this process who allow different numbers agree on the smallest.
         """
-        turns = self._turns.setdefault(whose, Turns(whose, most, self._host))
+        turns = self._turns.setdefault(whose, Turns(whose, most, self._host, self._waits))
         turns.agree(most)
         return turns

@@ -22,6 +22,7 @@ from pipeline.engine.sealing import Sealer
 from pipeline.engine.services import Pause, Services, Stopping
 from pipeline.engine.systems import System
 from pipeline.errors import (
+    CalledOff,
     ConfigError,
     ConnectorError,
     DataError,
@@ -205,6 +206,9 @@ class Lanes:
 
             try:
                 evidence: Evidence = await self._system.watch(partial(self._sink.send, delivery, mark))
+            except CalledOff:  # with the run; whatever came before in this attempt is as it was
+                await self._deliveries.waits(delivery, "in_doubt" if passed else "retry", self._unsent(), next_at=None)
+                return True
             except Exception as error:  # noqa: BLE001  classified below
                 return await self._failed(head, delivery, passed, _as_stage_error(error, self.stage.name, passed))
         await self._delivered(delivery, evidence, "response")

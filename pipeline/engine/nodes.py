@@ -12,7 +12,7 @@ import msgspec
 from pipeline.engine.edge import Edge
 from pipeline.engine.faults import ContractError, explained
 from pipeline.engine.receipt import LeftOut
-from pipeline.errors import ConfigError, Excluded, FlowError, Held, StageError
+from pipeline.errors import CalledOff, ConfigError, Excluded, FlowError, Held, StageError
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import MAIN, Stage
 from pipeline.record import Answer, Document, Record
@@ -76,8 +76,8 @@ def close_all(outputs: Outputs) -> None:
 
 
 def settle(record: Record, signal: Exception, stage: str) -> None:
-    """Ends one branch of the record. A wrong setting is no fault of the record: it is raised, and stops the flow."""
-    if isinstance(signal, ConfigError | FlowError):
+    """Ends one branch of the record. A wrong setting or a stop is no fault of the record: it is raised, and ends the run."""
+    if isinstance(signal, CalledOff | ConfigError | FlowError):
         raise signal
     if isinstance(signal, Excluded):
         matters = LeftOut(stage, signal.fingerprint) if signal.fingerprint is not None else None

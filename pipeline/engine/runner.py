@@ -18,7 +18,7 @@ from pipeline.engine.report import RunReport
 from pipeline.engine.request import RunRequest
 from pipeline.engine.services import Services, Stopping
 from pipeline.engine.systems import Systems
-from pipeline.errors import ConnectorError, FlowError
+from pipeline.errors import CalledOff, ConnectorError, FlowError
 from pipeline.flow.model import Flow
 from pipeline.record import Answer
 from pipeline.registry import Registry
@@ -52,6 +52,7 @@ async def run_flow(
         graph, meters = Graph([], [], [], []), Meters(run, ledger)
         systems = await Systems.of(flow.name, ledger)
         problem: ConnectorError | None = None
+        stopping.tell(services.shared.call_off)
         try:
             await _refuse_stranding(flow, ledger)
             async with AsyncExitStack() as stack:
@@ -59,6 +60,9 @@ async def run_flow(
                 graph = join(flow, stages, run, ledger, services, request, stopping, meters, systems)
                 await _run_graph(graph)
                 await _catch_up(registry, ledger, run)
+        except CalledOff:
+            for reader in graph.readers:
+                reader.forget_uncommitted()
         except Exception as error:
             if services.debug and not isinstance(error, ConnectorError):
                 raise
@@ -75,7 +79,7 @@ async def run_flow(
             seconds=services.clock.monotonic() - began,
             began=bool(graph.nodes),
             problem=problem or _broke_off(graph),
-            unread=[reader.stage.name for reader in graph.readers if not reader.ended and reader.problem is None],
+            unread=_unread(flow, graph, stopping),
             stopped=[*_left(graph), *(error for lanes in graph.lanes for error in lanes.stopped)],
             exceptions=sum(lanes.exceptions for lanes in graph.lanes),
             earlier=sorted(id_ for lanes in graph.lanes for id_ in lanes.earlier),
@@ -120,6 +124,13 @@ def _broke_off(graph: Graph) -> ConnectorError | None:
 def _left(graph: Graph) -> list[ConnectorError]:
     """What sources could not read, while the rest was."""
     return [error for reader in graph.readers for error in reader.left]
+
+
+def _unread(flow: Flow, graph: Graph, stopping: Stopping) -> list[str]:
+    """Sources that were not read to their end for no reason of their own; all of them where a stop came before any was begun."""
+    if stopping.requested and not graph.nodes:
+        return [stage.name for stage in flow.stages if stage.verb == "source"]
+    return [reader.stage.name for reader in graph.readers if not reader.ended and reader.problem is None]
 
 
 def _read_here(graph: Graph) -> Totals:

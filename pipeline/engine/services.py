@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
-import anyio
 import anyio.to_thread
 import msgspec
 
 from pipeline.clock import Clock, Ids, RandomIds, SystemClock, system_random
-from pipeline.shared import Shared
+from pipeline.shared import Shared, Waits
 
 T = TypeVar("T")
 Observer = Callable[[str, Any], None]
@@ -69,33 +69,29 @@ class Stopping:
     """A request to stop: sources read no further page, what is in flight is finished, waits end at once."""
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._waits = Waits()
+        self._told: dict[Callable[[], None], None] = {}
         self.signal = 0  # the signal number that asked, 0 when none did
 
     @property
     def requested(self) -> bool:
-        return self._event.is_set()
+        return self._waits.ended
 
     def request(self, signal: int = 0) -> None:
         self.signal = self.signal or signal
-        self._event.set()
+        self._waits.end()
+        for told in self._told:
+            told()
+
+    def tell(self, told: Callable[[], None]) -> None:
+        """Calls it with the request, now when that has been made. Who is to be told again is told once."""
+        self._told[told] = None
+        if self.requested:
+            told()
 
     async def wait(self) -> None:
-        await self._event.wait()
+        await self._waits.until_ended()
 
     async def sleep(self, clock: Clock, seconds: float) -> bool:
         """Sleeps on the given clock; False when a stop was requested before the time was up."""
-        if self.requested:
-            return False
-        done = False
-        async with anyio.create_task_group() as tasks:
-
-            async def watch() -> None:
-                await self._event.wait()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(watch)
-            await clock.sleep(seconds)
-            done = True
-            tasks.cancel_scope.cancel()
-        return done
+        return await self._waits.on(partial(clock.sleep, seconds))

@@ -19,7 +19,16 @@ from pipeline.engine.receipt import LeftOut, Receipt
 from pipeline.engine.services import Pause, Services, Stopping
 from pipeline.engine.settle import Amend, Destine, Settlement, identity_of
 from pipeline.engine.systems import System
-from pipeline.errors import ConnectorError, DataError, EngineFault, Excluded, Held, StageError, TransientError
+from pipeline.errors import (
+    CalledOff,
+    ConnectorError,
+    DataError,
+    EngineFault,
+    Excluded,
+    Held,
+    StageError,
+    TransientError,
+)
 from pipeline.flow.model import Stage
 from pipeline.record import Deleted, Page, Record, Window
 from pipeline.retry import RetryPolicy, decide
@@ -158,6 +167,7 @@ class SourceReader:
             for currency, records, amount in _reads(receipt.page.records):
                 self.read_here.read -= records
                 self.read_here.read_amounts[currency] -= amount
+        self.ended = self.ended and not self._open
         self._open.clear()
 
     def _settled_at_source(self, record: Record) -> bool:
@@ -262,12 +272,14 @@ def _reads(records: Sequence[Record]) -> list[tuple[str, int, int]]:
 async def tried(
     call: Callable[[], Awaitable[T]], policy: RetryPolicy, services: Services, stopping: Stopping
 ) -> T | None:
-    """The call's result, tried again as the policy allows. None when a stop was requested while waiting."""
+    """The call's result, tried again as the policy allows. None when a stop was requested while waiting, for a turn too."""
     attempt = 0
     while True:
         attempt += 1
         try:
             return await call()
+        except CalledOff:
+            return None
         except TransientError as error:
             decision = decide(error, attempt, policy, services.rng)
             if decision == "stop":

@@ -8,11 +8,14 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
 
 from pipeline.clock import Clock
+from pipeline.errors import CalledOff
+from pipeline.shared import Waits
 
 LOOK_SECONDS = 0.02
 """How often a process that waits looks again, on average: the lock is the system's, but nobody is called when it is dropped."""
@@ -71,22 +74,22 @@ class HostSlots:
         self._lines: dict[str, anyio.Lock] = {}
 
     @asynccontextmanager
-    async def slot(self, whose: str, most: int) -> AsyncIterator[None]:
+    async def slot(self, whose: str, most: int, waits: Waits | None = None) -> AsyncIterator[None]:
         """Holds one of the slots. Cancelled while it waits it holds nothing."""
-        descriptor = await self._take(whose, most)
+        descriptor = await self._take(whose, most, waits or Waits())
         try:
             yield
         finally:
             if descriptor is not None:
                 os.close(descriptor)
 
-    async def _take(self, whose: str, most: int) -> int | None:
+    async def _take(self, whose: str, most: int, waits: Waits) -> int | None:
         # The last slots first: who allows fewer knows only the first ones.
         slots = [self._file(whose, str(number)) for number in reversed(range(most))]
-        waits = f"waiting for {whose}: other processes that use this ledger have all its slots ({most})"
+        reason = f"waiting for {whose}: other processes that use this ledger have all its slots ({most})"
         async with self._lines.setdefault(whose, anyio.Lock()):
             try:
-                return await self._wait(self._file(whose, "line"), slots, waits)
+                return await self._wait(self._file(whose, "line"), slots, waits, reason)
             except FileNotFoundError:
                 return None
             except OSError as error:
@@ -95,7 +98,7 @@ class HostSlots:
                 )
                 return None
 
-    async def _wait(self, line: Path, slots: Sequence[Path], waits: str) -> int:
+    async def _wait(self, line: Path, slots: Sequence[Path], waits: Waits, reason: str) -> int:
         """The descriptor of a slot. Whoever waits has seen all of them taken again and again, at the head of the line or behind."""
         now = began = looked = self._clock.monotonic()
         head = None
@@ -107,8 +110,9 @@ class HostSlots:
                     if (descriptor := _first(slots)) is not None:
                         return descriptor
                 if now - began >= PATIENT_SECONDS:
-                    self._say(waits)
-                await self._clock.sleep(LOOK_SECONDS * self._rng.uniform(0.5, 1.5))
+                    self._say(reason)
+                if not await waits.on(partial(self._clock.sleep, LOOK_SECONDS * self._rng.uniform(0.5, 1.5))):
+                    raise CalledOff(reason)
                 now = self._clock.monotonic()
         finally:
             if head is not None:

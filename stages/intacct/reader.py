@@ -13,7 +13,7 @@ from typing import TypeVar
 import anyio
 import msgspec
 
-from pipeline import ConfigError, RefusedError, StageError, TransientError
+from pipeline import CalledOff, ConfigError, RefusedError, StageError, TransientError
 from stages.intacct.client import ReplyTooLarge
 from stages.intacct.company import IntacctClient
 from stages.intacct.protocol.faults import PageSizeRefused, UnknownField, named_page_size
@@ -200,12 +200,12 @@ def _empty_page(object_name: str) -> TransientError:
 async def concurrently(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     """The results in order. The first error ends the others and is raised as it is, not in a group."""
     results: dict[int, T] = {}
-    failures: list[StageError] = []
+    failures: list[Exception] = []
 
     async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:
         try:
             results[index] = await call()
-        except StageError as error:
+        except (StageError, CalledOff) as error:
             failures.append(error)
             group.cancel_scope.cancel()
 

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
+import pytest
 
-from pipeline.shared import Shared
+from pipeline.errors import CalledOff
+from pipeline.shared import Shared, Waits
 
 
 async def test_no_more_than_the_limit_have_their_turn_and_the_longest_waiting_goes_first() -> None:
@@ -88,7 +90,7 @@ async def test_a_turn_has_a_slot_of_the_host_for_as_long_as_it_lasts() -> None:
 
     class Watched:
         @asynccontextmanager
-        async def slot(self, whose: str, most: int) -> AsyncIterator[None]:
+        async def slot(self, whose: str, most: int, waits: Waits) -> AsyncIterator[None]:
             held.append((whose, most))
             yield
             held.clear()
@@ -96,3 +98,25 @@ async def test_a_turn_has_a_slot_of_the_host_for_as_long_as_it_lasts() -> None:
     async with Shared(Watched()).turns("books", 4).turn():
         assert held == [("books", 4)]
     assert held == []
+
+
+async def test_who_waits_for_a_turn_when_the_process_is_asked_to_stop_is_called_off_and_leaves_no_gap() -> None:
+    shared, ended = Shared(), list[str]()
+    turns = shared.turns("books", 1)
+
+    async def wait() -> None:
+        with pytest.raises(CalledOff):
+            async with turns.turn():
+                ended.append("had a turn")
+        ended.append("called off")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks, turns.turn():
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            shared.call_off()
+            tasks.start_soon(wait)  # who comes later does not wait either
+            await anyio.wait_all_tasks_blocked()
+            assert ended == ["called off", "called off"]
+        async with turns.turn():  # what is in flight may go on where nobody is before it
+            pass

@@ -13,6 +13,8 @@ import anyio
 import msgspec
 import pytest
 
+from pipeline.engine.request import RunRequest
+from pipeline.engine.runner import run_flow
 from pipeline.engine.services import Stopping
 from pipeline.errors import (
     ConfigError,
@@ -27,6 +29,7 @@ from pipeline.errors import (
     Undetermined,
 )
 from pipeline.record import Delivery, Evidence, Window
+from pipeline.registry import Registry
 from pipeline.retry import RetryPolicy
 from pipeline.stage import COMMIT_POINT, Mark
 from pipeline.testing import CollectingSink, FailingSink, Fault, ListSource, ManualClock
@@ -240,6 +243,25 @@ async def test_an_attempt_that_waits_for_its_turn_when_the_run_is_stopped_sends_
         await rig.run(ledger, rig.chain(ListSource([]), encoder=line_encoder(), sink=again, workers=1))
         assert {effect.lane for effect in (*sink.effects, *again.effects)} == {"P0", "P1"}
         assert len(again.effects) == 1
+
+
+@pytest.mark.parametrize(("passed", "left"), [(False, "in_flight"), (True, "in_doubt")])
+async def test_a_delivery_that_waits_for_its_turn_when_the_run_is_stopped_is_left_to_the_next(rig: Any, make_bill: Any, line_encoder: Any, passed: bool, left: str) -> None:  # fmt: skip
+    stopping, services = Stopping(), rig.services
+    turns = services.shared.turns("books", 1)
+
+    class Asks(CollectingSink):
+        async def send(self, delivery: Delivery, mark: Mark) -> Evidence:
+            if passed:
+                await mark(COMMIT_POINT)
+            stopping.request(15)
+            async with turns.turn():
+                return await super().send(delivery, mark)
+
+    flow = rig.chain(ListSource([make_bill("1")]), encoder=line_encoder(), sink=Asks())
+    async with rig.ledger() as ledger, turns.turn():
+        report = await run_flow(flow, Registry([]), ledger, services, RunRequest(), stopping)
+    assert ({term for term, count in report.totals.counts.items() if count}, report.problem) == ({left}, None)
 
 
 # --- the commit point --------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from pipeline.errors import (
 )
 from pipeline.flow.expression import Expression
 from pipeline.flow.model import Connection
-from pipeline.record import Delivery, Evidence, Record, Window
+from pipeline.record import Delivery, Evidence, Page, Record, Window
 from pipeline.registry import Registry
 from pipeline.stage import Adapter, ConnectionSpec, Mark
 from pipeline.store.rows import RANK
@@ -373,6 +373,49 @@ async def test_a_stop_reads_no_further_page_and_finishes_what_is_in_flight(
         rest = await rig.run(ledger, flow)
     assert report.totals.read + rest.totals.read == 40
     assert rest.status == "clean"
+
+
+async def test_a_stop_ends_the_wait_of_a_source_for_its_turn_and_no_system_is_told_as_down(rig: Any, make_bills: Any, line_encoder: Any) -> None:  # fmt: skip
+    stopping, services = Stopping(), rig.services
+    turns = services.shared.turns("books", 1)
+
+    class Waiting(ListSource):
+        async def read(self, window: Window, cursor: dict[str, str] | None) -> Page | None:
+            if cursor is not None:
+                stopping.request(15)  # the first page is read; somebody else has the turn that this one needs
+                async with turns.turn():
+                    pass
+            return await super().read(window, cursor)
+
+    flow = rig.chain(Waiting(make_bills(range(4)), page_size=2), encoder=line_encoder(), sink=CollectingSink())
+    async with rig.ledger() as ledger, turns.turn():
+        with anyio.fail_after(10):
+            report = await run_flow(flow, Registry([]), ledger, services, RunRequest(), stopping)
+        assert (report.status, report.unread, report.problem, report.exit_code) == ("stopped", ["source"], None, 143)
+        assert (report.totals.read, report.balanced) == (2, True)
+        assert await ledger.reports.outages() == []
+
+
+async def test_a_stage_that_is_called_off_kills_no_record(rig: Any, make_bills: Any, line_encoder: Any) -> None:
+    stopping, services = Stopping(), rig.services
+    turns = services.shared.turns("books", 1)
+
+    async def asks(one: Record) -> Record:
+        stopping.request(15)
+        async with turns.turn():
+            return one
+
+    flow = rig.chain(
+        ListSource(make_bills(range(4))), rig.stage("ask", "map", asks), encoder=line_encoder(), sink=CollectingSink()
+    )
+    async with rig.ledger() as ledger:
+        async with turns.turn():
+            report = await run_flow(flow, Registry([]), ledger, services, RunRequest(), stopping)
+        assert (report.status, report.problem, report.totals.read, report.balanced) == ("stopped", None, 0, True)
+        again = await rig.run(
+            ledger, rig.chain(ListSource(make_bills(range(4))), encoder=line_encoder(), sink=CollectingSink())
+        )
+    assert (again.status, again.totals.read) == ("clean", 4)
 
 
 async def test_a_run_that_only_delivers_reads_nothing(inline_rig: Any, make_bills: Any, line_encoder: Any) -> None:

@@ -13,6 +13,8 @@ import anyio
 import pytest
 
 from pipeline.clock import SystemClock
+from pipeline.errors import CalledOff
+from pipeline.shared import Waits
 from pipeline.store.locks import HostSlots
 from pipeline.testing import ManualClock
 
@@ -187,6 +189,26 @@ async def test_who_gives_up_holds_nothing_and_keeps_nobody_from_going_on(process
         assert await waits(process(), 1)  # gives up at the head of the line
         assert await waits(slots, 1)
     assert not await waits(process(), 1)
+
+
+async def test_who_waits_for_a_slot_when_its_process_is_asked_to_stop_is_called_off_at_once(process: Processes) -> None:
+    slots, ours, ended = process(ManualClock()), Waits(), list[str]()
+
+    async def wait() -> None:
+        with pytest.raises(CalledOff):
+            async with slots.slot("books", 1, ours):
+                ended.append("had a slot")
+        ended.append("called off")
+
+    with anyio.fail_after(5):
+        async with process().slot("books", 1), anyio.create_task_group() as tasks:
+            for _ in range(2):  # at the head of the line, and behind in this process
+                tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            ours.end()
+        assert ended == ["called off", "called off"]
+        async with slots.slot("books", 1, ours):  # a free one can still be had
+            assert await waits(process(), 1)
 
 
 async def test_companies_do_not_wait_for_each_other(process: Processes) -> None:

@@ -10,13 +10,14 @@ import anyio
 import pytest
 from aiohttp import web
 
-from pipeline import Context, Duration, Secret, Shared, StageError, ThrottledError
+from pipeline import CalledOff, Context, Duration, Secret, Shared, StageError, ThrottledError
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import build_world
 from stages.intacct.company import IntacctClient, open_intacct, slots_of
 from stages.intacct.config import IntacctConfig
 from stages.intacct.gate import PATIENCE, Gate, Gates
 from stages.intacct.protocol.query import Query
+from stages.intacct.reader import concurrently
 from stages.intacct.simulator import Behaviour, Fault, FaultKind, IntacctSimulator
 
 
@@ -173,3 +174,22 @@ async def test_waiting_for_a_turn_uses_up_no_patience(
                     await anyio.sleep(0.002)
                     await clock.advance(1 if clock.sleepers else 0)
     assert len(gateway.functions("query")) == 2
+
+
+async def test_what_is_asked_together_is_called_off_together_and_as_itself() -> None:
+    shared = Shared()
+    gate = Gate(shared.turns("Intacct ACME", 1))
+
+    async def ask() -> None:
+        async with gate.turn():
+            pass
+
+    async with gate.turn(), anyio.create_task_group() as tasks:
+
+        async def asks() -> None:
+            with pytest.raises(CalledOff):
+                await concurrently([ask, ask])
+
+        tasks.start_soon(asks)
+        await anyio.wait_all_tasks_blocked()
+        shared.call_off()
