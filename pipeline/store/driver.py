@@ -6,6 +6,7 @@ read-only one reads. `InlineDriver` (sqlite3) does the same inside the event loo
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def prepare_file(path: Path) -> None:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise _cannot_open(path, error) from None
+        raise cannot_open(path, error) from None
 
 
 def migrate(path: Path) -> None:
@@ -56,15 +57,19 @@ def migrate(path: Path) -> None:
         with waiting_lock(beside(path, "schema")):
             _migrate(path)
     except (sqlite3.DatabaseError, OSError) as error:
-        raise _cannot_open(path, error) from None
+        raise cannot_open(path, error) from None
 
 
-def _cannot_open(path: Path, error: Exception) -> StoreError:
+def cannot_open(path: Path, error: Exception) -> StoreError:
+    """What people are told of a file that cannot be opened, or of one that must be able to lie beside it."""
+    too_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
     return StoreError(
         "The ledger cannot be opened",
         where=str(path),
         why=str(error),
-        mend="let MLC_STORE name a file that this account may write; if it is damaged, restore it from a backup",
+        mend="let MLC_STORE name a file with a shorter name: other files beside it begin with that name"
+        if too_long
+        else "let MLC_STORE name a file that this account may write; if it is damaged, restore it from a backup",
         code="MLC-STO-0001",
     )
 

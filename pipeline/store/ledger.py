@@ -24,7 +24,7 @@ from pipeline.record import Known
 from pipeline.stage import Allowance
 from pipeline.store.answers import Answers
 from pipeline.store.deliveries import Deliveries
-from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, migrate, prepare_file
+from pipeline.store.driver import Driver, InlineDriver, ThreadedDriver, cannot_open, migrate, prepare_file
 from pipeline.store.locks import beside, try_lock
 from pipeline.store.pages import page_command
 from pipeline.store.reports import Reports
@@ -41,7 +41,7 @@ Identity = tuple[str, str, str]
 
 
 def store_path(url: str) -> Path:
-    """The file behind ``sqlite:///path`` (relative) or ``sqlite:////path`` (absolute)."""
+    """The file behind ``sqlite:///path`` (relative) or ``sqlite:////path`` (absolute); behind a link to it too, since locks lie beside the file."""
     if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
         raise UsageError(
             "This kind of ledger is not known",
@@ -59,7 +59,7 @@ def store_path(url: str) -> Path:
             mend=f"name a file, e.g. {DEFAULT_STORE}",
             code="MLC-STO-0004",
         )
-    return path
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _left_out(rank: int | None, reason: str) -> str:
@@ -142,7 +142,10 @@ class Ledger:
         The truth is a file lock beside the ledger, which the system drops when its process dies; the row says who it is.
         """
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
-        descriptor = try_lock(beside(self.path, safe))
+        try:
+            descriptor = try_lock(beside(self.path, safe))
+        except OSError as error:
+            raise cannot_open(self.path, error) from None
         if descriptor is None:
             raise await self._held(name)
         try:

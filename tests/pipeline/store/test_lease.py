@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.errors import LockHeld
+from pipeline.errors import LockHeld, StoreError
+from pipeline.store import open_ledger
 
 
 async def test_a_second_holder_is_refused_and_told_who_has_it(store: Any) -> None:
@@ -80,3 +82,30 @@ async def test_a_strange_name_stays_beside_the_ledger(inline_store: Any, name: s
     async with inline_store.open() as ledger, ledger.lease(name, "me"):
         locks = [path for path in inline_store.path.parent.iterdir() if path.name.startswith("ledger.db.flow_")]
     assert len(locks) == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_who_opens_the_ledger_by_a_link_meets_who_opened_the_file(
+    inline_store: Any, tmp_path: Path, there: bool
+) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(inline_store.path)
+    if there:
+        async with inline_store.open():
+            pass
+    async with open_ledger(f"sqlite:///{link}", inline_store.clock, driver="inline") as other:
+        async with inline_store.open() as ledger, ledger.lease("flow bills", "me"):
+            assert other.path == ledger.path
+            with pytest.raises(LockHeld):
+                async with other.lease("flow bills", "you"):
+                    pass
+    assert list(tmp_path.glob("link.db*")) == [link]
+
+
+async def test_a_name_that_leaves_no_room_for_the_files_beside_it_is_told(inline_store: Any, tmp_path: Path) -> None:
+    async with open_ledger(f"sqlite:///{tmp_path}/{'n' * 240}", inline_store.clock, driver="inline") as ledger:
+        with pytest.raises(StoreError) as told:
+            async with ledger.lease("flow bills", "me"):
+                pass
+    assert told.value.code == "MLC-STO-0001"
+    assert "shorter name" in told.value.mend
