@@ -196,7 +196,8 @@ class Choice(msgspec.Struct, frozen=True):
 
 async def simulate(context: typer.Context, bills: Bills = 200, seed: Seed = 1, months: Months = 1) -> int:
     """Run the simulators alone and print the variables that point flows at them. --intacct-port and --sterling-port fix ports,
-    --sterling-profile says what kind of Sterling it is: plain, awkward, tokens or gateway."""
+    --sterling-profile says what kind of Sterling it is: plain, awkward, tokens or gateway;
+    --intacct-profile one-endpoint is for clients that stay at the address where they signed in."""
     registry = load_registry()
     async with AsyncExitStack() as stack:
         chosen = _choices(context.args, registry)

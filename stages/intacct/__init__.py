@@ -110,6 +110,6 @@ ADAPTER = Adapter(
             doc="One company, or one entity of it, behind the Sage Intacct XML gateway.",
         ),
     ),
-    simulator=SimulatorSpec(name="intacct", start=_simulate),
+    simulator=SimulatorSpec(name="intacct", profiles=("two-endpoints", "one-endpoint"), start=_simulate),
     read_from=READ_FROM,
 )

@@ -24,7 +24,8 @@ async def start_simulator(options: SimulatorOptions) -> AsyncIterator[Simulation
     """A running simulator over the seeded world, listening on 127.0.0.1 until the context is left."""
     with _uncollected():
         world = build_world(seed=options.seed, bills=options.bills, months=options.months)
-        simulator = IntacctSimulator(world, options.clock, seed=options.seed, port=options.port)
+        behaviour = Behaviour(second_endpoint=options.profile != "one-endpoint")
+        simulator = IntacctSimulator(world, options.clock, behaviour=behaviour, seed=options.seed, port=options.port)
     async with simulator:
         yield simulator
 

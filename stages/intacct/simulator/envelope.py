@@ -275,13 +275,15 @@ def start_reply(control: Control | None, errors: tuple[GatewayError, ...] = ()) 
     return response
 
 
-def add_refusal(operation: etree._Element, user: str, company: str, description2: str, *, detailed: bool) -> None:
+def add_refusal(
+    operation: etree._Element, user: str, company: str, description2: str, *, correction: str = "", detailed: bool
+) -> None:
     """A failed authentication: the error stands beside ``authentication``, and there is no result."""
     authentication = etree.SubElement(operation, "authentication")
     add(authentication, "status", "failure")
     add(authentication, "userid", user)
     add(authentication, "companyid", company)
-    add_errors(operation, (GatewayError(IDENTITY, description2),), detailed=detailed)
+    add_errors(operation, (GatewayError(IDENTITY, description2, correction=correction),), detailed=detailed)
 
 
 def add_result(operation: etree._Element, result: Result, *, detailed: bool) -> None:

@@ -207,7 +207,10 @@ class Gateway:
             return session
         self.counts.session_failures += 1
         self.effects.add("session refused", path=visit.path)
-        add_refusal(element, "", "", f"Invalid session {credentials[:4]}....", detailed=visit.control.detailed)
+        # A real gateway says no more than that it is invalid; whoever tries a client here may be told why.
+        correction = f"Sessions are served at {self._endpoint(visit.base)}" if self._wrong_endpoint(visit.path) else ""
+        problem = f"Invalid session {credentials[:4]}...."
+        add_refusal(element, "", "", problem, correction=correction, detailed=visit.control.detailed)
         return None
 
     def _wrong_endpoint(self, path: str) -> bool:

@@ -131,9 +131,17 @@ def test_the_readme_shows_what_the_demo_prints(
 
 def test_the_options_of_each_simulator_are_told_apart() -> None:
     registry = load_registry()
-    arguments = ["--intacct-port=7801", "--sterling-profile", "awkward", "--sterling-port", "7802"]
+    arguments = [
+        "--intacct-port=7801",
+        "--intacct-profile",
+        "one-endpoint",
+        "--sterling-profile",
+        "awkward",
+        "--sterling-port",
+        "7802",
+    ]
     assert demo._choices(arguments, registry) == {
-        "intacct": demo.Choice(7801),
+        "intacct": demo.Choice(7801, "one-endpoint"),
         "sterling": demo.Choice(7802, "awkward"),
     }
 

@@ -17,15 +17,21 @@ from stages.intacct.simulator import IntacctSimulator, start_simulator
 BODY = (
     "<request><control><senderid>{INTACCT_SENDER_ID}</senderid><password>{INTACCT_SENDER_PASSWORD}</password>"
     "<controlid>c</controlid><uniqueid>false</uniqueid><dtdversion>3.0</dtdversion></control><operation><authentication>"
-    "<login><userid>{INTACCT_USER_ID}</userid><companyid>{INTACCT_COMPANY_ID}</companyid>"
-    "<password>{INTACCT_USER_PASSWORD}</password></login></authentication><content>"
+    "{who}</authentication><content>"
     '<function controlid="f">{function}</function></content></operation></request>'
 )
 
 
-async def _ask(environment, function):
+LOGIN = (
+    "<login><userid>{INTACCT_USER_ID}</userid><companyid>{INTACCT_COMPANY_ID}</companyid>"
+    "<password>{INTACCT_USER_PASSWORD}</password></login>"
+)
+
+
+async def _ask(environment, function, session=""):
     async with aiohttp.ClientSession() as http:
-        body = BODY.format(**environment, function=function)
+        who = f"<sessionid>{session}</sessionid>" if session else LOGIN.format(**environment)
+        body = BODY.format(**environment, function=function, who=who)
         headers = {"Content-Type": "application/xml"}
         async with http.post(environment["INTACCT_URL"], data=body, headers=headers) as response:
             return etree.fromstring(await response.read())
@@ -94,6 +100,20 @@ async def test_each_vendor_invoice_of_purchasing_names_a_bill_that_names_purchas
     ]
     assert named
     assert {modules[record] for record in named} == {"9.PO"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "status"), [("", "failure"), ("two-endpoints", "failure"), ("one-endpoint", "success")]
+)
+async def test_its_profile_says_whether_a_session_is_served_where_it_was_granted(clock, profile, status):
+    async with start_simulator(SimulatorOptions(bills=5, clock=clock, profile=profile)) as simulation:
+        api = (await _ask(simulation.environment, "<getAPISession/>")).find(".//api")
+        reply = await _ask(simulation.environment, _every("VENDOR"), session=api.findtext("sessionid"))
+    assert reply.findtext("operation/authentication/status") == status
+    if status == "failure":
+        error = reply.find("operation/errormessage/error")
+        assert error.findtext("correction") == f"Sessions are served at {api.findtext('endpoint')}"
+        assert error.findtext("description2").startswith("Invalid session ")
 
 
 async def test_equal_options_give_equal_bytes(clock):
