@@ -34,7 +34,7 @@ CONNECTIONS = 8
 ROUNDS = 2
 CALLS_BAR = 1.1
 SECONDS_BAR = 0.8
-LISTS = ("tradingpartners/", "mailboxes/", "useraccounts/")
+LISTS = ("tradingpartners/", "mailboxes/", "useraccounts/", "uservirtualroots/")
 
 
 def run() -> list[Ratio]:
@@ -52,7 +52,7 @@ async def _measured() -> list[Ratio]:
     what = f"{PARTNERS:,} partners as they should be, "
     return [
         Ratio(
-            bench="sterling_partners", what=what + "in calls", floor="the bare lists of partners, mailboxes and users",
+            bench="sterling_partners", what=what + "in calls", floor="the bare lists of partners, mailboxes, users and virtual roots",
             ours_seconds=float(sum(calls.values())), floor_seconds=float(sum(bare.values())), units=PARTNERS, bar=CALLS_BAR,
         ),
         Ratio(
@@ -66,7 +66,7 @@ async def _calls(simulator: SterlingSimulator, work: Callable[[], Awaitable[None
     """The calls that the work makes, by what they are."""
     simulator.requests.clear()
     await work()
-    kinds = {"GET tradingpartners": "list", "GET mailboxes": "list", "GET useraccounts": "list"}
+    kinds = {f"GET {name.rstrip('/')}": "list" for name in LISTS}
     return Counter(
         kinds.get(line, "account" if line.startswith("GET useraccounts/") else line) for line, _ in simulator.requests
     )
