@@ -27,7 +27,7 @@ from stages.intacct.config import IntacctConfig
 from stages.intacct.sources import BillsSettings, BillsSource
 
 BILLS = 2_000
-SMALL, LARGE = 6_000, 18_000
+SMALL, LARGE = 12_000, 36_000  # a small process still grows into what its allocator keeps: up to some 10,000 bills
 ROUNDS = 3
 ALLOWED = 0.050  # seconds; what the loop may stand still
 _TICK = 0.001
