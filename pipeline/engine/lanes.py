@@ -282,8 +282,8 @@ class Lanes:
             async with self._limiter:
                 matches = await self._system.watch(partial(self._sink.find, delivery))
         except (Undetermined, TransientError) as error:
-            if isinstance(error, Undetermined) and error.gone and self._gone_for_good(head):
-                return await self._taken_away(head, str(error))
+            if isinstance(error, Undetermined) and error.gone:
+                return await self._gone(head, str(error))
             return await self._cannot_tell(head, str(error))
         except ConnectorError as error:
             self._stop(error)
@@ -337,8 +337,12 @@ class Lanes:
         )
         return True
 
-    def _gone_for_good(self, head: OpenDelivery) -> bool:
-        return head.last_end is not None and self._services.clock.now() >= head.last_end + ANSWERED_WITHIN
+    async def _gone(self, head: OpenDelivery, why: str) -> bool:
+        """Only an answer can tell, which no look brings: after a day a person is asked, and until then the next run looks whether one has come."""
+        if head.last_end is not None and self._services.clock.now() >= head.last_end + ANSWERED_WITHIN:
+            return await self._taken_away(head, why)
+        await self._cannot_tell(head, why)
+        return False
 
     async def _taken_away(self, head: OpenDelivery, why: str) -> bool:
         """It may have arrived, and no answer has said so: a person asks. An answer that comes later still settles it."""

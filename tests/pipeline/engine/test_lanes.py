@@ -572,6 +572,7 @@ async def test_what_may_have_been_taken_away_waits_a_day_for_an_answer_and_is_th
     flow = inline_rig.chain(ListSource(make_bills([1])), encoder=line_encoder(), sink=sink)
     async with inline_rig.ledger() as ledger:
         await inline_rig.run(ledger, flow)
+        assert len(sink.answers) == 49, "no second look in a run: none can tell more"
         await inline_rig.clock.advance(23 * 3600.0)
         await inline_rig.run(ledger, flow)
         assert (await ledger.reports.delivery(1))["state"] == "in_doubt"
