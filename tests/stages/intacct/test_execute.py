@@ -7,11 +7,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from pipeline import ConfigError, Context, Duration, RefusedError, Secret, StageError, ThrottledError, TransientError
+from pipeline import (
+    ConfigError,
+    Context,
+    Duration,
+    RefusedError,
+    Secret,
+    SessionError,
+    StageError,
+    ThrottledError,
+    TransientError,
+)
 from pipeline.testing.clock import ManualClock
 from stages.ap.seed import World, build_world
 from stages.intacct.client import NotReached
@@ -20,6 +30,7 @@ from stages.intacct.config import IntacctConfig
 from stages.intacct.protocol.faults import OutcomeUnknown
 from stages.intacct.protocol.query import Query
 from stages.intacct.protocol.requests import transactions
+from stages.intacct.session import BARREN_PAUSE
 from stages.intacct.simulator import Behaviour, Fault, IntacctSimulator
 
 Running = Callable[..., Any]
@@ -258,19 +269,23 @@ REFUSED = ("throttled", "rate text in 200", "overload", "maintenance", "expired 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(st.sampled_from([*UNKNOWN, *REFUSED]), max_size=6))
+@example(kinds=["expired session"] * 3)
+@example(kinds=["reset after", *["expired session"] * 4])
 async def test_a_change_is_made_once_whatever_happens_on_the_way(
-    running: Running, record: int, kinds: list[Any]
+    running: Running, context: Context, record: int, kinds: list[Any]
 ) -> None:
-    """A caller that only says whether an outcome is open, as the ledger's marks tell it, and asks until it is done."""
+    """A caller that only says whether an outcome is open, as the ledger's marks tell it, and asks until it is done; later, where no session is good."""
     faults = [on_update(kind, nth=place) for place, kind in enumerate(kinds, 1)]
     async with running(*faults) as (simulator, client):
         attempted = False
-        for _ in range(len(kinds) + 2):
+        for _ in range(2 * len(kinds) + 2):
             try:
                 await client.execute(marking(record), "mark-1", attempted=attempted)
                 break
             except OutcomeUnknown:
                 attempted = True
+            except SessionError:
+                await context.clock.advance(BARREN_PAUSE.total_seconds())
             except TransientError:
                 continue
         else:
