@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +13,10 @@ import pytest
 from pipeline.cli import demo
 from pipeline.engine.report import RunReport
 from pipeline.registry import load_registry
+from pipeline.store.locks import waiting_lock
 from pipeline.store.reports import Totals
 
 NUMBERS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight", 9: "Nine"}
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """As another process would hold it: a lock belongs to an open file, not to a process."""
-    descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @pytest.mark.parametrize("lock", ["demo.lock", "demo.db.flow_bills.lock"])
@@ -40,7 +27,7 @@ def test_a_ledger_in_use_is_left_alone(
     folder = tmp_path / ".ml-connector"
     folder.mkdir()
     (folder / "demo.db").write_bytes(b"what the other one works with")
-    with locked(folder / lock):
+    with waiting_lock(folder / lock):  # as another process would: a lock belongs to an open file
         told = call("demo", "--once", "--json")
     assert (told.code, told.json["code"]) == (6, "MLC-CLI-0009")
     assert (folder / "demo.db").read_bytes() == b"what the other one works with"
